@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# run_expect.sh CODE COMMAND...: 0 if COMMAND ends with CODE, 77 if with 77, else
+# 1 and a word why.  Standard input is closed to it.
+want=$1
+shift
+"$@" </dev/null
+got=$?
+[ $got -eq "$want" ] && exit 0
+[ $got -eq 77 ] && exit 77
+echo "exit code $got, expected $want: $*" >&2
+exit 1
