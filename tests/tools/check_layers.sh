@@ -28,7 +28,7 @@ trap 'rm -rf "$tmp"' EXIT
 if [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$tree" ]; then
 	git ls-files -co --exclude-standard
 else
-	find . -type f | sed 's|^\./||'
+	find . -path ./build -prune -o -type f -print | sed 's|^\./||'
 fi | while read -r f; do [ -f "$f" ] && echo "$f"; done | LC_ALL=C sort -u >"$tmp/files"
 
 # "FILE include FILE": quoted includes of C, headers, tables and assembler.

@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# ./manyhart test: builds what the tests need and runs them stage by stage, each
+# stage one preset and some labels of ctest:
+#
+#   unit    release   unit tests and checks of the tree
+#   guest   release   bare-metal guest programs, also under QEMU
+#   asan    asan      unit tests and guest programs again
+#   tsan    tsan      unit tests and guest programs again
+#   linux   release   boots; fetches the kernel first (tests/linux/fetch.sh)
+#
+# Failed tests show their output, skipped ones their reason.  The last line is
+# "N passed, N failed, N skipped"; exit 0 only if nothing failed.  A stage that
+# does not build counts as one failure and the next stages still run.
+set -u
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top" || exit 1
+jobs=$(nproc)
+
+usage() {
+	cat <<-END
+		usage: ./manyhart test [--fast | --fuzz SECONDS | --stage NAME[,NAME]] [FILTER]
+
+		  --fast           stages unit and guest only
+		  --fuzz SECONDS   the fuzz tests only, each for that long
+		  --stage NAMES    only these of: unit guest asan tsan linux
+		  FILTER           only tests whose name matches this regular expression
+
+		default: all stages, all tests
+		example: ./manyhart test --fast 'mem_|guest.rt'
+	END
+}
+
+stages="unit guest asan tsan linux"
+filter=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help) usage && exit 0 ;;
+	--fast) stages="unit guest" ;;
+	--stage) stages=$(echo "${2:-}" | tr ',' ' ') && shift ;;
+	--fuzz)
+		stages=fuzz
+		export MH_FUZZ_SECONDS="${2:-}"
+		case $MH_FUZZ_SECONDS in '' | *[!0-9]*) usage >&2 && exit 2 ;; esac
+		shift
+		;;
+	-*) usage >&2 && exit 2 ;;
+	*) filter=$1 ;;
+	esac
+	shift
+done
+
+passed=0 failed=0 skipped=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# build PRESET: nothing to say unless it fails.
+build() {
+	if [ ! -e "build/$1/build.ninja" ]; then
+		cmake --preset "$1" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
+	fi
+	cmake --build "build/$1" -j "$jobs" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
+}
+
+# From ctest's JUnit file: "status name" per test, and for a skip its last words.
+results() {
+	awk '
+	function attr(line, name) {
+		if (!match(line, " " name "=\"[^\"]*\"")) return ""
+		return substr(line, RSTART + length(name) + 3, RLENGTH - length(name) - 4)
+	}
+	function flush() { if (status != "") print status, name, last }
+	/<testcase / { flush(); name = attr($0, "name"); status = attr($0, "status"); last = "" }
+	/<system-out>/ { out = 1; sub(/.*<system-out>/, "") }
+	out && !/^[ \t]*(<\/system-out>)?$/ { last = $0; sub(/<\/system-out>.*/, "", last) }
+	/<\/system-out>/ { out = 0 }
+	END { flush() }' "$1"
+}
+
+# stage NAME PRESET LABELS JOBS
+stage() {
+	begin=$(date +%s)
+	if ! build "$2"; then
+		echo "$1: build/$2 does not build"
+		failed=$((failed + 1))
+		return
+	fi
+	built=$(date +%s)
+	rm -f "$tmp/junit.xml"
+	ctest --test-dir "build/$2" -L "^($3)\$" ${filter:+-R "$filter"} -j "$4" \
+		--output-on-failure --output-junit "$tmp/junit.xml" --no-tests=ignore \
+		</dev/null >"$tmp/log" 2>&1
+	code=$?
+	p=0 f=0 s=0
+	if [ -e "$tmp/junit.xml" ]; then
+		results "$tmp/junit.xml" >"$tmp/results"
+		p=$(grep -c '^run ' "$tmp/results")
+		f=$(grep -c '^fail ' "$tmp/results")
+		s=$(grep -c -E '^(notrun|disabled) ' "$tmp/results")
+	fi
+	if [ $code -ne 0 ]; then
+		cat "$tmp/log"
+		[ "$f" -gt 0 ] || f=1
+	fi
+	[ "$s" -eq 0 ] || sed -n -E 's/^(notrun|disabled) ([^ ]*) ?/skipped: \2: /p' "$tmp/results"
+	echo "$1: $p passed, $f failed, $s skipped" \
+		"(built in $((built - begin)) s, ran $(($(date +%s) - built)) s)"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+for name in $stages; do
+	case $name in
+	unit) stage unit release 'unit|tools' "$jobs" ;;
+	guest) stage guest release 'guest|oracle' "$jobs" ;;
+	asan) stage asan asan 'unit|guest' "$jobs" ;;
+	tsan) stage tsan tsan 'unit|guest' "$jobs" ;;
+	linux)
+		sh tests/linux/fetch.sh >/dev/null || echo "linux: nothing fetched"
+		stage linux release linux 1
+		;;
+	fuzz) stage fuzz asan fuzz "$jobs" ;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
