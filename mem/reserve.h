@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * LR/SC, exact: a store-conditional succeeds only if no other hart and no
+ * device wrote the 64-byte granule since the load-reserved, whatever value was
+ * written.  Rules in mem/physmem.h.
+ */
+#ifndef MEM_RESERVE_H
+#define MEM_RESERVE_H
+
+#include "mem/physmem.h"
+
+#define RESERVATION_NONE UINT64_MAX
+
+/*
+ * So many slow stores to a page, with no LR to it in between and no reservation live in it, take
+ * PAGE_RESERVED away.  A slow store costs tens of ns, giving the flag back with the next LR costs
+ * some us (every hart must answer), so the two are about even at a hundred.
+ */
+#define HEAT_DECAY 128
+
+/* One per hart, zeroed then reservation_init. */
+struct reservation {
+    uint64_t granule; /* gpa of the granule or RESERVATION_NONE; written under the shard's lock, atomic */
+    unsigned size;    /* bytes the LR read, owner only */
+    gpa_t gpa;        /* address the LR read, owner only */
+    struct reservation *next, **link; /* under the shard's lock */
+};
+
+void reservation_init(struct reservation *r);
+
+/*
+ * LR of 4 or 8 bytes, aligned, in RAM.  Registers r (dropping what it held) and returns the value,
+ * zero-extended.  Blocks while other harts drop their write entries, on the page's first LR only.
+ */
+uint64_t reservation_load(struct physmem *pm, struct reservation *r, gpa_t gpa, unsigned size);
+
+/*
+ * SC of 4 or 8 bytes, aligned, in RAM.  True when it stored; r is empty afterwards in any case.
+ * Fails unless the bytes lie within those the LR read from (same granule and inside the LR's
+ * access is required by some cores; here: same granule suffices).
+ */
+bool reservation_store(struct physmem *pm, struct reservation *r, gpa_t gpa, unsigned size,
+                       uint64_t value);
+
+/* Drops the reservation, if any (owner thread, or the hart is stopped). */
+void reservation_drop(struct physmem *pm, struct reservation *r);
+
+/* Whether r is still intact; one relaxed load, for WRS. */
+static inline bool reservation_alive(const struct reservation *r)
+{
+    return load_relaxed(&r->granule) != RESERVATION_NONE;
+}
+
+/* Kills the reservations of others (all but self) that touch [gpa, gpa+len); shard lock held, one page. */
+void reservation_kill_locked(struct shard *s, const struct reservation *self, gpa_t gpa,
+                             uint64_t len);
+
+/*
+ * Counts a slow store to gpa's page and, by the rule at HEAT_DECAY, lets the page be written fast
+ * again; shard lock held.
+ */
+void reservation_cool_locked(struct physmem *pm, struct shard *s, gpa_t gpa);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The slow half of the TLB: contexts, fills, flushes, resizing.  Owner hart
+ * only, or while the hart is stopped.
+ *
+ * A flush never touches the tables: it forgets context numbers, and entries
+ * that carry a forgotten number can match no more, because a number is given
+ * out once between two hard clears.  With 511 numbers a hard clear (some 50
+ * KiB of stores) comes once in 511 flushes at most.
+ */
+#include "mem/tlb.h"
+
+#include "sim/base/error.h"
+#include "sim/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CTX_MASK ((1ull << PAGE_SHIFT) - (1ull << TLB_CTX_SHIFT)) /* of a tag */
+
+/* Pages of a large page that tlb_flush_page looks for one by one; above this it flushes all. */
+#define FLUSH_PAGES_MAX 512
+
+/* Leaves above this have no page table behind them (Bare). */
+#define LEAF_SHIFT_MAX 48
+
+static const struct tlb_entry invalid_entry = {.tag = TLB_TAG_INVALID};
+
+/* ---- tables -------------------------------------------------------------- */
+
+static uint64_t table_count(const struct tlb_table *tab)
+{
+    return (tab->mask >> 4) + 1;
+}
+
+static void entries_clear(struct tlb_entry *e, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        e[i] = invalid_entry;
+}
+
+static int table_alloc(struct tlb_table *tab, uint64_t count)
+{
+    struct tlb_entry *entries = aligned_alloc(CACHE_LINE, count * sizeof(*entries));
+
+    if (!entries)
+        return -ENOMEM;
+    entries_clear(entries, count);
+    tab->entries = entries;
+    tab->mask = (count - 1) << 4;
+    return 0;
+}
+
+static void ctx_nowhere(struct tlb *t)
+{
+    for (int k = 0; k < TLB_KINDS; k++)
+        t->ctx[k] = TLB_CTX_NOWHERE;
+}
+
+int tlb_init(struct tlb *t, unsigned entries)
+{
+    _Static_assert(sizeof(struct tlb_entry) == 16, "tlb_slot makes byte offsets of 16");
+    memset(t, 0, sizeof(*t));
+    if (!entries)
+        entries = TLB_DEF_ENTRIES;
+    BUG_ON(!is_pow2(entries) || entries < TLB_MIN_ENTRIES || entries > TLB_MAX_ENTRIES);
+    for (int k = 0; k < TLB_KINDS; k++) {
+        entries_clear(t->victim[k], TLB_VICTIMS);
+        if (table_alloc(&t->table[k], entries)) {
+            tlb_fini(t);
+            return error_set(MH_ERROR_MEMORY, -ENOMEM, NULL, NULL, "out of memory for a TLB");
+        }
+    }
+    ctx_nowhere(t);
+    return 0;
+}
+
+void tlb_fini(struct tlb *t)
+{
+    for (int k = 0; k < TLB_KINDS; k++) {
+        free(t->table[k].entries);
+        t->table[k].entries = NULL;
+    }
+}
+
+unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind)
+{
+    return (unsigned)table_count(&t->table[kind]);
+}
+
+/* ---- contexts ------------------------------------------------------------ */
+
+/* Whether number n was given out and not forgotten since. */
+static bool ctx_valid(const struct tlb *t, unsigned n)
+{
+    return n >= t->ctx_oldest && n < t->ctx_used && !bit_test(t->ctx_forgotten[n / 64], n % 64);
+}
+
+/* Whether the entry can still match under some context. */
+static bool entry_valid(const struct tlb *t, const struct tlb_entry *e)
+{
+    return e->tag != TLB_TAG_INVALID &&
+           ctx_valid(t, (unsigned)((e->tag & CTX_MASK) >> TLB_CTX_SHIFT));
+}
+
+static unsigned key_hash(uint64_t key)
+{
+    return (unsigned)((key * 0x9e3779b97f4a7c15ull) >> 54);
+}
+_Static_assert(TLB_CTX_HASH == 1 << (64 - 54), "key_hash makes an index");
+
+/*
+ * The place in ctx_hash of the valid number for key, or the empty place where
+ * the search ended.  Forgotten numbers stay in their places until the hard
+ * clear, which comes before the table is more than half full.
+ */
+static uint16_t *ctx_find(struct tlb *t, uint64_t key)
+{
+    unsigned i = key_hash(key);
+
+    for (;; i = (i + 1) % TLB_CTX_HASH) {
+        unsigned n = t->ctx_hash[i];
+        if (n == 0 || (t->key[n - 1] == key && ctx_valid(t, n - 1)))
+            return &t->ctx_hash[i];
+    }
+}
+
+static void hard_clear(struct tlb *t)
+{
+    for (int k = 0; k < TLB_KINDS; k++) {
+        entries_clear(t->table[k].entries, table_count(&t->table[k]));
+        entries_clear(t->victim[k], TLB_VICTIMS);
+    }
+    memset(t->ctx_hash, 0, sizeof(t->ctx_hash));
+    memset(t->ctx_forgotten, 0, sizeof(t->ctx_forgotten));
+    t->ctx_used = t->ctx_oldest = 0;
+    t->large_count = 0;
+    ctx_nowhere(t);
+    t->stats.hard_clears++;
+}
+
+uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
+{
+    uint16_t *place = ctx_find(t, key);
+
+    *cleared = false;
+    if (!*place) {
+        if (t->ctx_used > TLB_CTX_MAX) {
+            hard_clear(t);
+            *cleared = true;
+            place = ctx_find(t, key);
+        }
+        t->key[t->ctx_used] = key;
+        *place = (uint16_t)++t->ctx_used;
+    }
+    return (uint64_t)(*place - 1u) << TLB_CTX_SHIFT;
+}
+
+/* ---- lookup and fill ----------------------------------------------------- */
+
+/* Moves victim v to its slot, and what stood there to v's place. */
+static struct tlb_entry *victim_restore(struct tlb *t, enum tlb_kind kind, struct tlb_entry *v,
+                                        struct tlb_entry *slot)
+{
+    struct tlb_entry e = *slot;
+
+    *slot = *v;
+    *v = entry_valid(t, &e) ? e : invalid_entry;
+    t->stats.victim_hits[kind]++;
+    return slot;
+}
+
+struct tlb_entry *tlb_lookup_slow(struct tlb *t, enum tlb_kind kind, gva_t va)
+{
+    uint64_t tag = (va & PAGE_MASK) | t->ctx[kind];
+    struct tlb_entry *slot = tlb_slot(t, kind, va);
+
+    if (slot->tag == tag)
+        return slot;
+    t->stats.misses[kind]++;
+    for (unsigned i = 0; i < TLB_VICTIMS; i++)
+        if (t->victim[kind][i].tag == tag)
+            return victim_restore(t, kind, &t->victim[kind][i], slot);
+    return NULL;
+}
+
+static void victim_put(struct tlb *t, enum tlb_kind kind, const struct tlb_entry *e)
+{
+    t->victim[kind][t->victim_next[kind]++ % TLB_VICTIMS] = *e;
+}
+
+/* Forgets the victim with this tag: the table gets a newer entry for the page. */
+static void victim_drop(struct tlb *t, enum tlb_kind kind, uint64_t tag)
+{
+    for (unsigned i = 0; i < TLB_VICTIMS; i++)
+        if (t->victim[kind][i].tag == tag)
+            t->victim[kind][i] = invalid_entry;
+}
+
+static void large_note(struct tlb *t, gva_t va, unsigned shift);
+
+void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift)
+{
+    struct tlb_entry *slot = tlb_slot(t, kind, va);
+    uint64_t tag = (va & PAGE_MASK) | t->ctx[kind];
+
+    BUG_ON(t->ctx[kind] & ~CTX_MASK);
+    victim_drop(t, kind, tag);
+    if (slot->tag != tag && entry_valid(t, slot)) {
+        victim_put(t, kind, slot);
+        t->evictions_since_resize[kind]++;
+    }
+    slot->tag = tag;
+    slot->addend = addend;
+    t->fills_since_resize[kind]++;
+    if (page_shift > PAGE_SHIFT && page_shift <= LEAF_SHIFT_MAX)
+        large_note(t, va, page_shift);
+}
+
+/* ---- large pages --------------------------------------------------------- */
+
+static bool range_holds(const struct tlb_range *r, gva_t va)
+{
+    return va >= r->first && va <= r->last;
+}
+
+/* Makes r the hull of itself and o. */
+static void range_join(struct tlb_range *r, const struct tlb_range *o)
+{
+    r->first = min_u64(r->first, o->first);
+    r->last = max_u64(r->last, o->last);
+    if (o->shift > r->shift)
+        r->shift = o->shift;
+}
+
+/* Bytes between two ranges; 0 if they touch or overlap. */
+static uint64_t range_gap(const struct tlb_range *a, const struct tlb_range *b)
+{
+    if (a->last < b->first)
+        return b->first - a->last - 1;
+    if (b->last < a->first)
+        return a->first - b->last - 1;
+    return 0;
+}
+
+static struct tlb_range *range_nearest(struct tlb *t, const struct tlb_range *r)
+{
+    struct tlb_range *best = &t->large[0];
+
+    for (unsigned i = 1; i < t->large_count; i++)
+        if (range_gap(&t->large[i], r) < range_gap(best, r))
+            best = &t->large[i];
+    return best;
+}
+
+/*
+ * Remembers that a page of 1 << shift bytes around va was entered.  Touching
+ * pages of one size become one range, so that a kernel's linear map, hundreds
+ * of large pages, takes one place and single-page flushes elsewhere stay cheap.
+ */
+static void large_note(struct tlb *t, gva_t va, unsigned shift)
+{
+    gva_t first = align_down(va, 1ull << shift);
+    struct tlb_range page = {first, first + (1ull << shift) - 1, shift};
+
+    for (unsigned i = 0; i < t->large_count; i++)
+        if (range_holds(&t->large[i], va) && t->large[i].shift >= shift)
+            return;
+    if (t->large_count) {
+        struct tlb_range *near = range_nearest(t, &page);
+        bool alike = near->shift == shift && range_gap(near, &page) == 0;
+        if (alike || t->large_count == TLB_LARGE_RANGES) {
+            range_join(near, &page);
+            return;
+        }
+    }
+    t->large[t->large_count++] = page;
+}
+
+/* Size, as a shift, of the largest page that may hold va. */
+static unsigned large_shift(const struct tlb *t, gva_t va)
+{
+    unsigned shift = PAGE_SHIFT;
+
+    for (unsigned i = 0; i < t->large_count; i++)
+        if (range_holds(&t->large[i], va) && t->large[i].shift > shift)
+            shift = t->large[i].shift;
+    return shift;
+}
+
+/* ---- flushes ------------------------------------------------------------- */
+
+static void forget_all(struct tlb *t)
+{
+    t->ctx_oldest = t->ctx_used;
+    t->large_count = 0;
+    ctx_nowhere(t);
+}
+
+void tlb_flush_all(struct tlb *t)
+{
+    forget_all(t);
+    t->stats.flush_all++;
+}
+
+void tlb_flush_asid(struct tlb *t, uint16_t asid)
+{
+    for (unsigned n = t->ctx_oldest; n < t->ctx_used; n++)
+        if ((uint16_t)t->key[n] == asid)
+            t->ctx_forgotten[n / 64] |= 1ull << (n % 64);
+    ctx_nowhere(t);
+    t->stats.flush_asid++;
+}
+
+/* Whether e is for a page in [first, last] in whatever context. */
+static bool entry_in(const struct tlb_entry *e, gva_t first, gva_t last)
+{
+    gva_t page = e->tag & PAGE_MASK;
+
+    return e->tag != TLB_TAG_INVALID && page >= first && page <= last;
+}
+
+static void drop_range(struct tlb *t, enum tlb_kind kind, gva_t first, uint64_t pages)
+{
+    gva_t last = first + (pages << PAGE_SHIFT) - 1;
+
+    for (uint64_t i = 0; i < pages; i++) {
+        struct tlb_entry *e = tlb_slot(t, kind, first + (i << PAGE_SHIFT));
+        if (entry_in(e, first, last))
+            *e = invalid_entry;
+    }
+    for (unsigned i = 0; i < TLB_VICTIMS; i++)
+        if (entry_in(&t->victim[kind][i], first, last))
+            t->victim[kind][i] = invalid_entry;
+}
+
+bool tlb_flush_page(struct tlb *t, gva_t va)
+{
+    unsigned shift = large_shift(t, va);
+    uint64_t pages = 1ull << (shift - PAGE_SHIFT);
+
+    t->stats.flush_page++;
+    if (pages > FLUSH_PAGES_MAX) {
+        forget_all(t);
+        return true;
+    }
+    for (int k = 0; k < TLB_KINDS; k++)
+        drop_range(t, k, align_down(va, 1ull << shift), pages);
+    return false;
+}
+
+static void drop_host_page(struct tlb_entry *e, uint64_t count, uint64_t page)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if ((e[i].tag & PAGE_MASK) + e[i].addend == page && e[i].tag != TLB_TAG_INVALID)
+            e[i] = invalid_entry;
+}
+
+void tlb_drop_host_page(struct tlb *t, const void *host)
+{
+    uint64_t page = (uintptr_t)host & PAGE_MASK;
+    const struct tlb_table *tab = &t->table[TLB_WRITE];
+
+    drop_host_page(tab->entries, table_count(tab), page);
+    drop_host_page(t->victim[TLB_WRITE], TLB_VICTIMS, page);
+}
+
+static void drop_addend(struct tlb_entry *e, uint64_t count, uint64_t addend)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (!addend || e[i].addend == addend)
+            e[i] = invalid_entry;
+}
+
+void tlb_drop_fetch(struct tlb *t, uint64_t addend)
+{
+    const struct tlb_table *tab = &t->table[TLB_FETCH];
+
+    drop_addend(tab->entries, table_count(tab), addend);
+    drop_addend(t->victim[TLB_FETCH], TLB_VICTIMS, addend);
+}
+
+/* ---- resizing ------------------------------------------------------------ */
+
+static uint64_t table_used(const struct tlb *t, const struct tlb_table *tab)
+{
+    uint64_t used = 0;
+
+    for (uint64_t i = 0; i < table_count(tab); i++)
+        used += entry_valid(t, &tab->entries[i]);
+    return used;
+}
+
+/* Out of memory: the table stays as it is, which is only slower. */
+static void table_resize(struct tlb *t, enum tlb_kind kind, uint64_t count)
+{
+    struct tlb_table old = t->table[kind];
+
+    if (table_alloc(&t->table[kind], count))
+        return;
+    for (uint64_t i = 0; i < table_count(&old); i++)
+        if (entry_valid(t, &old.entries[i]))
+            *tlb_slot(t, kind, old.entries[i].tag) = old.entries[i];
+    free(old.entries);
+    t->stats.resizes++;
+}
+
+/*
+ * The load is looked at once the table was filled as often as it has entries,
+ * so the scan costs a fill only an entry's worth.  Every second fill displaced
+ * an entry of use: too small.  Under an eighth in use: too large (a large table
+ * makes tlb_drop_host_page and hard clears dear).
+ */
+void tlb_adapt(struct tlb *t, enum tlb_kind kind)
+{
+    uint64_t count = table_count(&t->table[kind]);
+
+    if (t->fills_since_resize[kind] < count)
+        return;
+    if (t->evictions_since_resize[kind] > count / 2) {
+        if (count < TLB_MAX_ENTRIES)
+            table_resize(t, kind, count * 2);
+    } else if (count > TLB_MIN_ENTRIES && table_used(t, &t->table[kind]) < count / 8) {
+        table_resize(t, kind, count / 2);
+    }
+    t->fills_since_resize[kind] = 0;
+    t->evictions_since_resize[kind] = 0;
+}

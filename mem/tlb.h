@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hart's private TLB: three tables (fetch, read, write) of 16-byte entries,
+ * probed inline by the interpreter and by generated code.
+ *
+ * An entry's tag is the virtual page number, in place, with a 9-bit context
+ * number in bits 11:3.  A context stands for one combination of everything
+ * that decides what a translation means: satp's ASID and mode, privilege, SUM,
+ * MXR, MPRV.  The guest hands such a combination to tlb_context as a 64-bit key
+ * and gets the number; so a trap or a context switch only changes the number
+ * in `ctx` and flushes nothing.  Flushing all, or an ASID, forgets numbers
+ * (O(1)); when all numbers are used up the tables are cleared once.
+ *
+ * A naturally aligned access of 2^k bytes (k <= 3) hits if
+ *     entry.tag == ((va & (PAGE_MASK | (size - 1))) | ctx)
+ * so that misaligned accesses miss and are sorted out off the fast path.
+ *
+ * The index folds higher page-number bits in, so that streams a power of two
+ * apart do not fight for one entry: with 1024 entries two streams 2^k pages
+ * apart share a slot for no k < 18 (but where one of them crosses a multiple
+ * of 1 GiB and k = 0).  The pages of a naturally aligned run of the table's
+ * size never collide.
+ *
+ * addend: host address minus virtual address for read and write entries.  For
+ * fetch entries it is whatever the engine registers (the page's decoded code).
+ *
+ * Threads: owner hart only, or while the hart is stopped.  Other harts send
+ * requests (smp/).
+ */
+#ifndef MEM_TLB_H
+#define MEM_TLB_H
+
+#include "sim/base/bits.h"
+
+enum tlb_kind { TLB_FETCH, TLB_READ, TLB_WRITE, TLB_KINDS };
+
+#define TLB_TAG_INVALID   UINT64_MAX
+#define TLB_CTX_SHIFT     3
+#define TLB_CTX_MAX       510 /* 511 would make the invalid tag reachable */
+#define TLB_CTX_NOWHERE   1ull /* in ctx[]: no entry matches, as tags have bits 2:0 clear */
+#define TLB_VICTIMS       8
+#define TLB_MIN_ENTRIES   256
+#define TLB_DEF_ENTRIES   1024
+#define TLB_MAX_ENTRIES   16384
+#define TLB_LARGE_RANGES  16
+#define TLB_CTX_HASH      1024 /* at most half full */
+
+struct tlb_entry {
+    uint64_t tag;
+    uint64_t addend;
+};
+
+struct tlb_table {
+    struct tlb_entry *entries;
+    uint64_t mask; /* (number of entries - 1) << 4: byte offsets */
+};
+
+struct tlb_stats {
+    uint64_t misses[TLB_KINDS];      /* slow path entered for a translation */
+    uint64_t victim_hits[TLB_KINDS]; /* of those, found in the victim array */
+    uint64_t flush_all, flush_asid, flush_page, hard_clears, resizes;
+};
+
+struct tlb {
+    struct tlb_table table[TLB_KINDS];
+    uint64_t ctx[TLB_KINDS]; /* current context, already shifted by TLB_CTX_SHIFT */
+    struct tlb_entry victim[TLB_KINDS][TLB_VICTIMS];
+    unsigned victim_next[TLB_KINDS];
+
+    /* contexts: number n is valid for key[n] */
+    uint64_t key[TLB_CTX_MAX + 1];
+    unsigned ctx_used;                                  /* numbers given since the last hard clear */
+    unsigned ctx_oldest;                                /* lower ones were forgotten by a flush */
+    uint64_t ctx_forgotten[(TLB_CTX_MAX + 1 + 63) / 64]; /* others that were, one bit each */
+    uint16_t ctx_hash[TLB_CTX_HASH];                    /* by key: number + 1, or 0 */
+
+    /*
+     * Virtual ranges in which a page larger than 4 KiB was entered since the last full flush.  When
+     * there are too many, neighbours are joined, gap and all.
+     */
+    struct tlb_range {
+        gva_t first, last;
+        unsigned shift; /* of the largest page in it */
+    } large[TLB_LARGE_RANGES];
+    unsigned large_count;
+
+    /* since the table was last looked at by tlb_adapt */
+    uint64_t fills_since_resize[TLB_KINDS];
+    uint64_t evictions_since_resize[TLB_KINDS]; /* fills that displaced an entry still of use */
+    struct tlb_stats stats;
+};
+
+/* entries: power of two in [TLB_MIN_ENTRIES, TLB_MAX_ENTRIES], 0 for the default.  0 or -ENOMEM. */
+int tlb_init(struct tlb *t, unsigned entries);
+void tlb_fini(struct tlb *t);
+
+static ALWAYS_INLINE struct tlb_entry *tlb_slot(const struct tlb *t, enum tlb_kind kind, gva_t va)
+{
+    uint64_t off = ((va >> (PAGE_SHIFT - 4)) ^ (va >> (PAGE_SHIFT + 4))) & t->table[kind].mask;
+    return (struct tlb_entry *)((char *)t->table[kind].entries + off);
+}
+
+/* The entry for an aligned access of size bytes (1, 2, 4, 8), or NULL. */
+static ALWAYS_INLINE struct tlb_entry *tlb_lookup(const struct tlb *t, enum tlb_kind kind, gva_t va,
+                                                  unsigned size)
+{
+    struct tlb_entry *e = tlb_slot(t, kind, va);
+    return likely(e->tag == ((va & (PAGE_MASK | (size - 1))) | t->ctx[kind])) ? e : NULL;
+}
+
+/*
+ * Off the fast path: looks va's page up in the table, then in the victim array (moving it back).
+ * va need not be aligned.  NULL on a miss.
+ */
+struct tlb_entry *tlb_lookup_slow(struct tlb *t, enum tlb_kind kind, gva_t va);
+
+/*
+ * Enters va's page under the current context; what stood there goes to the victims.
+ * page_shift is that of the guest's leaf (12, 16, 21, 30, 39, 48), which decides what
+ * tlb_flush_page must drop; larger values mean that there is no page table (Bare).
+ */
+void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift);
+
+/*
+ * The context for key, allotting a number if the key is new; already shifted, to be stored in
+ * ctx[].  When the numbers are used up it clears all tables and sets *cleared (else *cleared is
+ * false); every ctx[] is TLB_CTX_NOWHERE then and the caller computes all three again.  The key's
+ * bits 15:0 must be the ASID.
+ */
+uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared);
+
+/*
+ * After any of the two below every ctx[] is TLB_CTX_NOWHERE and the caller recomputes it with
+ * tlb_context.
+ */
+void tlb_flush_all(struct tlb *t);
+/* Forgets all contexts of the ASID (global mappings may go as well). */
+void tlb_flush_asid(struct tlb *t, uint16_t asid);
+/*
+ * Drops va's page in all contexts, and the whole larger page around it if one was entered.  May
+ * flush all instead: returns true, and the caller recomputes ctx[].
+ */
+bool tlb_flush_page(struct tlb *t, gva_t va);
+
+/* Drops each write entry that leads to the host page (4 KiB) at host. */
+void tlb_drop_host_page(struct tlb *t, const void *host);
+/* Drops each fetch entry with the addend; all fetch entries if addend is 0. */
+void tlb_drop_fetch(struct tlb *t, uint64_t addend);
+
+/*
+ * Grows or shrinks a table by its load; called from the slow path, before tlb_fill, as often as
+ * the caller likes (it returns at once until the table was filled as often as it has entries).
+ * Pointers to entries are stale afterwards.
+ */
+void tlb_adapt(struct tlb *t, enum tlb_kind kind);
+
+unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's wall clock counter (mtime, the `time` CSR): host monotonic time
+ * scaled to freq_hz, plus an offset that a write to mtime changes.  One per
+ * machine; any thread reads, writes are atomic.
+ */
+#ifndef SIM_BASE_GCLOCK_H
+#define SIM_BASE_GCLOCK_H
+
+#include "sim/base/atomic.h"
+#include "sim/base/bits.h"
+#include "sim/base/clock.h"
+
+struct gclock {
+    uint64_t freq_hz; /* constant; divides 1e9 */
+    int64_t offset;   /* ticks added to the host's, atomic */
+};
+
+static inline void gclock_init(struct gclock *c, uint64_t freq_hz)
+{
+    c->freq_hz = freq_hz;
+    c->offset = -(int64_t)(clock_now_ns() / (NS_PER_SEC / freq_hz));
+}
+
+/* Ticks now. */
+static inline uint64_t gclock_now(const struct gclock *c)
+{
+    return clock_now_ns() / (NS_PER_SEC / c->freq_hz) + (uint64_t)load_relaxed(&c->offset);
+}
+
+static inline void gclock_set(struct gclock *c, uint64_t ticks)
+{
+    store_relaxed(&c->offset, (int64_t)(ticks - clock_now_ns() / (NS_PER_SEC / c->freq_hz)));
+}
+
+/* CLOCK_MONOTONIC ns at which the counter reaches ticks; UINT64_MAX if that is beyond any use. */
+static inline uint64_t gclock_deadline_ns(const struct gclock *c, uint64_t ticks)
+{
+    uint64_t host = ticks - (uint64_t)load_relaxed(&c->offset);
+    uint64_t per_tick = NS_PER_SEC / c->freq_hz;
+    if (ticks > INT64_MAX / per_tick || host > INT64_MAX / per_tick)
+        return (int64_t)host < 0 && ticks <= INT64_MAX / per_tick ? 0 : UINT64_MAX;
+    return host * per_tick;
+}
+
+#endif
