@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The alarm word, the mailbox, sleeping and interrupt inputs of a hart; see
+ * hart.h for the protocol.  No function here knows the guest.
+ */
+#include "smp/hart.h"
+
+#include "sim/base/clock.h"
+#include "sim/base/futex.h"
+#include "smp/smp.h"
+
+int hart_init(struct hart *h, unsigned index, unsigned tlb_entries)
+{
+    h->index = index;
+    h->limit = UINT64_MAX;
+    h->shared.until = UINT64_MAX;
+    h->shared.mail_oldest = UINT64_MAX;
+    lock_init(&h->shared.mail_lock, RANK_MAILBOX);
+    reservation_init(&h->reservation);
+    return tlb_init(&h->tlb, tlb_entries);
+}
+
+void hart_fini(struct hart *h)
+{
+    tlb_fini(&h->tlb);
+}
+
+static uint64_t oldest_letter_locked(const struct hart_shared *s)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (unsigned i = 0; i < s->mail_count; i++)
+        oldest = min_u64(oldest, s->mail[(s->mail_head + i) % MAILBOX_SLOTS].ticket);
+    return oldest;
+}
+
+/* Takes the next letter; only now are those before it known to be complete. */
+static bool take_letter(struct hart *h, struct hart_letter *out)
+{
+    struct hart_shared *s = &h->shared;
+    bool got = false;
+    lock_take(&s->mail_lock);
+    store_seq_cst(&s->mail_oldest, oldest_letter_locked(s));
+    if (s->mail_count) {
+        *out = s->mail[s->mail_head];
+        s->mail_head = (s->mail_head + 1) % MAILBOX_SLOTS;
+        s->mail_count--;
+        got = true;
+    }
+    lock_drop(&s->mail_lock);
+    return got;
+}
+
+void hart_serve(struct hart *h)
+{
+    struct hart_letter letter;
+    if (load_seq_cst(&h->shared.mail_oldest) == UINT64_MAX)
+        return;
+    while (take_letter(h, &letter)) {
+        letter.fn(h, letter.a, letter.b, letter.c);
+        h->served++;
+    }
+}
+
+/* Out, until the world runs again; then in. */
+static void park(struct hart *h)
+{
+    while (load_seq_cst(&h->smp->paused)) {
+        store_seq_cst(&h->shared.place, HART_OUT);
+        futex_wait(&h->smp->paused, 1, FUTEX_NO_DEADLINE);
+        /* Pairs with smp_pause: either it sees us in, or we see the world paused. */
+        store_seq_cst(&h->shared.place, HART_IN);
+    }
+}
+
+bool hart_enter(struct hart *h)
+{
+    /* Pairs with smp_done: whoever sees us out posted before this, and we serve it now. */
+    store_seq_cst(&h->shared.place, HART_IN);
+    park(h);
+    hart_serve(h);
+    if (load_acquire(&h->smp->stopping)) {
+        hart_leave(h);
+        return false;
+    }
+    return true;
+}
+
+void hart_leave(struct hart *h)
+{
+    store_seq_cst(&h->shared.place, HART_OUT);
+}
+
+uint32_t hart_poll(struct hart *h)
+{
+    /* Pairs with hart_kick: it sets the bit, then the word; we set the word, then look. */
+    store_seq_cst(&h->shared.until, h->limit);
+    uint32_t requests = exchange_seq_cst(&h->shared.requests, 0);
+    park(h);
+    hart_serve(h);
+    if (load_acquire(&h->smp->stopping))
+        requests |= REQUEST_STOP;
+    return requests & (REQUEST_IRQ | REQUEST_GUEST | REQUEST_STOP);
+}
+
+bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
+{
+    struct hart_shared *s = &h->shared;
+    uint64_t start = clock_now_ns();
+    uint32_t seen = load_acquire(&s->wake);
+    store_seq_cst(&s->place, HART_OUT);
+    store_seq_cst(&s->asleep, 1);
+    while (!load_seq_cst(&s->requests) && !(load_seq_cst(&s->irq) & wake_irqs) &&
+           !load_acquire(&h->smp->stopping)) {
+        if (futex_wait(&s->wake, seen, deadline_ns))
+            break;
+        if (load_acquire(&s->wake) != seen)
+            break;
+    }
+    store_seq_cst(&s->asleep, 0);
+    h->waits++;
+    h->wait_ns += clock_now_ns() - start;
+    return hart_enter(h);
+}
+
+void hart_kick(struct hart *h, uint32_t requests)
+{
+    struct hart_shared *s = &h->shared;
+    fetch_or_seq_cst(&s->requests, requests);
+    store_seq_cst(&s->until, 0);
+    if (load_seq_cst(&s->asleep)) {
+        fetch_add_seq_cst(&s->wake, 1);
+        futex_wake(&s->wake, 1);
+    }
+}
+
+void hart_irq_raise(struct hart *h, uint64_t bits)
+{
+    if (bits & ~fetch_or_seq_cst(&h->shared.irq, bits))
+        hart_kick(h, REQUEST_IRQ);
+}
+
+void hart_irq_lower(struct hart *h, uint64_t bits)
+{
+    fetch_and_seq_cst(&h->shared.irq, ~bits);
+}
