@@ -31,19 +31,20 @@ const char *const rv_rm_names[8] = {"rne", "rtz", "rdn", "rup", "rmm", NULL, NUL
 
 enum { RM_RNE = 0, RM_DYN = 7 };
 
+/* The CSRs of this machine; others are printed as numbers. */
 static const struct csr_name {
     uint16_t number;
     const char *name;
 } csr_names[] = {
 #if __has_include("isa/riscv/csrs.def")
-#define CSR(number, name, ...) {number, #name},
+#define CSR(number, name, ext, check, get, set) {number, #name},
+#define FIELD(number, name, ext, member, mask)  {number, #name},
 #include "isa/riscv/csrs.def"
-#undef CSR
 #endif
     {0, NULL},
 };
 
-const char *rv_csr_name(unsigned number)
+static const char *csr_name(unsigned number)
 {
     for (const struct csr_name *c = csr_names; c->name; c++)
         if (c->number == number)
@@ -98,7 +99,7 @@ static void put_fence(struct text *t, uint32_t imm)
 
 static void put_csr(struct text *t, unsigned number)
 {
-    const char *name = rv_csr_name(number);
+    const char *name = csr_name(number);
 
     if (name)
         put(t, "%s", name);

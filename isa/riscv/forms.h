@@ -65,8 +65,7 @@ extern const char *const rv_xreg_names[32];
 extern const char *const rv_freg_names[32];
 extern const char *const rv_rm_names[8]; /* NULL where reserved */
 
-/* The CSR's name, or NULL; and the number, or -1. */
-const char *rv_csr_name(unsigned number);
+/* The number of the CSR of that name, or -1. */
 int rv_csr_number(const char *name);
 
 #endif
