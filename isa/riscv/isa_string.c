@@ -217,27 +217,10 @@ static int fail_unknown(const char *text, const char *name)
 static int fail_unsupported(const char *text, const char *name)
 {
     return error_set(MH_ERROR_CORE, -ENOTSUP, "isa", text,
-                     "extension %s is not implemented; manyhart info lists those that are", name);
+                     "not implemented: extension %s; manyhart info lists those that are", name);
 }
 
 /* ---- parsing ---- */
-
-/* Removes a version such as 2p1 or 2 from the end of a name. */
-static void strip_version(char *name)
-{
-    size_t n = strlen(name), digits = n;
-
-    while (digits && isdigit((unsigned char)name[digits - 1]))
-        digits--;
-    if (digits == n)
-        return;
-    if (digits > 1 && name[digits - 1] == 'p' && isdigit((unsigned char)name[digits - 2])) {
-        digits--;
-        while (digits && isdigit((unsigned char)name[digits - 1]))
-            digits--;
-    }
-    name[digits] = 0;
-}
 
 static int add_ext(struct rv_ext_set *set, const char *text, const char *name)
 {
@@ -251,15 +234,35 @@ static int add_ext(struct rv_ext_set *set, const char *text, const char *name)
     return 0;
 }
 
-/* Adds a name of several letters; some end in digits that are no version. */
-static int add_long_ext(struct rv_ext_set *set, const char *text, struct name *name)
+/*
+ * The extension that the word names, perhaps with a version such as 2p1 or 2
+ * after it.  Some names end in digits themselves (sv39), so these are dropped
+ * one by one until a name is left.
+ */
+static enum rv_ext find_versioned(struct name word)
 {
-    struct name stripped = *name;
+    enum rv_ext ext = find_ext(word.text);
+    size_t len = strlen(word.text), n = len;
+    bool minor_seen = false;
 
-    if (find_ext(name->text) != RV_EXT_COUNT)
-        return add_ext(set, text, name->text);
-    strip_version(stripped.text);
-    return add_ext(set, text, stripped.text);
+    while (ext == RV_EXT_COUNT && n > 1) {
+        bool digit = isdigit((unsigned char)word.text[n - 1]);
+        bool p = word.text[n - 1] == 'p' && n < len && !minor_seen;
+
+        if (!digit && !p)
+            break;
+        minor_seen |= p;
+        word.text[--n] = 0;
+        ext = find_ext(word.text);
+    }
+    return ext;
+}
+
+static int add_long_ext(struct rv_ext_set *set, const char *text, const struct name *word)
+{
+    enum rv_ext ext = find_versioned(*word);
+
+    return add_ext(set, text, ext == RV_EXT_COUNT ? word->text : exts[ext].name);
 }
 
 static int add_list(struct rv_ext_set *set, const char *text, const char *list)
@@ -329,11 +332,27 @@ static const struct profile *find_profile(const char *name)
     return NULL;
 }
 
+/* The mandatory extensions of p as they stand in the table, whether supported or not. */
+static void take_profile(struct rv_ext_set *set, const struct profile *p)
+{
+    if (*p->base)
+        take_profile(set, find_profile(p->base));
+    add_implied(set, p->exts);
+}
+
+/* A profile that lacks something is refused with all that it lacks. */
 static int add_profile(struct rv_ext_set *set, const char *text, const struct profile *p)
 {
-    int err = *p->base ? add_profile(set, text, find_profile(p->base)) : 0;
+    char missing[256] = "";
+    size_t n = 0;
 
-    return err ? err : add_list(set, text, p->exts);
+    take_profile(set, p);
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+        if (rv_ext_has(set, (enum rv_ext)i) && !isa_ext_supported((enum rv_ext)i) &&
+            n < sizeof(missing))
+            n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s", n ? ", " : "",
+                                  exts[i].name);
+    return n ? fail_unsupported(text, missing) : 0;
 }
 
 /* "rv64" and a base, then extensions. */
