@@ -52,8 +52,16 @@ BEGIN {
 	split($0, quoted, "\"")
 	picture = quoted[2]
 	gsub(/ /, "", picture)
+	if (/AMOQ/) {	# odd registers are reserved
+		sub(/ttttt/, "tttt0", picture)
+		sub(/ddddd/, "dddd0", picture)
+	}
 	for (i = 0; i < repeat; i++)
 		emit(picture)
+	# objdump knows the exact conversions with rm = 0 only.
+	if (sub(/mmm/, "000", picture))
+		for (i = 0; i < repeat; i++)
+			emit(picture)
 	opcode = substr(picture, 26)
 	if (!(opcode in seen)) {
 		seen[opcode] = 1
