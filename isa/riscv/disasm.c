@@ -36,11 +36,9 @@ static const struct csr_name {
     uint16_t number;
     const char *name;
 } csr_names[] = {
-#if __has_include("isa/riscv/csrs.def")
 #define CSR(number, name, ext, check, get, set) {number, #name},
 #define FIELD(number, name, ext, member, mask)  {number, #name},
 #include "isa/riscv/csrs.def"
-#endif
     {0, NULL},
 };
 
