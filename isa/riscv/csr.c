@@ -596,25 +596,26 @@ static void csr_set_pmpaddr(struct rv_hart *h, unsigned csr, uint64_t value, uin
 enum csr_row {
     ROW_NONE,
 #define CSR(number, name, ext, check, get, set) ROW_##name,
-#define FIELD(number, name, ext, member, mask) ROW_##name,
+#define FIELD(number, name, ext, member, mask)  ROW_##name,
 #include "isa/riscv/csrs.def"
     ROW_COUNT
 };
 
 static const struct csr_rule csr_rules[ROW_COUNT] = {
 #define CSR(number, name, extension, checker, getter, setter)                                      \
-    [ROW_##name] = {#name, RV_EXT_##extension, false, 0, 0, csr_check_##checker, csr_get_##getter, \
-                    csr_set_##setter},
+    [ROW_##name] = {                                                                               \
+        #name,           RV_EXT_##extension, false, 0, 0, csr_check_##checker, csr_get_##getter,   \
+        csr_set_##setter},
 #define FIELD(number, name, extension, member, writable)                                           \
-    [ROW_##name] = {#name,         RV_EXT_##extension, true, offsetof(struct rv_csrs, member),     \
-                    writable,      csr_check_any,      NULL, NULL},
+    [ROW_##name] = {#name,    RV_EXT_##extension, true, offsetof(struct rv_csrs, member),          \
+                    writable, csr_check_any,      NULL, NULL},
 #include "isa/riscv/csrs.def"
 };
 
 /* Row of each number; 0 is none.  A byte each, so that the hot numbers share lines. */
 static const uint8_t csr_rows[4096] = {
 #define CSR(number, name, ext, check, get, set) [number] = ROW_##name,
-#define FIELD(number, name, ext, member, mask) [number] = ROW_##name,
+#define FIELD(number, name, ext, member, mask)  [number] = ROW_##name,
 #include "isa/riscv/csrs.def"
 };
 
