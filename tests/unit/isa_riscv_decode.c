@@ -493,6 +493,62 @@ static void test_block_ends(void **state)
     assert_false(rv_op_info(RV_OP_fence)->flags & RV_ENDS_BLOCK);
 }
 
+/* ---- expansion ---- */
+
+/* What a 16-bit form that is not named after its base expands to. */
+static const struct {
+    const char *form, *base;
+} renamed[] = {
+    {"c.addi4spn", "addi"}, {"c.addi16sp", "addi"}, {"c.li", "addi"},  {"c.mv", "add"},
+    {"c.j", "jal"},         {"c.jr", "jalr"},       {"c.beqz", "beq"}, {"c.bnez", "bne"},
+    {"c.fldsp", "fld"},     {"c.lwsp", "lw"},       {"c.ldsp", "ld"},  {"c.fsdsp", "fsd"},
+    {"c.swsp", "sw"},       {"c.sdsp", "sd"},       {"c.not", "xori"}, {"c.zext.b", "andi"},
+    {"c.zext.w", "add.uw"},
+};
+
+static const char *base_name(const char *form)
+{
+    for (size_t k = 0; k < ARRAY_LEN(renamed); k++)
+        if (!strcmp(renamed[k].form, form))
+            return renamed[k].base;
+    return form + 2;
+}
+
+static void test_compressed_expand_to_their_base(void **state)
+{
+    const struct rv_form *forms = rv_forms();
+
+    (void)state;
+    for (unsigned form = 1; form < RV_FORM_COUNT; form++)
+        if (forms[form].len == 2)
+            assert_string_equal(rv_op_info(forms[form].op)->name, base_name(forms[form].name));
+}
+
+/* The engines must see what the 32-bit instruction with the same operands gives. */
+static void test_expansion_has_the_operands_of_its_base(void **state)
+{
+    (void)state;
+    for (uint32_t w = 0; w < 0x10000; w++) {
+        struct rv_insn c = decode(w), full;
+        uint32_t raw;
+
+        if ((w & 3) == 3 || c.op == RV_OP_illegal)
+            continue;
+        full = c;
+        /* The op's own form: forms of INSN lines have the op's name. */
+        for (unsigned form = 1; form < RV_FORM_COUNT; form++)
+            if (!strcmp(rv_forms()[form].name, rv_op_info(c.op)->name))
+                full.form = (uint16_t)form;
+        assert_int_equal(rv_encode(full.form, &full, &raw), 4);
+        full = decode(raw);
+        if (is_special_case(full.form)) /* a hint that writes nothing, with fields of its own */
+            continue;
+        if (full.op != c.op || full.rd != c.rd || full.rs1 != c.rs1 || full.rs2 != c.rs2 ||
+            full.imm != c.imm)
+            fail_msg("%04x: %s is not %08x", w, rv_forms()[c.form].name, raw);
+    }
+}
+
 /* ---- threads ---- */
 
 static void *decode_thread(void *arg)
@@ -535,6 +591,8 @@ int main(void)
         cmocka_unit_test(test_hints_are_legal),
         cmocka_unit_test(test_disabled_extension_is_illegal),
         cmocka_unit_test(test_compressed_needs_its_base),
+        cmocka_unit_test(test_compressed_expand_to_their_base),
+        cmocka_unit_test(test_expansion_has_the_operands_of_its_base),
         cmocka_unit_test(test_op_info),
         cmocka_unit_test(test_block_ends),
     };

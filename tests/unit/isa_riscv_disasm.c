@@ -115,15 +115,6 @@ static bool is_known_difference(const char *ours, const char *theirs)
     return false;
 }
 
-static FILE *open_golden(void)
-{
-    char path[512];
-    const char *slash = strrchr(__FILE__, '/');
-
-    snprintf(path, sizeof(path), "%.*s/data/riscv_disasm.txt", (int)(slash - __FILE__), __FILE__);
-    return fopen(path, "r");
-}
-
 /* "WORD TEXT" or "WORD@PC TEXT". */
 static char *parse_line(char *line, uint32_t *raw, uint64_t *pc)
 {
@@ -140,7 +131,7 @@ static void test_text_is_that_of_objdump(void **state)
 {
     unsigned lines = 0, wrong = 0, seen[RV_FORM_COUNT] = {0};
     char line[160], ours[TEXT_SIZE];
-    FILE *f = open_golden();
+    FILE *f = fopen(MH_UNIT_DATA "/riscv_disasm.txt", "r");
 
     (void)state;
     assert_non_null(f);
