@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations of F and D on raw register values, by the host's unit.
+ * Inlined into the interpreter's handlers (fp_interp.h) and into fp.c; run on
+ * the hart's thread between rv_fp_enter and rv_fp_leave.
+ *
+ * What they keep: operands of single width that are not NaN-boxed count as the
+ * canonical NaN, results of single width are boxed, NaN results are canonical
+ * (Unprivileged, F, "NaN Generation and Propagation"; D, "NaN Boxing"), and all
+ * flags end up among the host's sticky ones.  fp_* round as the host is set to;
+ * v_* do not depend on the rounding mode.
+ */
+#ifndef ISA_RISCV_FP_OPS_H
+#define ISA_RISCV_FP_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "isa/riscv/fp_host.h"
+#include "sim/base/bits.h"
+
+#define FP_BOX    0xffffffff00000000ull
+#define FP_SIGN_S 0x80000000ull
+#define FP_SIGN_D 0x8000000000000000ull
+#define FP_INF_S  0x7f800000ull
+#define FP_INF_D  0x7ff0000000000000ull
+#define FP_NAN_S  0x7fc00000ull
+#define FP_NAN_D  0x7ff8000000000000ull
+
+/* What the header's inline functions leave to fp.c: NaN operands, and hosts without an FMA. */
+uint64_t fp_fma_nan_s(uint64_t a, uint64_t b, uint64_t c);
+uint64_t fp_fma_nan_d(uint64_t a, uint64_t b, uint64_t c);
+uint64_t fp_fma_soft_s(uint64_t a, uint64_t b, uint64_t c);
+uint64_t fp_fma_soft_d(uint64_t a, uint64_t b, uint64_t c);
+uint64_t fp_minmax_nan_s(uint64_t a, uint64_t b);
+uint64_t fp_minmax_nan_d(uint64_t a, uint64_t b);
+uint64_t fp_to_uint_slow_s(uint64_t a, unsigned bits, enum fp_mode mode);
+uint64_t fp_to_uint_slow_d(uint64_t a, unsigned bits, enum fp_mode mode);
+
+/* ---- boxes, bits and values ---- */
+
+static ALWAYS_INLINE uint64_t v_box_s(uint64_t a)
+{
+    return a | FP_BOX;
+}
+
+/* The 32 bits of a single, zero-extended; the canonical NaN if it is not boxed. */
+static ALWAYS_INLINE uint64_t v_unbox_s(uint64_t a)
+{
+    return likely(a >= FP_BOX) ? (uint32_t)a : FP_NAN_S;
+}
+
+static ALWAYS_INLINE float fp_single(uint64_t bits)
+{
+    uint32_t low = (uint32_t)v_unbox_s(bits);
+    float r;
+
+    memcpy(&r, &low, sizeof(r));
+    return r;
+}
+
+static ALWAYS_INLINE double fp_double(uint64_t bits)
+{
+    double r;
+
+    memcpy(&r, &bits, sizeof(r));
+    return r;
+}
+
+static ALWAYS_INLINE uint64_t fp_bits_s(float v)
+{
+    uint32_t r;
+
+    memcpy(&r, &v, sizeof(r));
+    return r;
+}
+
+static ALWAYS_INLINE uint64_t fp_bits_d(double v)
+{
+    uint64_t r;
+
+    memcpy(&r, &v, sizeof(r));
+    return r;
+}
+
+/* On unboxed bits. */
+static ALWAYS_INLINE bool fp_is_nan_s(uint64_t a)
+{
+    return (a & ~FP_SIGN_S) > FP_INF_S;
+}
+
+static ALWAYS_INLINE bool fp_is_nan_d(uint64_t a)
+{
+    return (a & ~FP_SIGN_D) > FP_INF_D;
+}
+
+/* A result of the host is never a signaling NaN, so comparing it raises nothing. */
+static ALWAYS_INLINE uint64_t fp_result_s(float r)
+{
+    return v_box_s(likely(r == r) ? fp_bits_s(r) : FP_NAN_S);
+}
+
+static ALWAYS_INLINE uint64_t fp_result_d(double r)
+{
+    return likely(r == r) ? fp_bits_d(r) : FP_NAN_D;
+}
+
+/* ---- arithmetic ---- */
+
+#define FP_ARITH(op)                                                                               \
+    static ALWAYS_INLINE uint64_t fp_f##op##_s(uint64_t a, uint64_t b)                             \
+    {                                                                                              \
+        return fp_result_s(fpu_##op##_s(fp_single(a), fp_single(b)));                              \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t fp_f##op##_d(uint64_t a, uint64_t b)                             \
+    {                                                                                              \
+        return fp_result_d(fpu_##op##_d(fp_double(a), fp_double(b)));                              \
+    }
+FP_ARITH(add)
+FP_ARITH(sub)
+FP_ARITH(mul)
+FP_ARITH(div)
+#undef FP_ARITH
+
+static ALWAYS_INLINE uint64_t fp_fsqrt_s(uint64_t a)
+{
+    return fp_result_s(fpu_sqrt_s(fp_single(a)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fsqrt_d(uint64_t a)
+{
+    return fp_result_d(fpu_sqrt_d(fp_double(a)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fmadd_s(uint64_t a, uint64_t b, uint64_t c)
+{
+    float r;
+
+    if (unlikely(!fpu_has_fma()))
+        return fp_fma_soft_s(a, b, c);
+    r = fpu_fma_s(fp_single(a), fp_single(b), fp_single(c));
+    return likely(r == r) ? v_box_s(fp_bits_s(r)) : fp_fma_nan_s(a, b, c);
+}
+
+static ALWAYS_INLINE uint64_t fp_fmadd_d(uint64_t a, uint64_t b, uint64_t c)
+{
+    double r;
+
+    if (unlikely(!fpu_has_fma()))
+        return fp_fma_soft_d(a, b, c);
+    r = fpu_fma_d(fp_double(a), fp_double(b), fp_double(c));
+    return likely(r == r) ? fp_bits_d(r) : fp_fma_nan_d(a, b, c);
+}
+
+/* Changing the sign bit leaves a box, a NaN and a missing box what they are. */
+#define FP_FMA(w, SIGN)                                                                            \
+    static ALWAYS_INLINE uint64_t fp_fmsub_##w(uint64_t a, uint64_t b, uint64_t c)                 \
+    {                                                                                              \
+        return fp_fmadd_##w(a, b, c ^ (SIGN));                                                     \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t fp_fnmsub_##w(uint64_t a, uint64_t b, uint64_t c)                \
+    {                                                                                              \
+        return fp_fmadd_##w(a ^ (SIGN), b, c);                                                     \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t fp_fnmadd_##w(uint64_t a, uint64_t b, uint64_t c)                \
+    {                                                                                              \
+        return fp_fmadd_##w(a ^ (SIGN), b, c ^ (SIGN));                                            \
+    }
+FP_FMA(s, FP_SIGN_S)
+FP_FMA(d, FP_SIGN_D)
+#undef FP_FMA
+
+/* ---- to integers ---- */
+
+/* The host gave the most negative integer: right for what lies below, else the largest one. */
+static ALWAYS_INLINE uint64_t fp_saturate(bool below, unsigned bits)
+{
+    int64_t min = INT64_MIN >> (64 - bits);
+
+    return (uint64_t)(below ? min : ~min);
+}
+
+static ALWAYS_INLINE bool fp_is_negative_s(uint64_t a)
+{
+    uint64_t u = v_unbox_s(a);
+
+    return (u & FP_SIGN_S) && !fp_is_nan_s(u);
+}
+
+static ALWAYS_INLINE bool fp_is_negative_d(uint64_t a)
+{
+    return (a & FP_SIGN_D) && !fp_is_nan_d(a);
+}
+
+#define FP_TO_INT(name, w, value, host, type, bits)                                                \
+    static ALWAYS_INLINE uint64_t fp_##name(uint64_t a)                                            \
+    {                                                                                              \
+        type r = host(value(a));                                                                   \
+                                                                                                   \
+        if (unlikely((int64_t)r == INT64_MIN >> (64 - (bits))))                                    \
+            return fp_saturate(fp_is_negative_##w(a), bits);                                       \
+        return (uint64_t)(int64_t)r;                                                               \
+    }
+FP_TO_INT(fcvt_w_s, s, fp_single, fpu_s_to_w, int32_t, 32)
+FP_TO_INT(fcvt_l_s, s, fp_single, fpu_s_to_l, int64_t, 64)
+FP_TO_INT(fcvt_w_d, d, fp_double, fpu_d_to_w, int32_t, 32)
+FP_TO_INT(fcvt_l_d, d, fp_double, fpu_d_to_l, int64_t, 64)
+FP_TO_INT(fcvt_w_s_rtz, s, fp_single, fpu_s_to_w_rtz, int32_t, 32)
+FP_TO_INT(fcvt_l_s_rtz, s, fp_single, fpu_s_to_l_rtz, int64_t, 64)
+FP_TO_INT(fcvt_w_d_rtz, d, fp_double, fpu_d_to_w_rtz, int32_t, 32)
+FP_TO_INT(fcvt_l_d_rtz, d, fp_double, fpu_d_to_l_rtz, int64_t, 64)
+#undef FP_TO_INT
+
+/*
+ * Unsigned: positive values that fit whichever way they round, and fit a signed
+ * 64-bit integer, are the host's; the bits of positive numbers compare as the
+ * numbers do.  mode is that of the rest, in software.
+ */
+#define FP_TO_UINT(name, w, raw, value, host, bits, limit, mode)                                   \
+    static ALWAYS_INLINE uint64_t fp_##name(uint64_t a)                                            \
+    {                                                                                              \
+        if (likely(raw(a) < (limit)))                                                              \
+            return (uint64_t)sext((uint64_t)host(value(a)), bits);                                 \
+        return fp_to_uint_slow_##w(a, bits, mode);                                                 \
+    }
+#define FP_TWO_TO_31_S 0x4f000000ull
+#define FP_TWO_TO_63_S 0x5f000000ull
+#define FP_TWO_TO_31_D 0x41e0000000000000ull
+#define FP_TWO_TO_63_D 0x43e0000000000000ull
+/* 2^32 - 2^8 and 2^32 - 1, the largest that stay below 2^32, are one step below these. */
+#define FP_END_OF_32_S 0x4f800000ull
+#define FP_END_OF_32_D 0x41efffffffe00001ull
+#define FP_RAW_D(a)    (a)
+FP_TO_UINT(fcvt_wu_s, s, v_unbox_s, fp_single, fpu_s_to_l, 32, FP_END_OF_32_S, fpu_round_get())
+FP_TO_UINT(fcvt_lu_s, s, v_unbox_s, fp_single, fpu_s_to_l, 64, FP_TWO_TO_63_S, fpu_round_get())
+FP_TO_UINT(fcvt_wu_d, d, FP_RAW_D, fp_double, fpu_d_to_l, 32, FP_END_OF_32_D, fpu_round_get())
+FP_TO_UINT(fcvt_lu_d, d, FP_RAW_D, fp_double, fpu_d_to_l, 64, FP_TWO_TO_63_D, fpu_round_get())
+FP_TO_UINT(fcvt_wu_s_rtz, s, v_unbox_s, fp_single, fpu_s_to_l_rtz, 32, FP_END_OF_32_S, FP_RTZ)
+FP_TO_UINT(fcvt_lu_s_rtz, s, v_unbox_s, fp_single, fpu_s_to_l_rtz, 64, FP_TWO_TO_63_S, FP_RTZ)
+FP_TO_UINT(fcvt_wu_d_rtz, d, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 32, FP_END_OF_32_D, FP_RTZ)
+FP_TO_UINT(fcvt_lu_d_rtz, d, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 64, FP_TWO_TO_63_D, FP_RTZ)
+#undef FP_TO_UINT
+#undef FP_RAW_D
+
+/* ---- from integers, and between widths ---- */
+
+static ALWAYS_INLINE uint64_t fp_fcvt_s_w(uint64_t a)
+{
+    return v_box_s(fp_bits_s(fpu_w_to_s((int32_t)a)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_s_wu(uint64_t a)
+{
+    return v_box_s(fp_bits_s(fpu_l_to_s((uint32_t)a)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_s_l(uint64_t a)
+{
+    return v_box_s(fp_bits_s(fpu_l_to_s((int64_t)a)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_d_l(uint64_t a)
+{
+    return fp_bits_d(fpu_l_to_d((int64_t)a));
+}
+
+/* Half of a, its last bit standing for both that went: rounds as a does, and doubling is exact. */
+static ALWAYS_INLINE int64_t fp_half(uint64_t a)
+{
+    return (int64_t)(a >> 1 | (a & 1));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_s_lu(uint64_t a)
+{
+    float r;
+
+    if (likely((int64_t)a >= 0))
+        return fp_fcvt_s_l(a);
+    r = fpu_l_to_s(fp_half(a));
+    return v_box_s(fp_bits_s(fpu_add_s(r, r)));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_d_lu(uint64_t a)
+{
+    double r;
+
+    if (likely((int64_t)a >= 0))
+        return fp_fcvt_d_l(a);
+    r = fpu_l_to_d(fp_half(a));
+    return fp_bits_d(fpu_add_d(r, r));
+}
+
+static ALWAYS_INLINE uint64_t fp_fcvt_s_d(uint64_t a)
+{
+    return fp_result_s(fpu_d_to_s(fp_double(a)));
+}
+
+static ALWAYS_INLINE uint64_t v_fcvt_d_s(uint64_t a)
+{
+    return fp_result_d(fpu_s_to_d(fp_single(a)));
+}
+
+static ALWAYS_INLINE uint64_t v_fcvt_d_w(uint64_t a)
+{
+    return fp_bits_d(fpu_w_to_d((int32_t)a));
+}
+
+static ALWAYS_INLINE uint64_t v_fcvt_d_wu(uint64_t a)
+{
+    return fp_bits_d(fpu_l_to_d((uint32_t)a));
+}
+
+/* ---- comparisons ---- */
+
+#define FP_COMPARE(op)                                                                             \
+    static ALWAYS_INLINE uint64_t v_f##op##_s(uint64_t a, uint64_t b)                              \
+    {                                                                                              \
+        return fp_bits_s(fpu_##op##_s(fp_single(a), fp_single(b))) & 1;                            \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t v_f##op##_d(uint64_t a, uint64_t b)                              \
+    {                                                                                              \
+        return fp_bits_d(fpu_##op##_d(fp_double(a), fp_double(b))) & 1;                            \
+    }
+FP_COMPARE(eq)
+FP_COMPARE(lt)
+FP_COMPARE(le)
+#undef FP_COMPARE
+
+/* Integers in the order of the numbers, -0 below +0. */
+static ALWAYS_INLINE int64_t fp_order_d(uint64_t a)
+{
+    return (int64_t)(a ^ (uint64_t)((int64_t)a >> 63) >> 1);
+}
+
+static ALWAYS_INLINE int64_t fp_order_s(uint64_t a)
+{
+    return fp_order_d(a << 32);
+}
+
+/* minimumNumber and maximumNumber of IEEE 754-2019. */
+#define FP_MINMAX(name, op)                                                                        \
+    static ALWAYS_INLINE uint64_t v_##name##_s(uint64_t a, uint64_t b)                             \
+    {                                                                                              \
+        uint64_t x = v_unbox_s(a), y = v_unbox_s(b);                                               \
+                                                                                                   \
+        if (unlikely(fp_is_nan_s(x) || fp_is_nan_s(y)))                                            \
+            return fp_minmax_nan_s(a, b);                                                          \
+        return v_box_s(fp_order_s(x) op fp_order_s(y) ? x : y);                                    \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t v_##name##_d(uint64_t a, uint64_t b)                             \
+    {                                                                                              \
+        if (unlikely(fp_is_nan_d(a) || fp_is_nan_d(b)))                                            \
+            return fp_minmax_nan_d(a, b);                                                          \
+        return fp_order_d(a) op fp_order_d(b) ? a : b;                                             \
+    }
+FP_MINMAX(fmin, <)
+FP_MINMAX(fmax, >)
+#undef FP_MINMAX
+
+/* ---- classes ---- */
+
+/*
+ * The bit of rd that FCLASS sets: 0 -inf, 1 negative normal, 2 negative subnormal,
+ * 3 -0, 4 +0, 5 positive subnormal, 6 positive normal, 7 +inf, 8 signaling, 9 quiet NaN.
+ */
+static inline uint64_t fp_classify(bool negative, uint64_t exp, uint64_t exp_max, uint64_t frac,
+                                   bool quiet)
+{
+    unsigned positive_class;
+
+    if (exp == exp_max && frac)
+        return quiet ? 1u << 9 : 1u << 8;
+    if (exp == exp_max)
+        positive_class = 7;
+    else if (exp)
+        positive_class = 6;
+    else
+        positive_class = frac ? 5 : 4;
+    return 1ull << (negative ? 7 - positive_class : positive_class);
+}
+
+static inline uint64_t v_fclass_s(uint64_t a)
+{
+    uint64_t u = v_unbox_s(a);
+
+    return fp_classify(bit_test(u, 31), bits_get(u, 30, 23), 0xff, bits_get(u, 22, 0),
+                       bit_test(u, 22));
+}
+
+static inline uint64_t v_fclass_d(uint64_t a)
+{
+    return fp_classify(bit_test(a, 63), bits_get(a, 62, 52), 0x7ff, bits_get(a, 51, 0),
+                       bit_test(a, 51));
+}
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Test vectors for the floating-point instructions: what the oracle (a RISC-V
+ * program, fp_oracle.c) and the unit test (isa_riscv_fp.c) both compute, so
+ * that operands need not be stored.  Vector i of an operation is a function of
+ * the operation and i alone.  The first ones are all pairs of corner values;
+ * then corners are mixed with random numbers of the shapes that round awkwardly
+ * (few bits set, runs of ones, exponents close to each other's, products and
+ * their neighbours).
+ *
+ * The caller's rounding mode must be to nearest even while it makes vectors.
+ */
+#ifndef TESTS_TOOLS_FP_VECTORS_H
+#define TESTS_TOOLS_FP_VECTORS_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+enum vector_kind { KIND_S, KIND_D, KIND_I };
+
+enum vector_op {
+#define V(name, mnemonic, dest, args, kind, operands) VECTOR_##name,
+#include "tests/tools/fp_vectors.def"
+    VECTOR_OPS
+};
+
+struct vector_op_info {
+    const char *name;
+    enum vector_kind kind;
+    int operands;
+};
+
+static const struct vector_op_info vector_ops[VECTOR_OPS] = {
+#define V(name, mnemonic, dest, args, kind, operands) {#name, KIND_##kind, operands},
+#include "tests/tools/fp_vectors.def"
+};
+
+enum { VECTOR_MODES = 5, VECTOR_GROUP = 256 };
+
+struct vector {
+    uint64_t a, b, c;
+};
+
+struct vector_result {
+    uint64_t value;
+    uint8_t flags;
+};
+
+#define VECTOR_BOXED(x) (0xffffffff00000000u | (x))
+
+static const uint64_t vector_corners_s[] = {
+#define S(x) VECTOR_BOXED(x##u), VECTOR_BOXED(x##u | 0x80000000u)
+    S(0x00000000),      S(0x00000001),      S(0x00000002),      S(0x00400000),      S(0x007fffff),
+    S(0x00800000),      S(0x00800001),      S(0x00ffffff),      S(0x01000000),      S(0x33800000),
+    S(0x33800001),      S(0x3effffff),      S(0x3f000000),      S(0x3f7fffff),      S(0x3f800000),
+    S(0x3f800001),      S(0x3fc00000),      S(0x40200000),      S(0x4affffff),      S(0x4b000001),
+    S(0x4effffff),      S(0x4f000000),      S(0x4f7fffff),      S(0x4f800000),      S(0x5effffff),
+    S(0x5f000000),      S(0x5f7fffff),      S(0x5f800000),      S(0x7e800000),      S(0x7f000000),
+    S(0x7f7fffff),      S(0x7f800000),      S(0x7f800001),      S(0x7fbfffff),      S(0x7fc00000),
+    S(0x7fffffff),
+#undef S
+    0x000000003f800000, 0xfffffffe3f800000, 0x7fffffff00000000, 0x3ff0000000000000,
+};
+
+static const uint64_t vector_corners_d[] = {
+#define D(x) x##u, x##u | 1ull << 63
+    D(0x0000000000000000), D(0x0000000000000001), D(0x0000000000000002), D(0x0008000000000000),
+    D(0x000fffffffffffff), D(0x0010000000000000), D(0x0010000000000001), D(0x001fffffffffffff),
+    D(0x0020000000000000), D(0x3690000000000000), D(0x36a0000000000000), D(0x380fffffe0000000),
+    D(0x380fffffffffffff), D(0x3810000000000000), D(0x3ca0000000000000), D(0x3fdfffffffffffff),
+    D(0x3fe0000000000000), D(0x3fefffffffffffff), D(0x3ff0000000000000), D(0x3ff0000000000001),
+    D(0x3ff8000000000000), D(0x4004000000000000), D(0x41dfffffffc00000), D(0x41dfffffffe00000),
+    D(0x41e0000000000000), D(0x41e0000000100000), D(0x41efffffffe00000), D(0x41effffffff00000),
+    D(0x41f0000000000000), D(0x432fffffffffffff), D(0x43dfffffffffffff), D(0x43e0000000000000),
+    D(0x43efffffffffffff), D(0x43f0000000000000), D(0x47efffffe0000000), D(0x47efffffefffffff),
+    D(0x47effffff0000000), D(0x7fe0000000000000), D(0x7fefffffffffffff), D(0x7ff0000000000000),
+    D(0x7ff0000000000001), D(0x7ff7ffffffffffff), D(0x7ff8000000000000), D(0x7fffffffffffffff),
+#undef D
+};
+
+static const uint64_t vector_corners_i[] = {
+    0,
+    1,
+    2,
+    3,
+    ~0ull,
+    ~1ull,
+    0x7fffffff,
+    0x80000000,
+    0x80000001,
+    0xffffffff,
+    0x100000000,
+    0xffffffff80000000,
+    0xffffffff7fffffff,
+    0x00ffffff,
+    0x01000000,
+    0x01000001,
+    0x01000003,
+    0x7fffff40,
+    0x7fffffbf,
+    0x7fffffc0,
+    0xffffff7f,
+    0xffffff80,
+    0xffffff81,
+    0x1fffffffffffff,
+    0x20000000000000,
+    0x20000000000001,
+    0x20000000000003,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    0x8000000000000001,
+    0x7ffffffffffffdff,
+    0x7ffffffffffffe00,
+    0xfffffffffffffbff,
+    0xfffffffffffffc00,
+    0xffffff7fffffffff,
+    0xffffff8000000000,
+    0x7fffffbfffffffff,
+    0x7fffffc000000000,
+    0x8000000000000400,
+    0x8000008000000000,
+    0x8000008000000001,
+};
+
+static const struct {
+    const uint64_t *values;
+    uint64_t count;
+} vector_corners[] = {
+    {vector_corners_s, sizeof(vector_corners_s) / 8},
+    {vector_corners_d, sizeof(vector_corners_d) / 8},
+    {vector_corners_i, sizeof(vector_corners_i) / 8},
+};
+
+/* splitmix64 */
+static inline uint64_t vector_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* bits of an awkward pattern. */
+static inline uint64_t vector_pattern(uint64_t *state, unsigned bits)
+{
+    uint64_t mask = ~0ull >> (64 - bits), r = vector_random(state), shape = r >> 61;
+    uint64_t one = 1ull << (r % bits), other = 1ull << ((r >> 8) % bits);
+
+    switch (shape) {
+    case 0:
+        return 0;
+    case 1:
+        return one;
+    case 2:
+        return (one | other) & mask;
+    case 3:
+        return (one - 1) & mask;
+    case 4:
+        return mask & ~(one - 1);
+    case 5:
+        return mask & ~(one | other);
+    default:
+        return vector_random(state) & mask;
+    }
+}
+
+/* An exponent field; near is that of the operand before. */
+static inline uint64_t vector_exponent(uint64_t *state, unsigned bits, uint64_t near)
+{
+    uint64_t mask = ~0ull >> (64 - bits), bias = mask >> 1, r = vector_random(state);
+
+    switch (r >> 61) {
+    case 0:
+        return (near + (r & 63) - 32) & mask;
+    case 1:
+        return (near + (r & 3) - 2) & mask;
+    case 2:
+        return (bias + r % 68 - 2) & mask;
+    case 3:
+        return (bias + (r & 7) - 4) & mask;
+    case 4:
+        return r & 3;
+    case 5:
+        return (r >> 8 & 1)                        ? mask - (r & 3)
+               : mask - near + (r & 15) - 8 > mask ? bias
+                                                   : mask - near;
+    default:
+        return r & mask;
+    }
+}
+
+static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, uint64_t near)
+{
+    uint64_t r = vector_random(state), v;
+
+    if ((r & 7) < 2)
+        return vector_corners[kind].values[(r >> 8) % vector_corners[kind].count];
+    if (kind == KIND_I) {
+        v = vector_pattern(state, 1 + (r >> 8) % 64) + (r >> 3 & 3) - 1;
+        return r >> 5 & 1 ? -v : v;
+    }
+    if (kind == KIND_D)
+        return (r & 8) << 60 | vector_exponent(state, 11, near >> 52 & 0x7ff) << 52 |
+               vector_pattern(state, 52);
+    v = VECTOR_BOXED((r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23 |
+                     vector_pattern(state, 23));
+    return (r >> 8 & 31) ? v : v ^ 1ull << (32 + (r >> 16 & 31));
+}
+
+/* The product or its neighbour; anything if that is not a number. */
+static inline uint64_t vector_product(enum vector_kind kind, uint64_t a, uint64_t b, uint64_t step)
+{
+    uint64_t bits = 0;
+
+    if (kind == KIND_D) {
+        double x, y;
+
+        memcpy(&x, &a, 8);
+        memcpy(&y, &b, 8);
+        x *= y;
+        if (x != x)
+            return a;
+        memcpy(&bits, &x, 8);
+    } else {
+        float x, y;
+
+        memcpy(&x, &a, 4);
+        memcpy(&y, &b, 4);
+        x *= y;
+        if (x != x)
+            return a;
+        memcpy(&bits, &x, 4);
+        bits = VECTOR_BOXED(bits);
+    }
+    return step == 3 ? bits : bits + step - 1;
+}
+
+static inline struct vector vector_make(enum vector_op op, uint64_t i)
+{
+    enum vector_kind kind = vector_ops[op].kind;
+    uint64_t n = vector_corners[kind].count, state = i * 0x100 + op, r;
+    uint64_t sign = kind == KIND_D ? 1ull << 63 : 1ull << 31;
+    struct vector v;
+
+    vector_random(&state);
+    r = vector_random(&state);
+    v.a = vector_operand(&state, kind, r);
+    v.b = vector_operand(&state, kind, v.a);
+    v.c = vector_operand(&state, kind, (r & 16) ? v.a : v.b);
+    if (i < (vector_ops[op].operands == 1 ? n : n * n)) {
+        v.a = vector_corners[kind].values[i % n];
+        v.b = vector_corners[kind].values[i / n];
+    } else if (kind != KIND_I && (r & 7) == 0) {
+        v.c = vector_product(kind, v.a, v.b, r >> 8 & 3) ^ (r & 8 ? sign : 0);
+    } else if (kind != KIND_I && (r & 7) == 1) {
+        v.a = vector_product(kind, v.a, r & 8 ? v.a : v.b, r >> 8 & 3);
+    }
+    return v;
+}
+
+static inline uint32_t vector_hash(uint32_t hash, struct vector_result r)
+{
+    uint64_t x = (hash ^ r.value) * 0x9e3779b97f4a7c15;
+
+    x = (x ^ x >> 32 ^ r.flags) * 0xbf58476d1ce4e5b9;
+    return (uint32_t)(x ^ x >> 32);
+}
+
+#endif
