@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the machine (sim/) knows of a guest architecture: one struct guest_type
+ * per folder isa/<guest>/, listed in isa/guests.def.
+ */
+#ifndef ISA_GUEST_H
+#define ISA_GUEST_H
+
+#include "mem/mmio.h"
+#include "mem/physmem.h"
+#include "sim/base/gclock.h"
+#include "sim/base/loop.h"
+#include "smp/smp.h"
+
+struct guest;
+
+enum guest_exit { GUEST_POWEROFF, GUEST_REBOOT, GUEST_FAIL, GUEST_LIMIT /* max_insns reached */ };
+enum guest_engine { ENGINE_INTERP, ENGINE_JIT, ENGINE_HYBRID };
+
+/* What the machine gives its guest; constant while the guest lives. */
+struct guest_env {
+    struct physmem *pm;
+    struct mmio_map *mmio;
+    struct loop *loop;
+    struct gclock *clock;
+    void *opaque;
+    /* The guest asked for the end (SBI SRST, limit); returns at once.  Any hart thread. */
+    void (*exit)(void *opaque, enum guest_exit kind, int code);
+    /* SBI debug console; bytes written or read (0: none there), never blocks. */
+    size_t (*console_write)(void *opaque, const void *buf, size_t len);
+    size_t (*console_read)(void *opaque, void *buf, size_t len);
+};
+
+struct guest_config {
+    unsigned harts;
+    const char *isa;      /* ISA string or profile, NULL for all there is */
+    enum guest_engine engine;
+    bool strict_align;    /* misaligned loads and stores trap */
+    bool builtin_sbi;     /* ecalls from S are answered by the simulator; harts start in S */
+    unsigned tlb_entries; /* 0: default */
+    uint64_t max_insns;   /* per hart; 0: none */
+    uint64_t seed;
+};
+
+enum guest_start {
+    START_ALL,  /* every hart at entry in M-mode (bare-metal ELF, firmware) */
+    START_BOOT, /* hart 0 at entry in S-mode, the others wait for SBI HSM */
+};
+
+struct guest_boot {
+    enum guest_start start;
+    gpa_t entry;
+    gpa_t dtb;   /* a1 */
+    uint64_t a2; /* OpenSBI fw_dynamic information, or 0 */
+};
+
+/* One hart's architectural state, for the public interface, gdb and tests. */
+struct guest_hart_info {
+    uint64_t pc, insns;
+    const char *mode; /* "M", "S", "U" */
+    bool waiting, stopped;
+};
+
+/* Summed over harts (hart -1) or of one hart. */
+struct guest_stats {
+    uint64_t insns, loads_slow, stores_slow, mmio, traps, interrupts, page_walks, decodes,
+        code_pages, code_invalidations, sc_success, sc_fail, lr, wfi, sbi_calls, shootdowns;
+    struct tlb_stats tlb;
+};
+
+struct guest_type {
+    const char *name;  /* "riscv64" */
+    uint16_t elf_machine;
+    /* On failure error_set names the parameter. Makes the harts and their struct smp. */
+    int (*create)(struct guest **out, const struct guest_config *cfg, const struct guest_env *env);
+    void (*destroy)(struct guest *g);
+    struct smp *(*smp)(struct guest *g);
+    /* Sets all harts to power-on state and arranges the start; harts are not running. */
+    void (*boot)(struct guest *g, const struct guest_boot *boot);
+    /* Adds /cpus (with riscv,isa, mmu-type, interrupt controllers) to a device tree; intc phandles come back in phandle[harts]. */
+    int (*fdt_cpus)(struct guest *g, void *fdt, uint32_t *phandle);
+    /* Interrupt input of a hart by its mip bit number.  Any thread. */
+    void (*irq)(struct guest *g, unsigned hart, unsigned bit, bool level);
+    /* Registers by number as the psABI's DWARF numbers them (0-31 x, 32-63 f), 64 is pc. Harts stopped or own thread. */
+    int (*reg_get)(struct guest *g, unsigned hart, unsigned reg, uint64_t *value);
+    int (*reg_set)(struct guest *g, unsigned hart, unsigned reg, uint64_t value);
+    void (*hart_info)(struct guest *g, unsigned hart, struct guest_hart_info *out);
+    void (*stats)(struct guest *g, int hart, struct guest_stats *out);
+    /* Disassembles one instruction at bytes (len available); returns its length or 0. */
+    size_t (*disasm)(const void *bytes, size_t len, uint64_t pc, char *text, size_t size);
+    /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger. */
+    bool (*translate)(struct guest *g, unsigned hart, gva_t va, gpa_t *gpa);
+    /* Prints one line per supported extension. For `manyhart info`. */
+    void (*list_extensions)(void (*line)(void *opaque, const char *name, const char *version), void *opaque);
+};
+
+const struct guest_type *guest_find(const char *name); /* isa/guests.c over isa/guests.def */
+const struct guest_type *guest_at(size_t i);
+
+#endif

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The slow ways to memory: TLB misses, misaligned accesses, page borders, MMIO,
+ * pages that carry flags, atomics that are not a plain host operation; and
+ * finding code.  On the hart's thread, in the middle of an instruction.
+ *
+ * An access is resolved to a place first: host address in RAM, or a physical
+ * address outside it; whether the TLB may stand for it next time is decided on
+ * the way.  A misaligned access resolves both its ends before it touches
+ * anything, so a fault on the second page leaves the first unwritten.
+ */
+#include "isa/riscv/fp.h"
+#include "isa/riscv/ops.h"
+#include "isa/riscv/sem_calls.h"
+#include "mem/reserve.h"
+
+#include <string.h>
+
+#include "sim/base/log.h"
+
+#define LINE_BYTES 64 /* Zic64b: the block of cbo.* */
+
+struct place {
+    uint8_t *host; /* in RAM, else NULL */
+    gpa_t gpa;
+    bool slow_write; /* RAM whose page must be written under its shard's lock */
+};
+
+/* --- contexts --- */
+
+static enum paging_mode satp_mode(const struct rv_hart *h)
+{
+    return (enum paging_mode)(h->csr.satp >> 60);
+}
+
+/* Privilege of loads and stores: MPRV borrows MPP's. */
+static enum rv_priv data_priv(const struct rv_hart *h)
+{
+    if (h->priv == PRIV_M && h->csr.mstatus & MSTATUS_MPRV)
+        return (enum rv_priv)bits_get(h->csr.mstatus, 12, 11);
+    return (enum rv_priv)h->priv;
+}
+
+/* Everything that decides what a translation means; the ASID lies in bits 15:0 as tlb.h wants. */
+static uint64_t context_key(const struct rv_hart *h, enum rv_priv priv, uint64_t status)
+{
+    if (priv == PRIV_M)
+        return 3ull << 20;
+    return bits_get(h->csr.satp, 59, 44) | (uint64_t)satp_mode(h) << 16 | (uint64_t)priv << 20 |
+           status << 4;
+}
+
+void rv_mmu_update(struct rv_hart *h)
+{
+    struct tlb *t = &h->hart.tlb;
+    enum rv_priv data = data_priv(h);
+    uint64_t status = h->csr.mstatus & (MSTATUS_SUM | MSTATUS_MXR); /* bits 18, 19 */
+    bool cleared;
+    h->mmu_data_on = data != PRIV_M && satp_mode(h) != PAGING_BARE;
+    h->mmu_fetch_on = h->priv != PRIV_M && satp_mode(h) != PAGING_BARE;
+    do {
+        t->ctx[TLB_FETCH] = tlb_context(t, context_key(h, h->priv, 0), &cleared);
+        if (cleared)
+            continue;
+        t->ctx[TLB_READ] = tlb_context(t, context_key(h, data, status), &cleared);
+    } while (cleared);
+    t->ctx[TLB_WRITE] = t->ctx[TLB_READ];
+}
+
+/* --- translation --- */
+
+static void raise_access(struct rv_hart *h, enum access_type access, bool page_fault, gva_t va)
+{
+    static const enum rv_cause causes[][2] = {
+        [ACCESS_FETCH] = {CAUSE_FETCH_ACCESS, CAUSE_FETCH_PAGE},
+        [ACCESS_LOAD] = {CAUSE_LOAD_ACCESS, CAUSE_LOAD_PAGE},
+        [ACCESS_STORE] = {CAUSE_STORE_ACCESS, CAUSE_STORE_PAGE},
+    };
+    rv_raise(h, causes[access][page_fault], va);
+}
+
+/* A page-table access: as a load or store of S-mode. */
+static bool table_allowed(void *opaque, gpa_t gpa, unsigned size, enum access_type access)
+{
+    return rv_pmp_allowed(opaque, gpa, size, access, PRIV_S);
+}
+
+static struct walk_env walk_env_of(struct rv_hart *h, enum rv_priv priv)
+{
+    return (struct walk_env){
+        .pm = h->guest->env->pm,
+        .self = &h->hart.reservation,
+        .mode = satp_mode(h),
+        .root = (h->csr.satp & ((1ull << 44) - 1)) << PAGE_SHIFT,
+        .user = priv == PRIV_U,
+        .sum = h->csr.mstatus & MSTATUS_SUM,
+        .mxr = h->csr.mstatus & MSTATUS_MXR,
+        .adue = h->csr.menvcfg & ENVCFG_ADUE,
+        .pbmte = h->csr.menvcfg & ENVCFG_PBMTE,
+        .svnapot = rv_has(h, RV_EXT_Svnapot),
+        .allowed = table_allowed,
+        .opaque = h,
+    };
+}
+
+static bool translate(struct rv_hart *h, gva_t va, enum access_type access, enum rv_priv priv,
+                      struct walk_result *out)
+{
+    bool on = access == ACCESS_FETCH ? h->mmu_fetch_on : h->mmu_data_on;
+    if (!on) {
+        *out = (struct walk_result){.gpa = va, .page_shift = PAGE_SHIFT, .writable = true,
+                                    .readable = true, .executable = true};
+        return true;
+    }
+    struct walk_env env = walk_env_of(h, priv);
+    h->stats.page_walks++;
+    enum walk_status s = walk_translate(&env, va, access, out);
+    if (s != WALK_OK)
+        raise_access(h, access, s == WALK_PAGE_FAULT, va);
+    return s == WALK_OK;
+}
+
+/* Makes the TLB stand for the page, if it may. */
+static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum rv_priv priv,
+                      const struct walk_result *w, struct place *p)
+{
+    struct physmem *pm = h->guest->env->pm;
+    bool store = access == ACCESS_STORE;
+    if (store) {
+        physmem_flag_set(pm, w->gpa, PAGE_DIRTY);
+        p->slow_write = physmem_page_flags(pm, w->gpa) & PAGE_SLOW_WRITE;
+    }
+    if (p->slow_write || !(store ? w->writable : w->readable) ||
+        !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv))
+        return;
+    enum tlb_kind kind = store ? TLB_WRITE : TLB_READ;
+    tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
+    tlb_adapt(&h->hart.tlb, kind);
+}
+
+/*
+ * Where size bytes at va lie, all in one page.  False: an exception was recorded, with at as its
+ * address (the access's own, for the second half of one that crosses a page its page's).
+ */
+static bool resolve(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+                    struct place *p)
+{
+    struct physmem *pm = h->guest->env->pm;
+    enum tlb_kind kind = access == ACCESS_STORE ? TLB_WRITE : TLB_READ;
+    struct tlb_entry *e = tlb_lookup_slow(&h->hart.tlb, kind, va);
+    if (e) {
+        p->host = (uint8_t *)(uintptr_t)(e->addend + va);
+        p->gpa = pm->base + (uint64_t)(p->host - pm->host);
+        p->slow_write = false;
+        return true;
+    }
+    enum rv_priv priv = data_priv(h);
+    struct walk_result w;
+    if (!translate(h, va, access, priv, &w))
+        return false;
+    *p = (struct place){.gpa = w.gpa};
+    if (!rv_pmp_allowed(h, w.gpa, size, access, priv)) {
+        raise_access(h, access, false, va);
+        return false;
+    }
+    if (physmem_contains(pm, w.gpa, size)) {
+        p->host = physmem_host(pm, w.gpa);
+        fill_data(h, va, access, priv, &w, p);
+    }
+    return true;
+}
+
+/* --- plain loads and stores --- */
+
+static uint64_t host_load(const uint8_t *p, unsigned size)
+{
+    uint64_t v = 0;
+    switch (size) {
+    case 1:
+        return load_relaxed(p);
+    case 2:
+        return load_relaxed((const uint16_t *)(const void *)p);
+    case 4:
+        return load_relaxed((const uint32_t *)(const void *)p);
+    case 8:
+        return load_relaxed((const uint64_t *)(const void *)p);
+    default: /* part of a misaligned access */
+        memcpy(&v, p, size);
+        return v;
+    }
+}
+
+static void host_store(uint8_t *p, unsigned size, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        store_relaxed(p, (uint8_t)v);
+        break;
+    case 2:
+        store_relaxed((uint16_t *)(void *)p, (uint16_t)v);
+        break;
+    case 4:
+        store_relaxed((uint32_t *)(void *)p, (uint32_t)v);
+        break;
+    case 8:
+        store_relaxed((uint64_t *)(void *)p, v);
+        break;
+    default:
+        memcpy(p, &v, size);
+    }
+}
+
+static struct rv_load load_mmio(struct rv_hart *h, gva_t va, gpa_t gpa, unsigned size)
+{
+    struct rv_load r = {0};
+    h->stats.mmio++;
+    r.ok = mmio_read(h->guest->env->mmio, gpa, size, &r.value);
+    if (!r.ok)
+        raise_access(h, ACCESS_LOAD, false, va);
+    return r;
+}
+
+static bool store_mmio(struct rv_hart *h, gva_t va, gpa_t gpa, unsigned size, uint64_t value)
+{
+    h->stats.mmio++;
+    if (mmio_write(h->guest->env->mmio, gpa, size, value))
+        return true;
+    raise_access(h, ACCESS_STORE, false, va);
+    return false;
+}
+
+static void place_store(struct rv_hart *h, const struct place *p, unsigned size, uint64_t value)
+{
+    if (p->slow_write) {
+        h->stats.stores_slow++;
+        physmem_store_slow(h->guest->env->pm, &h->hart.reservation, p->gpa, size, value);
+    } else {
+        host_store(p->host, size, value);
+    }
+}
+
+/* Bytes of an access at va that lie in its first page. */
+static unsigned first_part(gva_t va, unsigned size)
+{
+    uint64_t room = PAGE_SIZE - (va & ~PAGE_MASK);
+    return room < size ? (unsigned)room : size;
+}
+
+/* Both ends of a misaligned access.  Outside RAM it is refused: devices have registers, not bytes. */
+static bool resolve_misaligned(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+                               struct place p[2], unsigned *first)
+{
+    *first = first_part(va, size);
+    if (!resolve(h, va, *first, access, &p[0]))
+        return false;
+    if (!p[0].host) {
+        raise_access(h, access, false, va);
+        return false;
+    }
+    if (*first == size)
+        return true;
+    gva_t second = va + *first;
+    if (!resolve(h, second, size - *first, access, &p[1]))
+        return false;
+    if (!p[1].host)
+        raise_access(h, access, false, second);
+    return p[1].host;
+}
+
+static struct rv_load load_misaligned(struct rv_hart *h, gva_t va, unsigned size)
+{
+    struct rv_load r = {0};
+    struct place p[2];
+    unsigned first;
+    if (h->guest->cfg.strict_align) {
+        rv_raise(h, CAUSE_LOAD_MISALIGNED, va);
+        return r;
+    }
+    if (!resolve_misaligned(h, va, size, ACCESS_LOAD, p, &first))
+        return r;
+    memcpy(&r.value, p[0].host, first);
+    if (first < size)
+        r.value |= host_load(p[1].host, size - first) << (8 * first);
+    r.ok = true;
+    return r;
+}
+
+/* Parts of a page-crossing store; a part of 3, 5, 6 or 7 bytes goes byte by byte. */
+static void store_part(struct rv_hart *h, const struct place *p, unsigned size, uint64_t value)
+{
+    for (unsigned i = 0; i < size; i++) {
+        struct place byte = {p->host + i, p->gpa + i, p->slow_write};
+        place_store(h, &byte, 1, value >> (8 * i));
+    }
+}
+
+static bool store_misaligned(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
+{
+    struct place p[2];
+    unsigned first;
+    if (h->guest->cfg.strict_align) {
+        rv_raise(h, CAUSE_STORE_MISALIGNED, va);
+        return false;
+    }
+    if (!resolve_misaligned(h, va, size, ACCESS_STORE, p, &first))
+        return false;
+    if (first == size) {
+        if (p[0].slow_write)
+            place_store(h, &p[0], size, value);
+        else
+            memcpy(p[0].host, &value, size);
+        return true;
+    }
+    store_part(h, &p[0], first, value);
+    store_part(h, &p[1], size - first, value >> (8 * first));
+    return true;
+}
+
+struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size)
+{
+    struct place p;
+    h->stats.loads_slow++;
+    if (unlikely(va & (size - 1)))
+        return load_misaligned(h, va, size);
+    if (!resolve(h, va, size, ACCESS_LOAD, &p))
+        return (struct rv_load){0};
+    if (!p.host)
+        return load_mmio(h, va, p.gpa, size);
+    return (struct rv_load){host_load(p.host, size), true};
+}
+
+bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
+{
+    struct place p;
+    if (unlikely(va & (size - 1)))
+        return store_misaligned(h, va, size, value);
+    if (!resolve(h, va, size, ACCESS_STORE, &p))
+        return false;
+    if (!p.host)
+        return store_mmio(h, va, p.gpa, size, value);
+    place_store(h, &p, size, value);
+    return true;
+}
+
+/* --- atomics --- */
+
+/* Resolves an atomic's bytes; atomics are for aligned RAM only. */
+static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+                           struct place *p)
+{
+    if (va & (size - 1)) {
+        rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
+        return false;
+    }
+    if (!resolve(h, va, size, access, p))
+        return false;
+    if (!p->host)
+        raise_access(h, access, false, va);
+    return p->host;
+}
+
+struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_op op, uint64_t v)
+{
+    struct place p;
+    uint64_t old;
+    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+        return (struct rv_load){0};
+    if (p.slow_write)
+        old = physmem_amo_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, size, op, v);
+    else if (size == 4)
+        old = amo_32((uint32_t *)(void *)p.host, op, (uint32_t)v);
+    else
+        old = amo_64((uint64_t *)(void *)p.host, op, v);
+    return (struct rv_load){old, true};
+}
+
+struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v)
+{
+    struct place p;
+    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+        return (struct rv_load){0};
+    /* The shard's lock costs little beside the miss that led here. */
+    uint64_t old =
+        physmem_cas_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, size, expected, v);
+    return (struct rv_load){old, true};
+}
+
+bool rv_cas16(struct rv_hart *h, gva_t va, uint64_t expected[2], const uint64_t desired[2])
+{
+    struct place p;
+    if (!resolve_atomic(h, va, 16, ACCESS_STORE, &p))
+        return false;
+    physmem_cas16_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, expected, desired);
+    return true;
+}
+
+/* Zacas: register pairs; x0 as a pair is zero and takes nothing. */
+bool rv_sem_amocas_q(struct rv_hart *h, unsigned rd, gva_t va, unsigned rs2)
+{
+    uint64_t expected[2] = {h->x[rd], rd ? h->x[rd + 1] : 0};
+    uint64_t desired[2] = {h->x[rs2], rs2 ? h->x[rs2 + 1] : 0};
+    if (!rv_cas16(h, va, expected, desired))
+        return false;
+    if (rd) {
+        h->x[rd] = expected[0];
+        h->x[rd + 1] = expected[1];
+    }
+    return true;
+}
+
+struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size)
+{
+    struct place p;
+    uint64_t served, value;
+    h->stats.lr++;
+    do {
+        /* The wait inside may serve a TLB shootdown: then the translation is made again. */
+        served = h->hart.served;
+        if (!resolve_atomic(h, va, size, ACCESS_LOAD, &p))
+            return (struct rv_load){0};
+        value = reservation_load(h->guest->env->pm, &h->hart.reservation, p.gpa, size);
+    } while (h->hart.served != served);
+    return (struct rv_load){value, true};
+}
+
+struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
+{
+    struct place p;
+    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+        return (struct rv_load){0};
+    bool ok = reservation_store(h->guest->env->pm, &h->hart.reservation, p.gpa, size, v);
+    h->stats.sc_success += ok;
+    h->stats.sc_fail += !ok;
+    return (struct rv_load){!ok, true};
+}
+
+/* --- cache blocks (CMO) --- */
+
+/* Whether an envcfg field allows an instruction below M, and below S. */
+static bool envcfg_allows(const struct rv_hart *h, uint64_t field)
+{
+    if (h->priv != PRIV_M && !(h->csr.menvcfg & field))
+        return false;
+    return h->priv != PRIV_U || h->csr.senvcfg & field;
+}
+
+bool rv_cbo_zero(struct rv_hart *h, gva_t va)
+{
+    struct place p;
+    gva_t line = align_down(va, LINE_BYTES);
+    if (!envcfg_allows(h, ENVCFG_CBZE)) {
+        rv_raise(h, CAUSE_ILLEGAL, 0);
+        return false;
+    }
+    if (!resolve(h, line, LINE_BYTES, ACCESS_STORE, &p)) {
+        h->trap.tval = va;
+        return false;
+    }
+    if (!p.host) {
+        raise_access(h, ACCESS_STORE, false, va);
+        return false;
+    }
+    for (unsigned i = 0; i < LINE_BYTES; i += 8) {
+        struct place word = {p.host + i, p.gpa + i, p.slow_write};
+        place_store(h, &word, 8, 0);
+    }
+    return true;
+}
+
+/* A block management instruction needs a load or a store to be permitted; faults are store faults. */
+bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
+{
+    struct place p;
+    if (!envcfg_allows(h, inval ? ENVCFG_CBIE : ENVCFG_CBCFE)) {
+        rv_raise(h, CAUSE_ILLEGAL, 0);
+        return false;
+    }
+    gva_t line = align_down(va, LINE_BYTES);
+    if (resolve(h, line, LINE_BYTES, ACCESS_LOAD, &p))
+        return true;
+    h->trap.pending = false;
+    if (resolve(h, line, LINE_BYTES, ACCESS_STORE, &p))
+        return true;
+    h->trap.tval = va;
+    return false;
+}
+
+/* --- code --- */
+
+const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va)
+{
+    struct tlb *t = &h->hart.tlb;
+    struct physmem *pm = h->guest->env->pm;
+    if (va & 1 || va & h->fetch_mask & ~PAGE_MASK) {
+        rv_raise(h, CAUSE_FETCH_MISALIGNED, va);
+        return NULL;
+    }
+    struct tlb_entry *e = tlb_lookup_slow(t, TLB_FETCH, va);
+    if (e)
+        return (const struct rv_op *)(uintptr_t)e->addend;
+    struct walk_result w;
+    if (!translate(h, va, ACCESS_FETCH, h->priv, &w))
+        return NULL;
+    if (!rv_pmp_allowed(h, w.gpa, 2, ACCESS_FETCH, h->priv) || !physmem_contains(pm, w.gpa, 2)) {
+        raise_access(h, ACCESS_FETCH, false, va);
+        return NULL;
+    }
+    const struct rv_op *ops = rv_code_page(h->guest->code, h, w.gpa);
+    if (ops && rv_pmp_page_uniform(h, w.gpa & PAGE_MASK, h->priv)) {
+        tlb_fill(t, TLB_FETCH, va, (uintptr_t)ops, w.page_shift);
+        tlb_adapt(t, TLB_FETCH);
+    }
+    return ops;
+}
+
+bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa)
+{
+    struct walk_result w = {.gpa = va};
+    if (h->mmu_data_on) {
+        struct walk_env env = walk_env_of(h, data_priv(h));
+        env.adue = false;
+        if (walk_translate(&env, va, ACCESS_LOAD, &w) != WALK_OK)
+            return false;
+    }
+    *gpa = w.gpa;
+    return true;
+}

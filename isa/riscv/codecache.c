@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cache of decoded pages, shared by all harts of a machine.
+ *
+ * Finding a page is one load from an array indexed by RAM page.  Making,
+ * giving up and decoding happen under one lock; they are rare.
+ *
+ * Memory.  Arrays come from a reserved range of addresses.  Fresh slots must
+ * hold the decoder's address, so each array is a private mapping of one
+ * template file: what is never executed stays the template's (shared) page, and
+ * only 4 KiB of slots (512 bytes of guest code) at a time become private.
+ * Filling 32 KiB with the decoder's address instead would cost 36 MiB for a
+ * Linux boot's thousand code pages, most of it never read.
+ *
+ * Giving a page up (its bytes were written, or it is evicted): it is unlinked,
+ * the generation rises, and PAGE_CODE goes.  Harts go on in the old array until
+ * they leave the interpreter: the architecture asks for no more before FENCE.I,
+ * and FENCE.I leaves when the generation has risen.  On its way in a hart
+ * publishes the generation it saw and drops its fetch entries for pages given
+ * up since; an array is used again when no hart is inside with an older one.
+ *
+ * Flagging a page as code is not waited for without bound: other harts are told
+ * to drop their write entries, and if one does not answer soon (it may not be
+ * running), the page is marked suspect: a write to it may have gone unseen, so
+ * the next FENCE.I of any hart gives it up.
+ */
+#include "isa/riscv/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sim/base/clock.h"
+#include "sim/base/error.h"
+#include "sim/base/log.h"
+
+#define ARRAY_BYTES   (RV_OPS_BYTES + PAGE_SIZE) /* the page-end slot has a page of its own, never private */
+#define ARRAY_STRIDE  (2 * RV_OPS_BYTES)         /* keeps arrays aligned to their size */
+#define LIVE_MAX      2048                       /* pages of guest code: 8 MiB */
+#define ARRAYS_MAX    (2 * LIVE_MAX)             /* given-up arrays that harts may still be in */
+#define DECODE_AHEAD  32                         /* instructions per visit of the decoder */
+#define FLAG_WAIT_NS  20000
+#define DROP_EACH_MAX 4 /* fetch entries of so many pages are dropped one by one, of more all at once */
+
+struct array {
+    gpa_t gpa;
+    uint64_t given_up; /* generation at which it was given up, 0 while live */
+    bool mapped, suspect, used;
+    int next; /* in the free or given-up list */
+};
+
+struct rv_code_cache {
+    struct rv_guest *g;
+    struct physmem *pm;
+    struct rv_op **page; /* by RAM page; atomic */
+    char *base;          /* of the arrays */
+    int template_fd;
+
+    CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
+    uint32_t suspects;                 /* atomic */
+
+    CACHE_ALIGNED struct lock lock; /* RANK_CODE: everything below */
+    uint64_t flag_clears;           /* how often PAGE_CODE was cleared on any page */
+    int made, free, given_up, hand; /* arrays ever mapped; list heads, -1 empty; clock hand */
+    unsigned live;
+    int recent[DROP_EACH_MAX]; /* arrays given up at generation g: recent[g % DROP_EACH_MAX] */
+    struct rv_code_stats stats;
+    struct array array[ARRAYS_MAX];
+};
+
+static struct rv_op *array_ops(const struct rv_code_cache *c, int i)
+{
+    return (struct rv_op *)(void *)(c->base + (size_t)i * ARRAY_STRIDE);
+}
+
+static int array_of(const struct rv_code_cache *c, const struct rv_op *d)
+{
+    return (int)(((const char *)d - c->base) / (ptrdiff_t)ARRAY_STRIDE);
+}
+
+static size_t page_index(const struct rv_code_cache *c, gpa_t gpa)
+{
+    return (gpa - c->pm->base) >> PAGE_SHIFT;
+}
+
+/* --- creation --- */
+
+static int template_make(void)
+{
+    int fd = memfd_create("manyhart-slots", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    struct rv_op slots[RV_SLOTS + 1];
+    for (size_t i = 0; i < RV_SLOTS; i++)
+        slots[i] = (struct rv_op){.fn = rv_handlers.decode};
+    slots[RV_SLOTS] = (struct rv_op){.fn = rv_handlers.page_end};
+    if (ftruncate(fd, ARRAY_BYTES) || write(fd, slots, sizeof(slots)) != (ssize_t)sizeof(slots)) {
+        int err = errno ? -errno : -EIO;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+/* Reserves the arrays' addresses, aligned to an array's size. */
+static char *arrays_reserve(void)
+{
+    size_t size = (size_t)ARRAYS_MAX * ARRAY_STRIDE + ARRAY_STRIDE;
+    char *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    char *aligned = (char *)align_up((uintptr_t)p, ARRAY_STRIDE);
+    if (aligned != p)
+        munmap(p, (size_t)(aligned - p));
+    munmap(aligned + (size_t)ARRAYS_MAX * ARRAY_STRIDE, (size_t)(p + ARRAY_STRIDE - aligned));
+    return aligned;
+}
+
+int rv_code_create(struct rv_code_cache **out, struct rv_guest *g)
+{
+    struct rv_code_cache *c = aligned_alloc(CACHE_LINE, align_up(sizeof(*c), CACHE_LINE));
+    if (!c)
+        return -ENOMEM;
+    memset(c, 0, sizeof(*c));
+    c->g = g;
+    c->pm = g->env->pm;
+    c->generation = 1;
+    c->free = c->given_up = -1;
+    lock_init(&c->lock, RANK_CODE);
+    c->page = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->page));
+    c->base = arrays_reserve();
+    c->template_fd = template_make();
+    if (!c->page || !c->base || c->template_fd < 0) {
+        rv_code_destroy(c);
+        return error_set(MH_ERROR_MEMORY, -ENOMEM, "memory", NULL, "no room for the code cache");
+    }
+    *out = c;
+    return 0;
+}
+
+void rv_code_destroy(struct rv_code_cache *c)
+{
+    if (!c)
+        return;
+    if (c->base)
+        munmap(c->base, (size_t)ARRAYS_MAX * ARRAY_STRIDE);
+    if (c->template_fd >= 0)
+        close(c->template_fd);
+    free(c->page);
+    free(c);
+}
+
+/* --- giving up --- */
+
+static void give_up_locked(struct rv_code_cache *c, int i)
+{
+    struct array *a = &c->array[i];
+    store_release(&c->page[page_index(c, a->gpa)], NULL);
+    physmem_flag_clear(c->pm, a->gpa, PAGE_CODE);
+    c->flag_clears++;
+    if (a->suspect)
+        fetch_sub_acq_rel(&c->suspects, 1);
+    a->suspect = false;
+    /* Pairs with rv_code_enter: unlinked before the generation is seen to rise. */
+    a->given_up = c->generation + 1;
+    c->recent[a->given_up % DROP_EACH_MAX] = i;
+    a->next = c->given_up;
+    c->given_up = i;
+    c->live--;
+    store_seq_cst(&c->generation, a->given_up);
+}
+
+/* The oldest generation that a hart inside the interpreter entered with. */
+static uint64_t oldest_inside(const struct rv_code_cache *c)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (unsigned i = 0; i < c->g->cfg.harts; i++)
+        oldest = min_u64(oldest, load_seq_cst(&c->g->harts[i]->code_epoch));
+    return oldest;
+}
+
+/* Moves given-up arrays that no hart can be in to the free list. */
+static void reclaim_locked(struct rv_code_cache *c)
+{
+    uint64_t oldest = oldest_inside(c);
+    int *link = &c->given_up;
+    while (*link >= 0) {
+        int i = *link;
+        struct array *a = &c->array[i];
+        if (a->given_up > oldest) {
+            link = &a->next;
+            continue;
+        }
+        *link = a->next;
+        madvise(array_ops(c, i), ARRAY_BYTES, MADV_DONTNEED); /* back to the template */
+        a->next = c->free;
+        c->free = i;
+    }
+}
+
+static void evict_one_locked(struct rv_code_cache *c)
+{
+    for (int tries = 0; tries < 2 * c->made; tries++) {
+        c->hand = (c->hand + 1) % c->made;
+        struct array *a = &c->array[c->hand];
+        if (a->given_up || !a->mapped)
+            continue;
+        if (a->used) {
+            a->used = false;
+            continue;
+        }
+        c->stats.evictions++;
+        give_up_locked(c, c->hand);
+        return;
+    }
+}
+
+/* An array for a new page, or -1: all are given up but still in use. */
+static int array_take_locked(struct rv_code_cache *c)
+{
+    if (c->live >= LIVE_MAX)
+        evict_one_locked(c);
+    if (c->free < 0 && c->given_up >= 0)
+        reclaim_locked(c);
+    if (c->free >= 0) {
+        int i = c->free;
+        c->free = c->array[i].next;
+        return i;
+    }
+    if (c->made == ARRAYS_MAX)
+        return -1;
+    if (mmap(array_ops(c, c->made), ARRAY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+             c->template_fd, 0) == MAP_FAILED)
+        return -1;
+    return c->made++;
+}
+
+/* --- making --- */
+
+static void drop_write_entries(struct hart *h, uint64_t host, uint64_t b, uint64_t c)
+{
+    (void)b;
+    (void)c;
+    tlb_drop_host_page(&h->tlb, (const void *)(uintptr_t)host);
+}
+
+/* Sets PAGE_CODE and tells all harts; true when every hart is known to have seen it. */
+static bool flag_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa)
+{
+    struct smp *smp = c->g->smp;
+    uint64_t host = (uintptr_t)physmem_host(c->pm, gpa);
+    physmem_flag_set(c->pm, gpa, PAGE_CODE);
+    tlb_drop_host_page(&h->hart.tlb, (const void *)(uintptr_t)host);
+    if (smp->count == 1)
+        return true;
+    uint64_t ticket = smp_post(smp, &h->hart, NULL, drop_write_entries, host, 0, 0);
+    uint64_t until = clock_now_ns() + FLAG_WAIT_NS;
+    while (!smp_done(smp, ticket)) {
+        if (clock_now_ns() >= until)
+            return false;
+        hart_serve(&h->hart);
+        cpu_relax();
+    }
+    return true;
+}
+
+static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h, gpa_t page)
+{
+    lock_take(&c->lock);
+    uint64_t clears = c->flag_clears;
+    lock_drop(&c->lock);
+    bool seen = flag_page(c, h, page);
+
+    const struct rv_op *ops = NULL;
+    lock_take(&c->lock);
+    ops = c->page[page_index(c, page)];
+    /* Somebody cleared a flag meanwhile: it may have been this one.  The caller tries again. */
+    int i = ops || clears != c->flag_clears ? -1 : array_take_locked(c);
+    if (i >= 0 && clears == c->flag_clears) {
+        c->array[i] = (struct array){.gpa = page, .mapped = true, .suspect = !seen, .used = true};
+        if (!seen)
+            fetch_add_acq_rel(&c->suspects, 1);
+        c->live++;
+        c->stats.pages_made++;
+        ops = array_ops(c, i);
+        store_release(&c->page[page_index(c, page)], array_ops(c, i));
+    } else if (i >= 0) {
+        /* An eviction of our own cleared a flag, not this page's. */
+        c->array[i].next = c->free;
+        c->free = i;
+    }
+    lock_drop(&c->lock);
+    return ops;
+}
+
+const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa)
+{
+    gpa_t page = gpa & PAGE_MASK;
+    const struct rv_op *ops = load_acquire(&c->page[page_index(c, page)]);
+    if (!ops)
+        return page_make(c, h, page);
+    bool *used = &c->array[array_of(c, ops)].used;
+    if (!load_relaxed(used))
+        store_relaxed(used, true);
+    return ops;
+}
+
+gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d)
+{
+    return load_relaxed(&c->array[array_of(c, d)].gpa);
+}
+
+/* --- decoding --- */
+
+static uint32_t code_word(const struct rv_code_cache *c, gpa_t page, unsigned offset)
+{
+    const uint16_t *p = (const uint16_t *)(const void *)(physmem_host(c->pm, page) + offset);
+    uint32_t raw = load_relaxed(p);
+    if ((raw & 3) == 3 && offset < PAGE_SIZE - 2)
+        raw |= (uint32_t)load_relaxed(p + 1) << 16;
+    return raw;
+}
+
+/* Decodes one slot; returns the instruction's length, or 0 when decoding should stop after it. */
+static unsigned decode_slot(struct rv_code_cache *c, gpa_t page, unsigned offset, struct rv_op *slot)
+{
+    uint32_t raw = code_word(c, page, offset);
+    struct rv_op op = {0};
+    struct rv_insn insn;
+    rv_handler *fn;
+    unsigned len = 0;
+    if ((raw & 3) == 3 && offset == PAGE_SIZE - 2) {
+        op.imm = (int32_t)raw;
+        fn = rv_handlers.straddle;
+    } else {
+        rv_decode(raw, &c->g->exts, &insn);
+        fn = rv_op_build(c->g, &insn, offset, &op);
+        if (insn.op != RV_OP_illegal && !(rv_op_info(insn.op)->flags & RV_ENDS_BLOCK))
+            len = insn.len;
+    }
+    slot->imm = op.imm;
+    slot->rd = op.rd;
+    slot->rs1 = op.rs1;
+    slot->rs2 = op.rs2;
+    slot->rs3 = op.rs3;
+    /* Pairs with the dispatch's load of fn, which the operands' loads depend on. */
+    store_release(&slot->fn, fn);
+    c->stats.decodes++;
+    return len;
+}
+
+void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_op *d)
+{
+    (void)h;
+    int i = array_of(c, d);
+    struct rv_op *ops = array_ops(c, i);
+    unsigned offset = (unsigned)rv_slot_offset(d);
+    lock_take(&c->lock);
+    gpa_t page = c->array[i].gpa;
+    for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
+        struct rv_op *slot = &ops[offset / 2];
+        if (slot->fn != rv_handlers.decode)
+            break;
+        unsigned len = decode_slot(c, page, offset, slot);
+        if (!len)
+            break;
+        offset += len;
+    }
+    lock_drop(&c->lock);
+}
+
+/* --- writes to code, fence.i --- */
+
+void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
+{
+    if (!len)
+        return;
+    lock_take(&c->lock);
+    for (gpa_t page = gpa & PAGE_MASK; page <= ((gpa + len - 1) & PAGE_MASK); page += PAGE_SIZE) {
+        struct rv_op *ops = c->page[page_index(c, page)];
+        if (!ops)
+            continue;
+        c->stats.invalidations++;
+        give_up_locked(c, array_of(c, ops));
+    }
+    lock_drop(&c->lock);
+}
+
+static void give_up_suspects(struct rv_code_cache *c)
+{
+    lock_take(&c->lock);
+    for (int i = 0; i < c->made; i++)
+        if (c->array[i].suspect)
+            give_up_locked(c, i);
+    lock_drop(&c->lock);
+}
+
+void rv_code_fence_i(struct rv_code_cache *c, struct rv_hart *h)
+{
+    if (unlikely(load_acquire(&c->suspects)))
+        give_up_suspects(c);
+    if (load_acquire(&c->generation) != h->code_seen)
+        h->attention |= RV_ATTEND_FETCH;
+}
+
+/* Forgets where the pages given up since the hart last looked were. */
+static void drop_fetch_entries(struct rv_code_cache *c, struct rv_hart *h, uint64_t generation)
+{
+    uint64_t missed = generation - h->code_seen;
+    if (missed < DROP_EACH_MAX) {
+        int recent[DROP_EACH_MAX];
+        lock_take(&c->lock);
+        bool overrun = c->generation - h->code_seen >= DROP_EACH_MAX;
+        memcpy(recent, c->recent, sizeof(recent));
+        lock_drop(&c->lock);
+        for (uint64_t g = h->code_seen + 1; !overrun && g <= generation; g++)
+            tlb_drop_fetch(&h->hart.tlb, (uintptr_t)array_ops(c, recent[g % DROP_EACH_MAX]));
+        if (!overrun)
+            return;
+    }
+    tlb_drop_fetch(&h->hart.tlb, 0);
+}
+
+void rv_code_enter(struct rv_code_cache *c, struct rv_hart *h)
+{
+    uint64_t g;
+    do {
+        g = load_seq_cst(&c->generation);
+        /* Pairs with oldest_inside: either it sees us, or we see what it gave up. */
+        store_seq_cst(&h->code_epoch, g);
+    } while (unlikely(load_seq_cst(&c->generation) != g));
+    if (unlikely(g != h->code_seen)) {
+        drop_fetch_entries(c, h, g);
+        h->code_seen = g;
+    }
+}
+
+void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h)
+{
+    (void)c;
+    store_release(&h->code_epoch, UINT64_MAX);
+}
+
+void rv_code_stats(struct rv_code_cache *c, struct rv_code_stats *out)
+{
+    lock_take(&c->lock);
+    *out = c->stats;
+    out->live_pages = c->live;
+    out->resident_limit = LIVE_MAX;
+    lock_drop(&c->lock);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The RISC-V guest as the machine sees it (isa/guest.h): creation, boot,
+ * registers, statistics.  Called by sim/ on threads that are no harts, while
+ * the harts do not run, unless said.
+ */
+#include "isa/riscv/isa_string.h"
+#include "isa/riscv/ops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/error.h"
+#include "smp/pin.h"
+
+static const struct hart_ops rv_hart_ops = {.run = rv_run};
+
+#define RV_GUEST(g) ((struct rv_guest *)(g))
+
+static void hart_destroy(struct rv_hart *h)
+{
+    if (!h)
+        return;
+    rv_timer_fini(h);
+    rv_interp_fini(h);
+    hart_fini(&h->hart);
+    free(h);
+}
+
+static struct rv_hart *hart_create(struct rv_guest *g, unsigned index)
+{
+    struct rv_hart *h = aligned_alloc(CACHE_LINE, align_up(sizeof(*h), CACHE_LINE));
+    if (!h)
+        return NULL;
+    memset(h, 0, sizeof(*h));
+    h->guest = g;
+    h->code_epoch = UINT64_MAX;
+    h->fetch_mask = PAGE_MASK | (rv_ext_has(&g->exts, RV_EXT_Zca) ? 0 : 2);
+    lock_init(&h->timer_lock, RANK_LEAF);
+    if (hart_init(&h->hart, index, g->cfg.tlb_entries)) {
+        free(h);
+        return NULL;
+    }
+    if (rv_interp_init(h) || rv_timer_init(h)) {
+        hart_destroy(h);
+        return NULL;
+    }
+    return h;
+}
+
+static void code_written(void *opaque, gpa_t gpa, uint64_t len)
+{
+    rv_code_written(RV_GUEST(opaque)->code, gpa, len);
+}
+
+static void drop_write_page(struct hart *h, uint64_t host, uint64_t b, uint64_t c)
+{
+    (void)b;
+    (void)c;
+    tlb_drop_host_page(&h->tlb, (const void *)(uintptr_t)host);
+}
+
+/* mem's rule 2: no hart holds a fast write entry for the page when this returns. */
+static void sync_page(void *opaque, gpa_t page)
+{
+    struct rv_guest *g = opaque;
+    struct hart *self = smp_self();
+    const void *host = physmem_host(g->env->pm, page);
+    if (self)
+        tlb_drop_host_page(&self->tlb, host);
+    smp_wait(g->smp, self, smp_post(g->smp, self, NULL, drop_write_page, (uintptr_t)host, 0, 0));
+}
+
+static void rv_destroy(struct guest *guest)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    if (!g)
+        return;
+    if (g->env->pm) {
+        g->env->pm->hooks.code_written = NULL;
+        g->env->pm->hooks.sync_page = NULL;
+    }
+    for (unsigned i = 0; g->harts && i < g->cfg.harts; i++)
+        hart_destroy(g->harts[i]);
+    smp_destroy(g->smp);
+    rv_code_destroy(g->code);
+    free(g->harts);
+    free(g);
+}
+
+static int harts_create(struct rv_guest *g)
+{
+    struct hart *generic[SMP_MAX_HARTS];
+    g->harts = calloc(g->cfg.harts, sizeof(*g->harts));
+    if (!g->harts)
+        return -ENOMEM;
+    for (unsigned i = 0; i < g->cfg.harts; i++) {
+        g->harts[i] = hart_create(g, i);
+        if (!g->harts[i])
+            return -ENOMEM;
+        generic[i] = &g->harts[i]->hart;
+    }
+    return smp_create(&g->smp, generic, g->cfg.harts, &rv_hart_ops);
+}
+
+static int check_config(const struct guest_config *cfg)
+{
+    char value[16];
+    snprintf(value, sizeof(value), "%u", cfg->harts);
+    if (cfg->harts < 1 || cfg->harts > SMP_MAX_HARTS)
+        return error_set(MH_ERROR_CORE, -EINVAL, "harts", value, "must be from 1 to %d",
+                         SMP_MAX_HARTS);
+    return 0;
+}
+
+static int rv_create(struct guest **out, const struct guest_config *cfg, const struct guest_env *env)
+{
+    int err = check_config(cfg);
+    if (err)
+        return err;
+    struct rv_guest *g = calloc(1, sizeof(*g));
+    if (!g)
+        return -ENOMEM;
+    g->cfg = *cfg;
+    g->env = env;
+    g->processors = pin_processors();
+    g->crowded = cfg->harts > g->processors;
+    if (cfg->isa)
+        err = isa_string_parse(cfg->isa, &g->exts);
+    else
+        isa_set_default(&g->exts);
+    if (!err)
+        err = harts_create(g);
+    if (!err)
+        err = rv_code_create(&g->code, g);
+    if (err) {
+        rv_destroy((struct guest *)g);
+        return err;
+    }
+    isa_string_format(&g->exts, g->isa, sizeof(g->isa));
+    env->pm->hooks.opaque = g;
+    env->pm->hooks.code_written = code_written;
+    env->pm->hooks.sync_page = sync_page;
+    *out = (struct guest *)g;
+    return 0;
+}
+
+static struct smp *rv_smp(struct guest *guest)
+{
+    return RV_GUEST(guest)->smp;
+}
+
+static void hart_boot(struct rv_hart *h, const struct guest_boot *boot)
+{
+    const struct guest_config *cfg = &h->guest->cfg;
+    bool waits = boot->start == START_BOOT && h->hart.index;
+    rv_reset(h);
+    if (boot->start == START_BOOT)
+        rv_sbi_prepare(h);
+    h->pc = boot->entry;
+    h->x[10] = h->hart.index;
+    h->x[11] = boot->dtb;
+    h->x[12] = boot->a2;
+    h->hsm_state = waits ? HSM_STOPPED : HSM_STARTED;
+    h->attention = 0;
+    h->trap.pending = false;
+    h->insns = 0;
+    h->hart.limit = cfg->max_insns ? cfg->max_insns : UINT64_MAX;
+    h->hart.shared.until = h->hart.limit;
+    h->hart.shared.requests = 0;
+    h->hart.shared.irq = 0;
+    reservation_drop(h->guest->env->pm, &h->hart.reservation);
+    tlb_flush_all(&h->hart.tlb);
+    tlb_drop_fetch(&h->hart.tlb, 0);
+    rv_mmu_update(h);
+}
+
+static void rv_boot(struct guest *guest, const struct guest_boot *boot)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    g->boot = *boot;
+    for (unsigned i = 0; i < g->cfg.harts; i++)
+        hart_boot(g->harts[i], boot);
+}
+
+static void rv_irq(struct guest *guest, unsigned hart, unsigned bit, bool level)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    if (hart >= g->cfg.harts)
+        return;
+    if (level)
+        hart_irq_raise(&g->harts[hart]->hart, 1ull << bit);
+    else
+        hart_irq_lower(&g->harts[hart]->hart, 1ull << bit);
+}
+
+static uint64_t *reg_slot(struct rv_guest *g, unsigned hart, unsigned reg)
+{
+    if (hart >= g->cfg.harts)
+        return NULL;
+    struct rv_hart *h = g->harts[hart];
+    if (reg < 32)
+        return &h->x[reg];
+    if (reg < 64)
+        return &h->f[reg - 32];
+    return reg == 64 ? &h->pc : NULL;
+}
+
+static int rv_reg_get(struct guest *guest, unsigned hart, unsigned reg, uint64_t *value)
+{
+    const uint64_t *slot = reg_slot(RV_GUEST(guest), hart, reg);
+    if (!slot)
+        return -EINVAL;
+    *value = *slot;
+    return 0;
+}
+
+static int rv_reg_set(struct guest *guest, unsigned hart, unsigned reg, uint64_t value)
+{
+    uint64_t *slot = reg_slot(RV_GUEST(guest), hart, reg);
+    if (!slot)
+        return -EINVAL;
+    if (reg)
+        *slot = value;
+    return 0;
+}
+
+static void rv_hart_info(struct guest *guest, unsigned hart, struct guest_hart_info *out)
+{
+    static const char *const modes[] = {"U", "S", "?", "M"};
+    const struct rv_hart *h = RV_GUEST(guest)->harts[hart];
+    /* A snapshot of a running hart: each word is from some recent moment. */
+    *out = (struct guest_hart_info){
+        .pc = load_relaxed(&h->pc),
+        .insns = load_relaxed(&h->insns),
+        .mode = modes[load_relaxed(&h->priv) & 3],
+        .waiting = load_relaxed(&h->hart.shared.asleep),
+        .stopped = load_relaxed(&h->hsm_state) == HSM_STOPPED,
+    };
+}
+
+static void add_tlb_stats(struct tlb_stats *sum, const struct tlb_stats *t)
+{
+    for (int k = 0; k < TLB_KINDS; k++) {
+        sum->misses[k] += t->misses[k];
+        sum->victim_hits[k] += t->victim_hits[k];
+    }
+    sum->flush_all += t->flush_all;
+    sum->flush_asid += t->flush_asid;
+    sum->flush_page += t->flush_page;
+    sum->hard_clears += t->hard_clears;
+    sum->resizes += t->resizes;
+}
+
+static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)
+{
+    const struct rv_stats *s = &h->stats;
+    sum->insns += h->insns;
+    sum->loads_slow += s->loads_slow;
+    sum->stores_slow += s->stores_slow;
+    sum->mmio += s->mmio;
+    sum->traps += s->traps;
+    sum->interrupts += s->interrupts;
+    sum->page_walks += s->page_walks;
+    sum->sc_success += s->sc_success;
+    sum->sc_fail += s->sc_fail;
+    sum->lr += s->lr;
+    sum->wfi += s->wfi;
+    sum->sbi_calls += s->sbi_calls;
+    sum->shootdowns += h->hart.served;
+    add_tlb_stats(&sum->tlb, &h->hart.tlb.stats);
+}
+
+static void rv_stats_get(struct guest *guest, int hart, struct guest_stats *out)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    struct rv_code_stats code;
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < g->cfg.harts; i++)
+        if (hart < 0 || (unsigned)hart == i)
+            add_hart_stats(out, g->harts[i]);
+    if (hart >= 0)
+        return;
+    rv_code_stats(g->code, &code);
+    out->decodes = code.decodes;
+    out->code_pages = code.pages_made;
+    out->code_invalidations = code.invalidations;
+}
+
+static size_t rv_disasm_bytes(const void *bytes, size_t len, uint64_t pc, char *text, size_t size)
+{
+    struct rv_insn insn;
+    struct rv_ext_set all;
+    uint32_t raw = 0;
+    if (len < 2)
+        return 0;
+    isa_set_default(&all);
+    memcpy(&raw, bytes, len < 4 ? len : 4);
+    rv_decode(raw, &all, &insn);
+    if (insn.len > len)
+        return 0;
+    rv_disasm(&insn, pc, text, size);
+    return insn.len;
+}
+
+static bool rv_translate(struct guest *guest, unsigned hart, gva_t va, gpa_t *gpa)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    return hart < g->cfg.harts && rv_translate_debug(g->harts[hart], va, gpa);
+}
+
+static void rv_list_extensions(void (*line)(void *opaque, const char *name, const char *version),
+                               void *opaque)
+{
+    static const char *const versions[] = {
+#define EXT(id, name, major, minor, support, implied) #major "." #minor,
+#include "isa/riscv/exts.def"
+    };
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+        if (isa_ext_supported((enum rv_ext)i))
+            line(opaque, isa_ext_name((enum rv_ext)i), versions[i]);
+}
+
+extern const struct guest_type guest_riscv64;
+const struct guest_type guest_riscv64 = {
+    .name = "riscv64",
+    .elf_machine = 243, /* EM_RISCV */
+    .create = rv_create,
+    .destroy = rv_destroy,
+    .smp = rv_smp,
+    .boot = rv_boot,
+    .fdt_cpus = rv_fdt_cpus,
+    .irq = rv_irq,
+    .reg_get = rv_reg_get,
+    .reg_set = rv_reg_set,
+    .hart_info = rv_hart_info,
+    .stats = rv_stats_get,
+    .disasm = rv_disasm_bytes,
+    .translate = rv_translate,
+    .list_extensions = rv_list_extensions,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The run loop of a hart: what happens between two visits of an engine, and the
+ * C functions that the semantics call for what the loop must react to.  On the
+ * hart's thread.
+ */
+#include "isa/riscv/fp.h"
+#include "isa/riscv/sem_calls.h"
+
+#include <sched.h>
+
+#include "sim/base/clock.h"
+#include "sim/base/futex.h"
+
+#define WRS_LONG_NS    100000ull /* wrs.nto ends then as well, as Zawrs permits */
+#define WRS_SHORT_NS   10000ull
+#define PAUSES_A_YIELD 32
+
+/* --- calls of the semantics --- */
+
+static struct rv_load csr_access(struct rv_hart *h, int32_t csr, enum rv_csr_op op, uint64_t operand,
+                                 bool read, bool write)
+{
+    struct rv_load r = {0};
+    r.ok = rv_csr_access(h, (unsigned)csr & 0xfff, op, operand, read, write, 0, &r.value);
+    return r;
+}
+
+struct rv_load rv_sem_csrrw(struct rv_hart *h, int32_t csr, uint64_t operand, bool read)
+{
+    return csr_access(h, csr, CSR_WRITE, operand, read, true);
+}
+
+struct rv_load rv_sem_csrrs(struct rv_hart *h, int32_t csr, uint64_t operand, bool write)
+{
+    return csr_access(h, csr, CSR_SET, operand, true, write);
+}
+
+struct rv_load rv_sem_csrrc(struct rv_hart *h, int32_t csr, uint64_t operand, bool write)
+{
+    return csr_access(h, csr, CSR_CLEAR, operand, true, write);
+}
+
+struct rv_load rv_sem_mret(struct rv_hart *h)
+{
+    struct rv_load r = {0};
+    r.ok = rv_mret(h, &r.value);
+    return r;
+}
+
+struct rv_load rv_sem_sret(struct rv_hart *h)
+{
+    struct rv_load r = {0};
+    r.ok = rv_sret(h, &r.value);
+    return r;
+}
+
+/* The value is where to go on: the built-in SBI may send the hart elsewhere. */
+struct rv_load rv_sem_ecall(struct rv_hart *h, gva_t pc)
+{
+    if (h->priv == PRIV_S && h->guest->cfg.builtin_sbi) {
+        h->pc = pc;
+        rv_sbi_call(h);
+        return (struct rv_load){h->pc, !h->trap.pending};
+    }
+    rv_raise(h, (enum rv_cause)(CAUSE_ECALL_U + h->priv), 0);
+    return (struct rv_load){0};
+}
+
+bool rv_sem_fence_i(struct rv_hart *h)
+{
+    rv_code_fence_i(h->guest->code, h);
+    return true;
+}
+
+bool rv_sem_wrs(struct rv_hart *h, bool short_timeout)
+{
+    /* Zawrs: WRS.NTO below M with TW set raises an exception when it would wait too long. */
+    if (!short_timeout && h->priv != PRIV_M && h->csr.mstatus & MSTATUS_TW) {
+        rv_raise(h, CAUSE_ILLEGAL, 0);
+        return false;
+    }
+    h->wrs_deadline_ns = clock_now_ns() + (short_timeout ? WRS_SHORT_NS : WRS_LONG_NS);
+    h->attention |= RV_ATTEND_WRS;
+    return true;
+}
+
+/* A spinning hart may hold the processor of the one it waits for. */
+void rv_sem_pause(struct rv_hart *h)
+{
+    cpu_relax();
+    if (h->guest->crowded && ++h->pauses % PAUSES_A_YIELD == 0)
+        sched_yield();
+}
+
+/* --- waiting --- */
+
+static bool wait_for_interrupt(struct rv_hart *h)
+{
+    h->stats.wfi++;
+    if (rv_interrupt_pending(h))
+        return true;
+    bool goes_on = hart_wait(&h->hart, h->csr.mie, rv_timer_deadline_ns(h));
+    rv_timer_update(h);
+    return goes_on;
+}
+
+/* Spins: what it waits for is a store of another hart, which raises no alarm. */
+static void wait_for_reservation(struct rv_hart *h)
+{
+    while (reservation_alive(&h->hart.reservation) && !rv_interrupt_pending(h) &&
+           clock_now_ns() < h->wrs_deadline_ns && load_relaxed(&h->hart.shared.until)) {
+        cpu_relax();
+        if (h->guest->crowded)
+            sched_yield();
+    }
+}
+
+/* Sleeps until another hart starts this one (SBI HSM). */
+static bool wait_for_start(struct rv_hart *h)
+{
+    while (load_acquire(&h->hsm_state) == HSM_STOPPED)
+        if (!hart_wait(&h->hart, 0, FUTEX_NO_DEADLINE))
+            return false;
+    return true;
+}
+
+void rv_hart_wake(struct rv_hart *h)
+{
+    hart_kick(&h->hart, REQUEST_GUEST);
+}
+
+/* --- the loop --- */
+
+/* What the last instruction left to do.  False: the machine ends. */
+static bool attend(struct rv_hart *h)
+{
+    uint32_t attention = h->attention;
+    h->attention = 0;
+    if (attention & RV_ATTEND_MMU)
+        rv_mmu_update(h);
+    if (attention & RV_ATTEND_FETCH) {
+        rv_code_fence_i(h->guest->code, h);
+        h->attention &= ~(uint32_t)RV_ATTEND_FETCH; /* entering the interpreter does the rest */
+    }
+    if (attention & RV_ATTEND_WRS)
+        wait_for_reservation(h);
+    if (attention & RV_ATTEND_WFI)
+        return wait_for_interrupt(h);
+    return true;
+}
+
+static bool limit_reached(struct rv_hart *h)
+{
+    if (h->insns < h->hart.limit)
+        return false;
+    h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
+    h->hart.limit = UINT64_MAX;
+    return true;
+}
+
+/* One round; false: the machine ends. */
+static bool round_once(struct rv_hart *h)
+{
+    if (load_relaxed(&h->hart.shared.until) <= h->insns) {
+        if (hart_poll(&h->hart) & REQUEST_STOP)
+            return false;
+        limit_reached(h);
+    }
+    if (unlikely(load_relaxed(&h->hsm_state) != HSM_STARTED)) {
+        if (!wait_for_start(h))
+            return false;
+        if (load_acquire(&h->hsm_state) == HSM_START_PENDING)
+            rv_sbi_begin(h);
+        return true;
+    }
+    if (h->attention)
+        return attend(h);
+    if (!rv_interrupt_take(h))
+        rv_interp(h);
+    if (h->trap.pending)
+        rv_trap_take(h);
+    return true;
+}
+
+void rv_run(struct hart *hart)
+{
+    struct rv_hart *h = rv_hart(hart);
+    rv_fp_enter(h);
+    if (hart_enter(hart)) {
+        rv_mmu_update(h);
+        while (round_once(h))
+            ;
+        hart_leave(hart);
+    }
+    rv_fp_leave(h);
+}

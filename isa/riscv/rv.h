@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A RISC-V hart and its machine-wide guest object.  Private to isa/riscv.
+ *
+ * Everything in struct rv_hart belongs to the hart's thread, except what is
+ * marked and what lies in hart.shared.
+ */
+#ifndef ISA_RISCV_RV_H
+#define ISA_RISCV_RV_H
+
+#include "isa/guest.h"
+#include "isa/riscv/decode.h"
+#include "mem/walk.h"
+#include "smp/smp.h"
+
+enum rv_priv { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
+
+/* Exception causes (Privileged, mcause). */
+enum rv_cause {
+    CAUSE_FETCH_MISALIGNED = 0,
+    CAUSE_FETCH_ACCESS = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_BREAKPOINT = 3,
+    CAUSE_LOAD_MISALIGNED = 4,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_MISALIGNED = 6,
+    CAUSE_STORE_ACCESS = 7,
+    CAUSE_ECALL_U = 8,
+    CAUSE_ECALL_S = 9,
+    CAUSE_ECALL_M = 11,
+    CAUSE_FETCH_PAGE = 12,
+    CAUSE_LOAD_PAGE = 13,
+    CAUSE_STORE_PAGE = 15,
+    CAUSE_SOFTWARE_CHECK = 18,
+};
+
+/* mstatus fields. */
+#define MSTATUS_SIE  (1ull << 1)
+#define MSTATUS_MIE  (1ull << 3)
+#define MSTATUS_SPIE (1ull << 5)
+#define MSTATUS_MPIE (1ull << 7)
+#define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_MPP  (3ull << 11)
+#define MSTATUS_FS   (3ull << 13)
+#define MSTATUS_MPRV (1ull << 17)
+#define MSTATUS_SUM  (1ull << 18)
+#define MSTATUS_MXR  (1ull << 19)
+#define MSTATUS_TVM  (1ull << 20)
+#define MSTATUS_TW   (1ull << 21)
+#define MSTATUS_TSR  (1ull << 22)
+#define MSTATUS_UXL  (3ull << 32)
+#define MSTATUS_SXL  (3ull << 34)
+#define MSTATUS_SD   (1ull << 63)
+
+#define ENVCFG_FIOM (1ull << 0)
+#define ENVCFG_CBIE (3ull << 4)
+#define ENVCFG_CBCFE (1ull << 6)
+#define ENVCFG_CBZE (1ull << 7)
+#define ENVCFG_ADUE (1ull << 61)
+#define ENVCFG_PBMTE (1ull << 62)
+#define ENVCFG_STCE (1ull << 63)
+
+#define RV_PMP_ENTRIES 16
+#define RV_HPM_FIRST   3
+#define RV_HPM_LAST    31
+
+/* What an instruction changed that the run loop must look at before it goes on. */
+enum rv_attention {
+    RV_ATTEND_MMU = 1 << 0,   /* satp, mstatus, privilege, PMP, menvcfg: recompute TLB contexts */
+    RV_ATTEND_IRQ = 1 << 1,   /* an enable or a pending bit may have changed */
+    RV_ATTEND_FETCH = 1 << 2, /* fence.i: forget where code was found */
+    RV_ATTEND_WFI = 1 << 3,   /* go to sleep */
+    RV_ATTEND_WRS = 1 << 4,   /* sleep until the reservation goes */
+};
+
+/* SBI hart states (subset); HSM_CLAIMED: a starter is writing hsm_pc and hsm_opaque. */
+enum rv_hsm { HSM_STARTED, HSM_STOPPED, HSM_START_PENDING, HSM_SUSPENDED, HSM_CLAIMED };
+
+struct rv_pmp_range {
+    gpa_t first, last; /* first > last: empty */
+};
+
+struct rv_csrs {
+    uint64_t mstatus, mie, mideleg, medeleg, mtvec, stvec, mepc, sepc, mcause, scause, mtval, stval,
+        mscratch, sscratch, mcounteren, scounteren, mcountinhibit, menvcfg, senvcfg, satp, mtval2,
+        mtinst, mseccfg;
+    uint64_t mip_soft;      /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
+    uint64_t stimecmp;      /* atomic: the timer callback reads it */
+    uint64_t instret_base;  /* minstret = insns + instret_base */
+    uint64_t cycle_base;    /* mcycle likewise: one cycle per instruction */
+    uint64_t hpmcounter[32], hpmevent[32];
+    uint8_t pmpcfg[RV_PMP_ENTRIES];
+    uint64_t pmpaddr[RV_PMP_ENTRIES];
+    struct rv_pmp_range pmp_range[RV_PMP_ENTRIES]; /* made of the two above: rv_pmp_update */
+    uint8_t pmp_count;             /* entries up to the last that matches anything */
+    bool pmp_m_open, pmp_su_open;  /* ready answers, pmp.c */
+    uint8_t frm;
+    uint8_t fflags;         /* besides what the host FPU has accumulated; see fp.h */
+};
+
+struct rv_trap {
+    bool pending;
+    uint64_t cause; /* enum rv_cause */
+    uint64_t tval;
+};
+
+/* Events counted by the built-in SBI, as the PMU extension numbers them. */
+enum rv_fw_event {
+    FW_SET_TIMER = 5,
+    FW_IPI_SENT,
+    FW_IPI_RECEIVED,
+    FW_FENCE_I_SENT,
+    FW_FENCE_I_RECEIVED,
+    FW_SFENCE_SENT,
+    FW_SFENCE_RECEIVED,
+    FW_SFENCE_ASID_SENT,
+    FW_SFENCE_ASID_RECEIVED,
+    FW_EVENTS,
+};
+
+#define RV_PMU_FIXED    2 /* cycle, instret */
+#define RV_PMU_FIRMWARE 16
+#define RV_PMU_COUNTERS (RV_PMU_FIXED + RV_PMU_FIRMWARE)
+
+/* The built-in SBI's state of a hart. */
+struct rv_sbi {
+    uint64_t events[FW_EVENTS]; /* any thread, atomic */
+    struct rv_pmu_counter {
+        bool configured, started;
+        uint8_t event;  /* enum rv_fw_event, of a firmware counter */
+        uint64_t value; /* stopped: its value; started: what to add to the event's count */
+    } pmu[RV_PMU_COUNTERS];
+};
+
+struct rv_op; /* one decoded operation: isa/riscv/ops.h */
+struct rv_guest;
+struct rv_code_page;
+
+struct rv_stats {
+    uint64_t loads_slow, stores_slow, mmio, traps, interrupts, page_walks, sc_success, sc_fail, lr,
+        wfi, sbi_calls;
+};
+
+struct rv_hart {
+    uint64_t x[33]; /* x[32] takes what is written to x0 */
+    uint64_t f[32]; /* NaN-boxed */
+    uint64_t pc;    /* true outside the interpreter; inside, d and page_va give it */
+    uint64_t insns; /* retired; inside the interpreter brought up to date before each helper */
+    gva_t page_va;  /* page of the instruction being executed */
+    uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
+    uint8_t priv;
+    bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
+    uint8_t fp_ready;   /* rm values that the host's rounding mode serves now: fp.h */
+    bool fp_entered;    /* the host's FP control register holds the guest's mode and flags */
+    uint32_t fp_host_control; /* the host's own, while fp_entered */
+    uint32_t attention; /* enum rv_attention */
+    struct rv_trap trap;
+    struct rv_csrs csr;
+    struct rv_guest *guest;
+    struct rv_stats stats;
+    struct loop_timer *timer; /* stimecmp */
+    struct lock timer_lock;   /* RANK_LEAF: stimecmp against its callback */
+    uint64_t timer_compare;   /* comparand in force; written by the owner under timer_lock */
+    uint32_t timer_sets;      /* under timer_lock: counts writes of timer_compare */
+    struct rv_sbi sbi;
+
+    /* SBI HSM; hsm_state atomic, the rest written before it by the starter. */
+    uint32_t hsm_state;
+    uint64_t hsm_pc, hsm_opaque;
+    uint64_t wrs_deadline_ns; /* when a WRS ends at the latest */
+    unsigned pauses;
+
+    struct rv_straddle *straddle; /* interp.c: an instruction across two pages */
+    uint64_t code_epoch;  /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
+    uint64_t code_seen;   /* codecache.c: generation whose given-up pages it has dropped; own thread */
+    struct hart hart;
+};
+
+static inline struct rv_hart *rv_hart(struct hart *h)
+{
+    return container_of(h, struct rv_hart, hart);
+}
+
+struct rv_guest {
+    struct guest_config cfg;
+    const struct guest_env *env;
+    struct rv_ext_set exts;
+    char isa[512];         /* canonical string */
+    struct smp *smp;
+    struct rv_hart **harts;
+    struct rv_code_cache *code;
+    struct guest_boot boot;
+    unsigned processors; /* of the host that this process may use; constant */
+    bool crowded;        /* more harts than processors; constant */
+};
+
+static inline bool rv_has(const struct rv_hart *h, enum rv_ext ext)
+{
+    return rv_ext_has(&h->guest->exts, ext);
+}
+
+/* --- traps: trap.c --- */
+
+/* Records a synchronous exception of the current instruction; the caller then returns "trapped". */
+static inline void rv_raise(struct rv_hart *h, enum rv_cause cause, uint64_t tval)
+{
+    h->trap = (struct rv_trap){.pending = true, .cause = cause, .tval = tval};
+}
+
+/* Takes the recorded exception: h->pc is the faulting instruction's, becomes the handler's. */
+void rv_trap_take(struct rv_hart *h);
+/* Takes the highest-priority enabled pending interrupt, if any: true. */
+bool rv_interrupt_take(struct rv_hart *h);
+/* Whether any interrupt is pending and locally enabled in mie, whatever mstatus says (what ends WFI). */
+bool rv_interrupt_pending(const struct rv_hart *h);
+/* mip as the CSR reads. */
+uint64_t rv_mip(const struct rv_hart *h);
+/* MRET, SRET, WFI, SFENCE.VMA family: false: an exception was recorded.  pc is set by *ret for the returns. */
+bool rv_mret(struct rv_hart *h, uint64_t *pc);
+bool rv_sret(struct rv_hart *h, uint64_t *pc);
+bool rv_wfi(struct rv_hart *h);
+bool rv_sfence_vma(struct rv_hart *h, bool by_va, gva_t va, bool by_asid, uint64_t asid);
+/* SFENCE.W.INVAL, SFENCE.INVAL.IR: only the privilege check. */
+bool rv_sfence_order(struct rv_hart *h);
+/*
+ * The two above record an illegal instruction with tval 0: they do not know the encoding.  The
+ * engine puts it there (any CAUSE_ILLEGAL with tval 0; the encoding 0 stays 0).
+ */
+void rv_reset(struct rv_hart *h); /* all CSRs and registers to power-on; hart not running */
+
+/* --- CSRs: csr.c --- */
+
+enum rv_csr_op { CSR_WRITE, CSR_SET, CSR_CLEAR };
+/*
+ * One CSR instruction.  read: rd is not x0 (or the op reads anyway); write: the op writes (csrrw
+ * always; csrrs/c when rs1 is not x0).  Returns false with an illegal-instruction exception recorded.
+ * raw is the instruction's encoding, for tval.
+ */
+bool rv_csr_access(struct rv_hart *h, unsigned csr, enum rv_csr_op op, uint64_t operand, bool read,
+                   bool write, uint32_t raw, uint64_t *old);
+/* Access without privilege checks, for the debugger, snapshots, tests.  -EINVAL: no such CSR. */
+int rv_csr_peek(struct rv_hart *h, unsigned csr, uint64_t *value);
+int rv_csr_poke(struct rv_hart *h, unsigned csr, uint64_t value);
+const char *rv_csr_name(unsigned csr); /* NULL if unknown */
+
+/* --- PMP: pmp.c --- */
+
+/* Whether an access of the privilege is allowed for all bytes. */
+bool rv_pmp_allowed(const struct rv_hart *h, gpa_t gpa, uint64_t size, enum access_type access,
+                    enum rv_priv priv);
+/* For csr.c: eight entries from first packed as in a pmpcfg register; pmpaddr; the ranges anew. */
+uint64_t rv_pmp_cfg_read(const struct rv_hart *h, unsigned first);
+void rv_pmp_cfg_write(struct rv_hart *h, unsigned first, uint64_t value);
+void rv_pmp_addr_write(struct rv_hart *h, unsigned i, uint64_t value);
+void rv_pmp_update(struct rv_hart *h);
+/* Whether every byte of the 4 KiB page has the same answer for each access type of priv (so that a TLB entry may stand for it). */
+bool rv_pmp_page_uniform(const struct rv_hart *h, gpa_t page, enum rv_priv priv);
+
+/* --- timer: timer.c --- */
+
+int rv_timer_init(struct rv_hart *h); /* adds the loop timer */
+void rv_timer_fini(struct rv_hart *h);
+/* stimecmp or menvcfg.STCE changed, or a sleep until the deadline below ended: sets STIP right. */
+void rv_timer_update(struct rv_hart *h);
+uint64_t rv_timer_deadline_ns(const struct rv_hart *h); /* for WFI; FUTEX_NO_DEADLINE if none */
+
+/* --- SBI: sbi.c --- */
+
+/*
+ * Answers an ecall from S-mode (arguments in a0-a7, result in a0, a1).  h->pc is the ecall's and
+ * becomes where to go on: the next instruction, the resume address of a suspend, a trap handler,
+ * or the ecall again where the console is full.  May set h->attention (RV_ATTEND_WFI: suspended)
+ * and make hsm_state HSM_STOPPED.
+ */
+void rv_sbi_call(struct rv_hart *h);
+/* Sets up M-mode state as firmware would: delegation, menvcfg, counters, PMP; S-mode, MMU off. */
+void rv_sbi_prepare(struct rv_hart *h);
+/*
+ * On the thread of a hart that is HSM_START_PENDING: its first state (hsm_pc, hsm_opaque), and
+ * HSM_STARTED.
+ */
+void rv_sbi_begin(struct rv_hart *h);
+
+/* --- device tree: fdt.c --- */
+
+/* guest_type.fdt_cpus; on a tree opened for writing in place (libfdt). */
+int rv_fdt_cpus(struct guest *g, void *fdt, uint32_t *phandle);
+
+/* --- memory access: access.c --- */
+
+/*
+ * The slow ways of loads and stores: TLB miss, misaligned, across pages, MMIO, flagged pages.
+ * False: an exception was recorded.  Values zero-extended; size 1, 2, 4, 8.
+ */
+struct rv_load {
+    uint64_t value;
+    bool ok;
+};
+struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size);
+bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value);
+struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_op op, uint64_t v);
+struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v);
+bool rv_cas16(struct rv_hart *h, gva_t va, uint64_t expected[2], const uint64_t desired[2]);
+struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size);
+/* value 0 success, 1 failure */
+struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v);
+bool rv_cbo_zero(struct rv_hart *h, gva_t va);
+/* cbo.clean, flush, inval: checks and faults only; memory is coherent. */
+bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval);
+/* Recomputes the TLB contexts after privilege, satp, mstatus, PMP or menvcfg changed. */
+void rv_mmu_update(struct rv_hart *h);
+/* Translates for the debugger, with the hart's current data mode; no side effects. */
+bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa);
+
+/* --- guest and run loop: guest.c, run.c, interp.c --- */
+void rv_run(struct hart *hart);
+/* Executes from h->pc until something needs attention, an alarm or an exception. */
+void rv_interp(struct rv_hart *h);
+int rv_interp_init(struct rv_hart *h); /* -ENOMEM */
+void rv_interp_fini(struct rv_hart *h);
+/*
+ * Finds the decoded page for fetching at va, entering it into the fetch TLB; NULL: an exception
+ * was recorded.  Also checks va's alignment (IALIGN).
+ */
+const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va);
+void rv_guest_kick_all(struct rv_guest *g, struct rv_hart *self);
+/* Starts a hart that is HSM_STOPPED (start bits set by the caller). Any thread. */
+void rv_hart_wake(struct rv_hart *h);
+
+#endif
