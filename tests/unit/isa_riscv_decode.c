@@ -57,15 +57,15 @@ static struct rv_insn decode(uint32_t raw)
 
 /* ---- the table ---- */
 
-static uint8_t form_is_hint[RV_FORM_COUNT] = {
+static const uint8_t form_is_hint[RV_FORM_COUNT] = {
 #define HINT(name, base, ext, format, picture) [RV_FORM_##name] = 1,
 #include "isa/riscv/insns.def"
 };
 
-/* INSN lines that are the special case of another INSN line. */
+/* Lines that are the special case of another line. */
 static bool is_special_case(unsigned form)
 {
-    return form_is_hint[form] || form == RV_FORM_pause;
+    return (form_is_hint[form] && rv_forms()[form].ext != RV_EXT_Zimop) || form == RV_FORM_pause;
 }
 
 /* Rules of a 16-bit form divide what its picture alone shares with another. */
@@ -285,6 +285,8 @@ static void test_fields(void **state)
         {0xff00800f, RV_OP_fence, 4, 0, 0, 0, 0, 0xff0},
         {0x0100000f, RV_OP_pause, 4, 0, 0, 0, 0, 0x010},
         {0xfe056013, RV_OP_ori, 4, 0, 10, 0, 0, -32},
+        {0xc1c5c573, RV_OP_andi, 4, 10, 11, 0, 0, 0},  /* mop.r.16 */
+        {0x8ec5c573, RV_OP_andi, 4, 10, 11, 12, 0, 0}, /* mop.rr.3 */
         {0x68c5f543, RV_OP_fmadd_s, 4, 10, 11, 12, 13, 0},
         /* 16 bits. */
         {0x0001, RV_OP_addi, 2, 0, 0, 0, 0, 0},
@@ -319,6 +321,7 @@ static void test_fields(void **state)
         {0x9d75, RV_OP_xori, 2, 10, 10, 0, 0, -1},
         {0x9d71, RV_OP_add_uw, 2, 10, 10, 0, 0, 0},
         {0x8168, RV_OP_lbu, 2, 10, 10, 0, 0, 3},
+        {0x6781, RV_OP_addi, 2, 0, 0, 0, 0, 0}, /* c.mop.15 */
         {0x8d28, RV_OP_sh, 2, 0, 10, 10, 0, 2},
     };
 
@@ -354,6 +357,7 @@ static void test_reserved_is_illegal(void **state)
         0x0004,           /* c.addi4spn with 0 */
         0x6101,           /* c.addi16sp with 0 */
         0x6501,           /* c.lui with 0 */
+        0x6881,           /* c.lui x17 with 0, beyond c.mop.15 */
         0x2001,           /* c.addiw x0 */
         0x4002,           /* c.lwsp x0 */
         0x6002,           /* c.ldsp x0 */
@@ -430,7 +434,7 @@ static void test_disabled_extension_is_illegal(void **state)
         rv_decode(random_word_of(f), &without, &i);
         assert_int_not_equal(i.form, form);
         /* A hint falls back to what it is a case of, pause to fence. */
-        if (form_is_hint[form])
+        if (form_is_hint[form] && is_special_case(form))
             assert_int_equal(i.op, f->ext == RV_EXT_I ? RV_OP_illegal : f->op);
         else
             assert_int_equal(i.op, form == RV_FORM_pause ? RV_OP_fence : RV_OP_illegal);
@@ -499,11 +503,13 @@ static void test_block_ends(void **state)
 static const struct {
     const char *form, *base;
 } renamed[] = {
-    {"c.addi4spn", "addi"}, {"c.addi16sp", "addi"}, {"c.li", "addi"},  {"c.mv", "add"},
-    {"c.j", "jal"},         {"c.jr", "jalr"},       {"c.beqz", "beq"}, {"c.bnez", "bne"},
-    {"c.fldsp", "fld"},     {"c.lwsp", "lw"},       {"c.ldsp", "ld"},  {"c.fsdsp", "fsd"},
-    {"c.swsp", "sw"},       {"c.sdsp", "sd"},       {"c.not", "xori"}, {"c.zext.b", "andi"},
-    {"c.zext.w", "add.uw"},
+    {"c.addi4spn", "addi"}, {"c.addi16sp", "addi"}, {"c.li", "addi"},     {"c.mv", "add"},
+    {"c.j", "jal"},         {"c.jr", "jalr"},       {"c.beqz", "beq"},    {"c.bnez", "bne"},
+    {"c.fldsp", "fld"},     {"c.lwsp", "lw"},       {"c.ldsp", "ld"},     {"c.fsdsp", "fsd"},
+    {"c.swsp", "sw"},       {"c.sdsp", "sd"},       {"c.not", "xori"},    {"c.zext.b", "andi"},
+    {"c.zext.w", "add.uw"}, {"c.mop.1", "addi"},    {"c.mop.3", "addi"},  {"c.mop.5", "addi"},
+    {"c.mop.7", "addi"},    {"c.mop.9", "addi"},    {"c.mop.11", "addi"}, {"c.mop.13", "addi"},
+    {"c.mop.15", "addi"},
 };
 
 static const char *base_name(const char *form)

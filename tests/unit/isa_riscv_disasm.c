@@ -76,6 +76,8 @@ static struct difference {
     {"c.not", ".2byte", "Zcb", 0},
     {"c.zext", ".2byte", "Zcb", 0},
     {"c.sext", ".2byte", "Zcb", 0},
+    {"c.mop", ".2byte", "objdump 2.40 does not know Zcmop", 0},
+    {"mop.r", ".4byte", "objdump 2.40 does not know Zimop", 0},
     {"amocas", ".4byte", "objdump 2.40 does not know Zacas", 0},
     {"czero", ".4byte", "objdump 2.40 does not know Zicond", 0},
     {"ntl.", "add\tzero,zero,", "objdump 2.40 does not know Zihintntl", 0},
