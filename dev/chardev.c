@@ -181,6 +181,14 @@ size_t chardev_write(struct chardev *c, const void *buf, size_t n)
     return done;
 }
 
+uint64_t chardev_written(struct chardev *c)
+{
+    lock_take(&c->lock);
+    uint64_t n = c->out_wpos;
+    lock_drop(&c->lock);
+    return n;
+}
+
 size_t chardev_read(struct chardev *c, void *buf, size_t n)
 {
     lock_take(&c->lock);

@@ -71,6 +71,8 @@ void chardev_unlisten(struct chardev *c, struct chardev_listener *l);
 size_t chardev_write(struct chardev *c, const void *buf, size_t n);
 /* Gives up to n bytes of input; 0 when there are none.  Never blocks. */
 size_t chardev_read(struct chardev *c, void *buf, size_t n);
+/* Bytes of output taken so far; 0 for CHARDEV_NONE. */
+uint64_t chardev_written(struct chardev *c);
 /* Bytes of input waiting. */
 size_t chardev_readable(struct chardev *c);
 /* The terminal's size in characters; false when it has none. */
