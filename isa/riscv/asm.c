@@ -103,9 +103,9 @@ static const char *take_reg(const char *p, char file, uint8_t *reg)
     p = take_word(p, word);
     if (!p)
         return NULL;
-    if (word[0] == file && isdigit((unsigned char)word[1]) &&
+    if (word[0] == file && isdigit((unsigned char)word[1]) && strlen(word) <= 3 &&
         strspn(word + 1, "0123456789") == strlen(word + 1))
-        n = atoi(word + 1);
+        n = (int)strtol(word + 1, NULL, 10);
     else
         n = find_word(word, file == 'x' ? rv_xreg_names : rv_freg_names, 32);
     if (file == 'x' && !strcmp(word, "fp"))
@@ -199,8 +199,10 @@ static const char *take_small(const char *p, uint8_t *value)
     int32_t v;
 
     p = take_int32(p, &v);
+    if (!p || v < 0 || v > 31)
+        return NULL;
     *value = (uint8_t)v;
-    return p && v >= 0 && v <= 31 ? p : NULL;
+    return p;
 }
 
 /* Takes the operand that the letter stands for; NULL if the text has another. */

@@ -313,6 +313,8 @@ static void test_assembler_refuses(void **state)
         "addi a0,a1,99999999999999999999999",
         "addi a0,fa1,1",
         "addi a0,x32,1",
+        "addi a0,x4294967297,1",
+        "addi a0,x99999999999999999999,1",
         "addi a0,a1,1x",
         "addi.aq a0,a1,1",
         "lr.d.rlaq a0,(a1)",
