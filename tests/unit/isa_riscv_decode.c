@@ -288,6 +288,12 @@ static void test_fields(void **state)
         {0xc1c5c573, RV_OP_andi, 4, 10, 11, 0, 0, 0},  /* mop.r.16 */
         {0x8ec5c573, RV_OP_andi, 4, 10, 11, 12, 0, 0}, /* mop.rr.3 */
         {0x68c5f543, RV_OP_fmadd_s, 4, 10, 11, 12, 13, 0},
+        {0x0ec5f533, RV_OP_czero_nez, 4, 10, 11, 12, 0, 0},
+        {0x0ec5d533, RV_OP_czero_eqz, 4, 10, 11, 12, 0, 0},
+        {0x28c5a52f, RV_OP_amocas_w, 4, 10, 11, 12, 0, 0},
+        {0x28c5b52f, RV_OP_amocas_d, 4, 10, 11, 12, 0, 0},
+        {0x28c5c52f, RV_OP_amocas_q, 4, 10, 11, 12, 0, 0},
+        {0x00400033, RV_OP_add, 4, 0, 0, 0, 0, 0}, /* ntl.s1 */
         /* 16 bits. */
         {0x0001, RV_OP_addi, 2, 0, 0, 0, 0, 0},
         {0x1141, RV_OP_addi, 2, 2, 2, 0, 0, -16},
@@ -322,6 +328,10 @@ static void test_fields(void **state)
         {0x9d71, RV_OP_add_uw, 2, 10, 10, 0, 0, 0},
         {0x8168, RV_OP_lbu, 2, 10, 10, 0, 0, 3},
         {0x6781, RV_OP_addi, 2, 0, 0, 0, 0, 0}, /* c.mop.15 */
+        {0x81c8, RV_OP_lbu, 2, 10, 11, 0, 0, 1},
+        {0x8588, RV_OP_lhu, 2, 10, 11, 0, 0, 0},
+        {0x85c8, RV_OP_lh, 2, 10, 11, 0, 0, 0},
+        {0x8988, RV_OP_sb, 2, 0, 11, 10, 0, 0},
         {0x8d28, RV_OP_sh, 2, 0, 10, 10, 0, 2},
     };
 
