@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The public interface of manyhart.
+ *
+ * Opaque handles, functions return 0 or -errno, details of the last failure in
+ * the calling thread through mh_last_error().  The library never prints (but
+ * for what mh_log_configure asked for) and never ends the process.
+ */
+#ifndef MANYHART_H
+#define MANYHART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MH_VERSION_MAJOR 0
+#define MH_VERSION_MINOR 1
+#define MH_VERSION_PATCH 0
+
+#define MH_API __attribute__((visibility("default")))
+
+/* Where an error came from. */
+enum mh_error_domain {
+    MH_ERROR_MEMORY,
+    MH_ERROR_EXECUTION,
+    MH_ERROR_CORE,
+    MH_ERROR_DEVICE,
+    MH_ERROR_PLATFORM,
+};
+
+/* The last failure of a library call in the calling thread. */
+struct mh_error {
+    enum mh_error_domain domain;
+    int code;          /* negative errno */
+    char param[64];    /* the parameter or file concerned, or "" */
+    char value[192];   /* its value, or "" */
+    char message[512]; /* one line: what is wrong, and what would be right */
+};
+
+/* Never NULL; valid until the thread's next failing call. */
+MH_API const struct mh_error *mh_last_error(void);
+
+/* Guest virtual and physical addresses: mixing them does not compile. */
+typedef struct mh_gva {
+    uint64_t v;
+} mh_gva;
+typedef struct mh_gpa {
+    uint64_t v;
+} mh_gpa;
+
+/* What a device is for. */
+enum mh_device_type {
+    MH_DEVICE_BLOCK,
+    MH_DEVICE_NETWORK,
+    MH_DEVICE_GPU,
+    MH_DEVICE_INPUT,
+    MH_DEVICE_AUDIO,
+    MH_DEVICE_SERIAL,
+    MH_DEVICE_CUSTOM,
+};
+
+enum mh_device_status {
+    MH_DEVICE_UNINITIALIZED,
+    MH_DEVICE_INITIALIZED,
+    MH_DEVICE_RUNNING,
+    MH_DEVICE_STOPPED,
+    MH_DEVICE_ERROR,
+};
+
+/* ---- configuration -------------------------------------------------------- */
+
+/* How instructions are executed. */
+enum mh_exec_mode {
+    MH_EXEC_HYBRID,   /* interpret cold code, translate warm code (the default) */
+    MH_EXEC_INTERP,   /* interpreter only */
+    MH_EXEC_JIT,      /* translator only */
+    MH_EXEC_HARDWARE, /* the host's own virtualisation: -ENOTSUP */
+};
+
+#define MH_MAX_HARTS 512
+#define MH_MAX_DISKS 6
+
+/*
+ * What a machine is made of.  Fields have the meaning and the syntax of the command line's options
+ * (manyhart(1)); NULL and 0 mean "not given".  Strings are borrowed: they must live until
+ * mh_machine_create, which copies them, has returned.
+ */
+struct mh_vm_config {
+    const char *guest;             /* "riscv64" */
+    unsigned harts;                /* 1 .. MH_MAX_HARTS */
+    uint64_t memory_size;          /* bytes, a multiple of 4 KiB */
+    const char *isa;               /* ISA string or profile; NULL: all there is */
+    enum mh_exec_mode exec_mode;
+    bool strict_align;             /* misaligned loads and stores trap */
+    const char *image;             /* bare-metal ELF */
+    const void *image_data;        /* the same in memory, borrowed until mh_machine_destroy */
+    size_t image_size;             /* bytes of image_data */
+    const char *kernel;            /* F or F,raw[@ADDR] */
+    const char *initrd;
+    const char *append;            /* kernel command line */
+    const char *firmware;          /* "builtin", "none" or a file; NULL: builtin for a kernel */
+    const char *dtb;               /* replaces the generated device tree */
+    const char *disk[MH_MAX_DISKS]; /* F[,ro][,snapshot] */
+    unsigned disks;
+    const char *console;           /* "stdio", "pty", "none" or a file */
+    const char *pin;               /* "auto", "none" or a list of processors */
+    const char *signature;         /* file written at the end */
+    const char *counters;          /* libpfm4 event names, comma separated */
+    uint64_t max_insns;            /* per hart; 0: no limit */
+    uint64_t timeout_ns;           /* 0: no limit */
+    uint64_t seed;                 /* for everything random, if has_seed */
+    bool has_seed;
+};
+
+/* The defaults: riscv64, 128 MiB, as many harts as the host has processors up to 8. */
+MH_API void mh_config_default(struct mh_vm_config *cfg);
+
+/*
+ * Checks each parameter by itself and against the others, opening no file.  0 or -EINVAL;
+ * mh_last_error() then holds parameter, value and reason.
+ */
+MH_API int mh_config_validate(const struct mh_vm_config *cfg);
+
+/*
+ * Sets a parameter by its option name ("harts", "memory", ...) from text.  -ENOENT for an unknown
+ * name (the error names the nearest), -EINVAL for a bad value; then nothing has changed.  "disk"
+ * appends.
+ */
+MH_API int mh_config_set(struct mh_vm_config *cfg, const char *name, const char *value);
+
+/* Writes a parameter's value as text.  Returns its length as snprintf does, or -ENOENT. */
+MH_API int mh_config_get(const struct mh_vm_config *cfg, const char *name, char *buf, size_t size);
+
+/* ---- components ----------------------------------------------------------- */
+
+/*
+ * Life cycle of a machine and of each of its parts:
+ *
+ *   Uninitialized --init--> Initialized --start--> Starting -> Running --stop--> Stopping -> Stopped
+ *
+ * A stopped component may be started again.  A step that fails leads to Error, from which only
+ * destroying leads on.  Any other transition is -EINVAL and changes nothing.
+ */
+enum mh_state {
+    MH_UNINITIALIZED,
+    MH_INITIALIZED,
+    MH_STARTING,
+    MH_RUNNING,
+    MH_STOPPING,
+    MH_STOPPED,
+    MH_STATE_ERROR,
+};
+
+enum mh_event_kind {
+    MH_EVENT_STARTED,   /* the component runs */
+    MH_EVENT_STOPPED,   /* it stopped */
+    MH_EVENT_COMPLETED, /* execution ended by itself: u.completed */
+    MH_EVENT_MEMORY,    /* an access through mh_memory_*: u.memory */
+    MH_EVENT_INTERRUPT, /* a device raised its interrupt line: u.interrupt */
+    MH_EVENT_ERROR,     /* u.error */
+};
+
+struct mh_event {
+    enum mh_event_kind kind;
+    const char *component; /* name */
+    union {
+        struct {
+            uint64_t insns, time_ns;
+            int exit_code;
+        } completed;
+        struct {
+            mh_gpa addr;
+            size_t size;
+            bool is_write;
+        } memory;
+        struct {
+            unsigned id;
+        } interrupt;
+        struct {
+            const struct mh_error *error;
+        } error;
+    } u;
+};
+
+typedef void mh_event_fn(void *opaque, const struct mh_event *event);
+
+struct mh_component;
+
+MH_API const char *mh_component_name(const struct mh_component *c);
+MH_API enum mh_state mh_component_status(struct mh_component *c);
+MH_API int mh_component_init(struct mh_component *c);
+MH_API int mh_component_start(struct mh_component *c);
+MH_API int mh_component_stop(struct mh_component *c);
+MH_API const char *mh_state_name(enum mh_state state);
+
+/*
+ * Calls fn for each event of the component, on the thread where it happens and with no lock held.
+ * Returns an id above 0, or -ENOMEM.
+ */
+MH_API int mh_subscribe(struct mh_component *c, mh_event_fn *fn, void *opaque);
+
+/*
+ * Ends a subscription, at any time and from any thread.  Once it returned, fn runs no more; called
+ * from inside fn itself it does not wait for the call it is in.  -ENOENT: no such id.
+ */
+MH_API int mh_unsubscribe(struct mh_component *c, int id);
+
+/* ---- machines ------------------------------------------------------------- */
+
+struct mh_machine;
+
+/* Why a machine ended. */
+enum mh_end {
+    MH_END_NONE,     /* it has not */
+    MH_END_GUEST,    /* the guest powered off, failed or exited: exit_code is its own */
+    MH_END_STOPPED,  /* mh_machine_stop */
+    MH_END_TIMEOUT,  /* config.timeout_ns */
+    MH_END_LIMIT,    /* config.max_insns */
+    MH_END_CONSOLE,  /* ended from the console (Ctrl-A x) */
+    MH_END_ERROR,    /* the host failed it, e.g. the console is a closed pipe */
+};
+
+struct mh_result {
+    enum mh_end end;
+    int exit_code;    /* the guest's */
+    uint64_t time_ns; /* from start to end */
+    uint64_t insns;   /* of all harts */
+};
+
+/*
+ * Validates and copies the configuration and makes an uninitialized machine.  0 or -errno.  The
+ * caller owns it.
+ */
+MH_API int mh_machine_create(struct mh_machine **out, const struct mh_vm_config *cfg);
+/* Replaces the configuration of a machine that is not initialized yet; a bad one changes nothing. */
+MH_API int mh_machine_update(struct mh_machine *m, const struct mh_vm_config *cfg);
+MH_API const struct mh_vm_config *mh_machine_config(const struct mh_machine *m);
+/* Makes memory, devices and harts and loads the images; reports all that is wrong with files. */
+MH_API int mh_machine_init(struct mh_machine *m);
+/* Starts the harts; returns at once. */
+MH_API int mh_machine_start(struct mh_machine *m);
+/* Stops them and waits until they have; -EINVAL unless the machine runs. */
+MH_API int mh_machine_stop(struct mh_machine *m);
+/* Waits until it ended, at most timeout_ns (UINT64_MAX: for ever).  -ETIMEDOUT.  result may be NULL. */
+MH_API int mh_machine_wait(struct mh_machine *m, uint64_t timeout_ns, struct mh_result *result);
+/* An eventfd that is readable once the machine has ended; owned by the machine. */
+MH_API int mh_machine_fd(const struct mh_machine *m);
+/* Stops it if need be and frees everything.  NULL is allowed. */
+MH_API void mh_machine_destroy(struct mh_machine *m);
+/* The machine as a component, for mh_subscribe and mh_component_*. */
+MH_API struct mh_component *mh_machine_component(struct mh_machine *m);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine inside sim/: what it is made of, and the steps that assemble it.
+ * There may be several in one process; nothing here is at file scope.
+ *
+ * Threads.  The owner's thread creates, initialises and destroys.  The I/O
+ * thread runs the loop from init to destroy.  Hart threads run between start
+ * and stop.  A supervisor thread sleeps until somebody asks for the end or for
+ * a reboot (machine_request, any thread), and carries it out: so a guest may
+ * end or reboot while its owner does something else.
+ *
+ * Order of building: memory, bus, loop, guest, console, devices, images, I/O
+ * thread; of taking apart: supervisor, harts, I/O thread, then the reverse.
+ * Devices go while the loop still exists but no longer runs, so none of their
+ * callbacks can be under way.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include "dev/chardev.h"
+#include "dev/dev.h"
+#include "isa/guest.h"
+#include "sim/component.h"
+#include "sim/counters.h"
+#include "sim/htif.h"
+#include "sim/layout.h"
+#include "sim/load_elf.h"
+#include "sim/outfile.h"
+
+struct watchdog;
+
+/* What somebody asked the supervisor for. */
+enum machine_request {
+    REQUEST_NONE,
+    REQUEST_END,    /* with an enum mh_end and the guest's exit code */
+    REQUEST_RESTART,
+};
+
+struct mh_machine {
+    struct mh_component component;
+    struct mh_vm_config cfg; /* owned copy; constant once initialised */
+
+    /* made by init, constant while harts run */
+    struct physmem *pm;
+    struct mmio_map *mmio;
+    struct loop *loop;
+    struct gclock clock;
+    const struct guest_type *gt;
+    struct guest *guest;
+    struct dev_env dev_env;
+    struct dev *devices; /* linked by next, lowest address first */
+    struct chardev *console;
+    struct htif *htif;
+    struct outfile *signature;
+    struct counters *counters;
+    struct watchdog *watchdog;
+    struct loop_timer *timeout;
+    int *pin; /* processor per hart or -1 */
+    int io_pin;
+    char pin_why[160];
+    void *dtb; /* the tree of the last boot, for --dump-dtb */
+    size_t dtb_size;
+
+    struct elf_image elf; /* of the bare-metal program or ELF kernel, if has_elf */
+    bool has_elf;
+    struct guest_boot boot;
+
+    pthread_t io, supervisor;
+    bool has_io, has_supervisor;
+
+    uint64_t request;    /* enum machine_request, enum mh_end and code packed; atomic, first wins */
+    uint32_t bell;       /* futex word of the supervisor */
+    uint32_t ended;      /* futex word: 1 once result is complete, atomic */
+    struct mh_result result; /* written before ended */
+    int event_fd;        /* readable once ended */
+    uint64_t started_ns;
+};
+
+/* Asks for the end or a reboot; the first request wins, and the end over a reboot.  Any thread, any lock. */
+void machine_request(struct mh_machine *m, enum machine_request what, enum mh_end end, int code);
+
+/* machine_devices.c: console, devices, and the wires between them and the harts. */
+int machine_devices_create(struct mh_machine *m);
+void machine_devices_destroy(struct mh_machine *m);
+void machine_devices_reset(struct mh_machine *m);
+size_t machine_console_write(void *machine, const void *buf, size_t len);
+size_t machine_console_write_all(void *machine, const void *buf, size_t len); /* waits */
+size_t machine_console_read(void *machine, void *buf, size_t len);
+
+/* boot.c: loads the images and sets the harts to their start; also for a reboot.  Harts stopped. */
+int machine_load(struct mh_machine *m);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The devices of a machine: addresses and interrupts of QEMU's virt machine,
+ * the console behind them, and the wires to the harts.  Called while a machine
+ * is built, taken apart or rebooted; the wires run on any thread.
+ */
+#include "sim/machine.h"
+
+#include "dev/clint.h"
+#include "dev/finisher.h"
+#include "dev/plic.h"
+#include "dev/rtc_goldfish.h"
+#include "dev/uart16550.h"
+#include "dev/virtio/blk.h"
+#include "dev/virtio/rng.h"
+#include "dev/virtio/virtio.h"
+#include "sim/base/error.h"
+#include "sim/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define MACHINE_IRQS 95 /* PLIC sources of QEMU's virt */
+
+/* ---- what devices ask of the machine ------------------------------------------------ */
+
+static void wire_hart_irq(void *opaque, unsigned hart, enum hart_irq irq, bool level)
+{
+    struct mh_machine *m = opaque;
+    m->gt->irq(m->guest, hart, (unsigned)irq, level);
+}
+
+static void wire_machine_exit(void *opaque, enum machine_exit kind, int code)
+{
+    struct mh_machine *m = opaque;
+    if (kind == MACHINE_REBOOT)
+        machine_request(m, REQUEST_RESTART, MH_END_NONE, 0);
+    else
+        machine_request(m, REQUEST_END, MH_END_GUEST, code);
+}
+
+/* ---- the console --------------------------------------------------------------------- */
+
+static void console_quit(void *opaque)
+{
+    machine_request(opaque, REQUEST_END, MH_END_CONSOLE, 0);
+}
+
+static void console_error(void *opaque, int err)
+{
+    log_at(LOG_SIM, LOG_ERROR, "console: output failed: %s", strerror(-err));
+    machine_request(opaque, REQUEST_END, MH_END_ERROR, 0);
+}
+
+static void console_pty(void *opaque, const char *name)
+{
+    (void)opaque;
+    log_at(LOG_SIM, LOG_WARN, "console: pseudo terminal %s", name);
+}
+
+static enum chardev_kind console_kind(const char *text)
+{
+    static const struct {
+        const char *text;
+        enum chardev_kind kind;
+    } names[] = {{"stdio", CHARDEV_STDIO}, {"pty", CHARDEV_PTY}, {"none", CHARDEV_NONE}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (!strcmp(text, names[i].text))
+            return names[i].kind;
+    return CHARDEV_FILE;
+}
+
+static int console_create(struct mh_machine *m)
+{
+    const char *text = m->cfg.console ? m->cfg.console : "none";
+    struct chardev_config cfg = {
+        .kind = console_kind(text),
+        .path = text,
+        .opaque = m,
+        .on_quit = console_quit,
+        .on_pty = console_pty,
+        .on_error = console_error,
+    };
+    return chardev_create(&m->console, m->loop, &cfg);
+}
+
+/* What a full buffer does not take is the caller's to repeat. */
+size_t machine_console_write(void *machine, const void *buf, size_t len)
+{
+    struct mh_machine *m = machine;
+    return chardev_write(m->console, buf, len);
+}
+
+/* On a hart's thread: a program that prints faster than its console is read waits here. */
+size_t machine_console_write_all(void *machine, const void *buf, size_t len)
+{
+    const struct timespec pause = {.tv_nsec = 100000};
+    struct mh_machine *m = machine;
+    size_t done = 0;
+    while (done < len) {
+        size_t n = machine_console_write(m, (const char *)buf + done, len - done);
+        done += n;
+        if (!n && load_acquire(&m->request))
+            break;
+        if (!n)
+            nanosleep(&pause, NULL);
+    }
+    return done;
+}
+
+size_t machine_console_read(void *machine, void *buf, size_t len)
+{
+    struct mh_machine *m = machine;
+    return chardev_read(m->console, buf, len);
+}
+
+/* ---- devices -------------------------------------------------------------------------- */
+
+static int add(struct mh_machine *m, const struct dev_type *type, const char *name, gpa_t base,
+               unsigned irq, const void *config, struct dev **made)
+{
+    struct dev *d, **at = &m->devices;
+    struct irq_line line = {0};
+    if (irq) {
+        struct dev *plic = m->devices;
+        while (plic && plic->type != &plic_type)
+            plic = plic->next;
+        line = plic_line(plic, irq);
+    }
+    int rc = dev_create(&d, type, &m->dev_env, name, base, irq ? &line : NULL, irq, config);
+    if (rc)
+        return rc;
+    while (*at && (*at)->base < d->base)
+        at = &(*at)->next;
+    d->next = *at;
+    *at = d;
+    if (made)
+        *made = d;
+    return 0;
+}
+
+static int add_virtio(struct mh_machine *m, unsigned slot, const struct dev_type *type,
+                      const char *name, const void *config)
+{
+    return add(m, type, name, VIRTIO_MMIO_BASE + slot * VIRTIO_MMIO_STRIDE, VIRTIO_MMIO_IRQ + slot,
+               config, NULL);
+}
+
+/* Splits F[,ro][,snapshot]; the words are looked for at the end, so a name may hold commas. */
+static void disk_parse(const char *text, char *path, size_t size, struct virtio_blk_config *cfg)
+{
+    snprintf(path, size, "%s", text);
+    for (;;) {
+        char *comma = strrchr(path, ',');
+        bool ro = comma && !strcmp(comma, ",ro"), snap = comma && !strcmp(comma, ",snapshot");
+        if (!ro && !snap)
+            break;
+        *comma = 0;
+        cfg->file.read_only |= ro;
+        cfg->file.snapshot |= snap;
+    }
+    cfg->file.path = path;
+}
+
+static int add_disk(struct mh_machine *m, unsigned slot)
+{
+    char path[4096], name[32];
+    struct virtio_blk_config cfg = {0};
+    disk_parse(m->cfg.disk[slot], path, sizeof(path), &cfg);
+    snprintf(name, sizeof(name), "virtio-blk%u", slot);
+    return add_virtio(m, slot, &virtio_blk_type, name, &cfg);
+}
+
+/* Disks from slot 0 on, so that the first is vda; the entropy device in the last slot. */
+static int add_slots(struct mh_machine *m)
+{
+    int rc = 0;
+    for (unsigned slot = 0; !rc && slot < VIRTIO_MMIO_SLOTS; slot++) {
+        char name[32];
+        snprintf(name, sizeof(name), "virtio-mmio%u", slot);
+        if (slot < m->cfg.disks)
+            rc = add_disk(m, slot);
+        else if (slot == VIRTIO_MMIO_SLOTS - 1)
+            rc = add_virtio(m, slot, &virtio_rng_type, "virtio-rng0", NULL);
+        else
+            rc = add_virtio(m, slot, &virtio_empty_type, name, NULL);
+    }
+    return rc;
+}
+
+static int add_all(struct mh_machine *m)
+{
+    struct uart16550_config uart = {.chardev = m->console};
+    int rc = add(m, &clint_type, "clint0", CLINT_BASE, 0, NULL, NULL);
+    if (!rc)
+        rc = add(m, &plic_type, "plic0", PLIC_BASE, 0, NULL, NULL);
+    if (!rc)
+        rc = add(m, &uart16550_type, "uart0", UART16550_BASE, UART16550_IRQ, &uart, NULL);
+    if (!rc)
+        rc = add(m, &rtc_goldfish_type, "rtc0", RTC_GOLDFISH_BASE, RTC_GOLDFISH_IRQ, NULL, NULL);
+    if (!rc)
+        rc = add(m, &finisher_type, "finisher0", FINISHER_BASE, 0, NULL, NULL);
+    return rc ? rc : add_slots(m);
+}
+
+int machine_devices_create(struct mh_machine *m)
+{
+    m->dev_env = (struct dev_env){
+        .pm = m->pm,
+        .mmio = m->mmio,
+        .loop = m->loop,
+        .clock = &m->clock,
+        .harts = m->cfg.harts,
+        .irqs = MACHINE_IRQS,
+        .opaque = m,
+        .hart_irq = wire_hart_irq,
+        .machine_exit = wire_machine_exit,
+    };
+    int rc = console_create(m);
+    return rc ? rc : add_all(m);
+}
+
+/* The interrupt controllers last: until then the others may still lower their lines. */
+void machine_devices_destroy(struct mh_machine *m)
+{
+    for (unsigned pass = 0; pass < 2; pass++) {
+        struct dev **at = &m->devices;
+        while (*at) {
+            struct dev *d = *at;
+            if (pass == 0 && (d->type == &plic_type || d->type == &clint_type)) {
+                at = &d->next;
+                continue;
+            }
+            *at = d->next;
+            dev_destroy(d);
+        }
+    }
+    if (m->console)
+        chardev_destroy(m->console);
+    m->console = NULL;
+}
+
+void machine_devices_reset(struct mh_machine *m)
+{
+    for (struct dev *d = m->devices; d; d = d->next)
+        dev_reset(d);
+}
