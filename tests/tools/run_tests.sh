@@ -52,13 +52,22 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+broken=
 passed=0 failed=0 skipped=0
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-# build PRESET: nothing to say unless it fails.
+# build PRESET: nothing to say unless it fails, and that once.
 build() {
+	case " $broken " in *" $1 "*) return 1 ;; esac
+	build_now "$1" || {
+		broken="$broken $1"
+		return 1
+	}
+}
+
+build_now() {
 	if [ ! -e "build/$1/build.ninja" ]; then
 		cmake --preset "$1" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
 	fi
