@@ -56,9 +56,15 @@ static ALWAYS_INLINE bool rv_fp_mode_legal(const struct rv_hart *h, unsigned rm)
     return rm != FP_DYN || h->csr.frm <= FP_RMM;
 }
 
-/* An operation whose mode is not ready; unused operands are ignored.  Not ok: the mode is
- * reserved; no exception was recorded. */
+/*
+ * An operation that the host's unit could not do at once, the mode not being
+ * ready or the operands being uncommon; unused operands are ignored.  Not ok:
+ * the mode is reserved; no exception was recorded.
+ */
 struct rv_load rv_fp_slow(struct rv_hart *h, enum rv_fp_op op, unsigned rm, uint64_t a, uint64_t b,
                           uint64_t c);
+/* The same in software, without touching the host's mode; always ok. */
+struct rv_load rv_fp_soft(struct rv_hart *h, enum rv_fp_op op, enum fp_mode mode, uint64_t a,
+                          uint64_t b, uint64_t c);
 
 #endif

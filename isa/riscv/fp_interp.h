@@ -2,7 +2,8 @@
 /*
  * The floating-point words of the semantics in the interpreter's reading
  * (sem.h lists them, sem_interp.h has the others).  The v_* words are functions
- * of fp_ops.h; these are the ones that look at the rounding mode.
+ * of fp_ops.h; these are the ones that look at the rounding mode.  What the
+ * host's unit cannot do at once is left to the handler's slow variant.
  */
 #ifndef ISA_RISCV_FP_INTERP_H
 #define ISA_RISCV_FP_INTERP_H
@@ -10,52 +11,39 @@
 #include "isa/riscv/fp.h"
 #include "isa/riscv/fp_ops.h"
 
-#define FP_SLOW(v, op, a, b, c)                                                                    \
+/* done is the operation by the host's unit, stored in v; false: not possible, or not yet. */
+#define FP_DO(v, done, slow_call)                                                                  \
+    val v;                                                                                         \
     do {                                                                                           \
-        struct rv_load fp_slow_ = rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, c);                     \
-        if (unlikely(!fp_slow_.ok))                                                                \
-            ILLEGAL();                                                                             \
-        (v) = fp_slow_.value;                                                                      \
+        if (!slow) {                                                                               \
+            if (unlikely(!(done)))                                                                 \
+                GO_SLOW();                                                                         \
+        } else {                                                                                   \
+            struct rv_load fp_slow_ = (slow_call);                                                 \
+            if (unlikely(!fp_slow_.ok))                                                            \
+                ILLEGAL();                                                                         \
+            (v) = fp_slow_.value;                                                                  \
+        }                                                                                          \
     } while (0)
+
+#define FP_READY() likely(rv_fp_ready(h, ARG(rm)))
 
 #define FP_OP1(v, op, a)                                                                           \
-    val v;                                                                                         \
-    do {                                                                                           \
-        if (likely(rv_fp_ready(h, ARG(rm))))                                                       \
-            (v) = fp_##op(a);                                                                      \
-        else                                                                                       \
-            FP_SLOW(v, op, a, 0, 0);                                                               \
-    } while (0)
+    FP_DO(v, FP_READY() && fp_##op(&(v), a), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, 0, 0))
 
 #define FP_OP2(v, op, a, b)                                                                        \
-    val v;                                                                                         \
-    do {                                                                                           \
-        if (likely(rv_fp_ready(h, ARG(rm))))                                                       \
-            (v) = fp_##op(a, b);                                                                   \
-        else                                                                                       \
-            FP_SLOW(v, op, a, b, 0);                                                               \
-    } while (0)
+    FP_DO(v, FP_READY() && fp_##op(&(v), a, b), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, 0))
 
 #define FP_OP3(v, op, a, b, c)                                                                     \
-    val v;                                                                                         \
-    do {                                                                                           \
-        if (likely(rv_fp_ready(h, ARG(rm))))                                                       \
-            (v) = fp_##op(a, b, c);                                                                \
-        else                                                                                       \
-            FP_SLOW(v, op, a, b, c);                                                               \
-    } while (0)
+    FP_DO(v, FP_READY() && fp_##op(&(v), a, b, c), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, c))
 
 /* The host truncates in any mode: what C casts need. */
 #define FP_TO_INT(v, op, a)                                                                        \
-    val v;                                                                                         \
-    do {                                                                                           \
-        if (likely(ARG(rm) == FP_RTZ))                                                             \
-            (v) = fp_##op##_rtz(a);                                                                \
-        else if (rv_fp_ready(h, ARG(rm)))                                                          \
-            (v) = fp_##op(a);                                                                      \
-        else                                                                                       \
-            FP_SLOW(v, op, a, 0, 0);                                                               \
-    } while (0)
+    FP_DO(v,                                                                                       \
+          ARG(rm) == FP_RTZ ? fp_##op##_rtz(&(v), a)                                               \
+                            : rv_fp_ready(h, ARG(rm)) && fp_##op(&(v), a),                         \
+          ARG(rm) == FP_RTZ ? rv_fp_soft(h, RV_FP_##op, FP_RTZ, a, 0, 0)                           \
+                            : rv_fp_slow(h, RV_FP_##op, ARG(rm), a, 0, 0))
 
 #define FP_EXACT()                                                                                 \
     do {                                                                                           \

@@ -7,8 +7,12 @@
  * What they keep: operands of single width that are not NaN-boxed count as the
  * canonical NaN, results of single width are boxed, NaN results are canonical
  * (Unprivileged, F, "NaN Generation and Propagation"; D, "NaN Boxing"), and all
- * flags end up among the host's sticky ones.  fp_* round as the host is set to;
- * v_* do not depend on the rounding mode.
+ * flags end up among the host's sticky ones.
+ *
+ * bool fp_*(&r, operands) round as the host is set to and store the result; or
+ * they return false, and the operation is to be done in software, with at most
+ * flags raised that it raises too.  None of this calls a function, so that the
+ * interpreter's handlers need no stack.  v_* do not depend on the rounding mode.
  */
 #ifndef ISA_RISCV_FP_OPS_H
 #define ISA_RISCV_FP_OPS_H
@@ -27,16 +31,6 @@
 #define FP_INF_D  0x7ff0000000000000ull
 #define FP_NAN_S  0x7fc00000ull
 #define FP_NAN_D  0x7ff8000000000000ull
-
-/* What the header's inline functions leave to fp.c: NaN operands, and hosts without an FMA. */
-uint64_t fp_fma_nan_s(uint64_t a, uint64_t b, uint64_t c);
-uint64_t fp_fma_nan_d(uint64_t a, uint64_t b, uint64_t c);
-uint64_t fp_fma_soft_s(uint64_t a, uint64_t b, uint64_t c);
-uint64_t fp_fma_soft_d(uint64_t a, uint64_t b, uint64_t c);
-uint64_t fp_minmax_nan_s(uint64_t a, uint64_t b);
-uint64_t fp_minmax_nan_d(uint64_t a, uint64_t b);
-uint64_t fp_to_uint_slow_s(uint64_t a, unsigned bits, enum fp_mode mode);
-uint64_t fp_to_uint_slow_d(uint64_t a, unsigned bits, enum fp_mode mode);
 
 /* ---- boxes, bits and values ---- */
 
@@ -109,13 +103,15 @@ static ALWAYS_INLINE uint64_t fp_result_d(double r)
 /* ---- arithmetic ---- */
 
 #define FP_ARITH(op)                                                                               \
-    static ALWAYS_INLINE uint64_t fp_f##op##_s(uint64_t a, uint64_t b)                             \
+    static ALWAYS_INLINE bool fp_f##op##_s(uint64_t *r, uint64_t a, uint64_t b)                    \
     {                                                                                              \
-        return fp_result_s(fpu_##op##_s(fp_single(a), fp_single(b)));                              \
+        *r = fp_result_s(fpu_##op##_s(fp_single(a), fp_single(b)));                                \
+        return true;                                                                               \
     }                                                                                              \
-    static ALWAYS_INLINE uint64_t fp_f##op##_d(uint64_t a, uint64_t b)                             \
+    static ALWAYS_INLINE bool fp_f##op##_d(uint64_t *r, uint64_t a, uint64_t b)                    \
     {                                                                                              \
-        return fp_result_d(fpu_##op##_d(fp_double(a), fp_double(b)));                              \
+        *r = fp_result_d(fpu_##op##_d(fp_double(a), fp_double(b)));                                \
+        return true;                                                                               \
     }
 FP_ARITH(add)
 FP_ARITH(sub)
@@ -123,147 +119,120 @@ FP_ARITH(mul)
 FP_ARITH(div)
 #undef FP_ARITH
 
-static ALWAYS_INLINE uint64_t fp_fsqrt_s(uint64_t a)
+static ALWAYS_INLINE bool fp_fsqrt_s(uint64_t *r, uint64_t a)
 {
-    return fp_result_s(fpu_sqrt_s(fp_single(a)));
+    *r = fp_result_s(fpu_sqrt_s(fp_single(a)));
+    return true;
 }
 
-static ALWAYS_INLINE uint64_t fp_fsqrt_d(uint64_t a)
+static ALWAYS_INLINE bool fp_fsqrt_d(uint64_t *r, uint64_t a)
 {
-    return fp_result_d(fpu_sqrt_d(fp_double(a)));
+    *r = fp_result_d(fpu_sqrt_d(fp_double(a)));
+    return true;
 }
 
-static ALWAYS_INLINE uint64_t fp_fmadd_s(uint64_t a, uint64_t b, uint64_t c)
-{
-    float r;
-
-    if (unlikely(!fpu_has_fma()))
-        return fp_fma_soft_s(a, b, c);
-    r = fpu_fma_s(fp_single(a), fp_single(b), fp_single(c));
-    return likely(r == r) ? v_box_s(fp_bits_s(r)) : fp_fma_nan_s(a, b, c);
-}
-
-static ALWAYS_INLINE uint64_t fp_fmadd_d(uint64_t a, uint64_t b, uint64_t c)
-{
-    double r;
-
-    if (unlikely(!fpu_has_fma()))
-        return fp_fma_soft_d(a, b, c);
-    r = fpu_fma_d(fp_double(a), fp_double(b), fp_double(c));
-    return likely(r == r) ? fp_bits_d(r) : fp_fma_nan_d(a, b, c);
-}
-
-/* Changing the sign bit leaves a box, a NaN and a missing box what they are. */
-#define FP_FMA(w, SIGN)                                                                            \
-    static ALWAYS_INLINE uint64_t fp_fmsub_##w(uint64_t a, uint64_t b, uint64_t c)                 \
+/*
+ * NaN results are left to software: infinity times zero is invalid even if the
+ * addend is a quiet NaN, and x86 leaves that flag out.  Changing sign bits leaves
+ * a box, a NaN and a missing box what they are.
+ */
+#define FP_FMA(name, w, flip_a, flip_c)                                                            \
+    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)           \
     {                                                                                              \
-        return fp_fmadd_##w(a, b, c ^ (SIGN));                                                     \
-    }                                                                                              \
-    static ALWAYS_INLINE uint64_t fp_fnmsub_##w(uint64_t a, uint64_t b, uint64_t c)                \
-    {                                                                                              \
-        return fp_fmadd_##w(a ^ (SIGN), b, c);                                                     \
-    }                                                                                              \
-    static ALWAYS_INLINE uint64_t fp_fnmadd_##w(uint64_t a, uint64_t b, uint64_t c)                \
-    {                                                                                              \
-        return fp_fmadd_##w(a ^ (SIGN), b, c ^ (SIGN));                                            \
+        if (unlikely(!fpu_has_fma()))                                                              \
+            return false;                                                                          \
+        return fp_fma_##w(r, a ^ (flip_a), b, c ^ (flip_c));                                       \
     }
-FP_FMA(s, FP_SIGN_S)
-FP_FMA(d, FP_SIGN_D)
+
+static ALWAYS_INLINE bool fp_fma_s(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)
+{
+    float v = fpu_fma_s(fp_single(a), fp_single(b), fp_single(c));
+
+    *r = v_box_s(fp_bits_s(v));
+    return likely(v == v);
+}
+
+static ALWAYS_INLINE bool fp_fma_d(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)
+{
+    double v = fpu_fma_d(fp_double(a), fp_double(b), fp_double(c));
+
+    *r = fp_bits_d(v);
+    return likely(v == v);
+}
+
+FP_FMA(fmadd_s, s, 0, 0)
+FP_FMA(fmsub_s, s, 0, FP_SIGN_S)
+FP_FMA(fnmsub_s, s, FP_SIGN_S, 0)
+FP_FMA(fnmadd_s, s, FP_SIGN_S, FP_SIGN_S)
+FP_FMA(fmadd_d, d, 0, 0)
+FP_FMA(fmsub_d, d, 0, FP_SIGN_D)
+FP_FMA(fnmsub_d, d, FP_SIGN_D, 0)
+FP_FMA(fnmadd_d, d, FP_SIGN_D, FP_SIGN_D)
 #undef FP_FMA
 
 /* ---- to integers ---- */
 
-/* The host gave the most negative integer: right for what lies below, else the largest one. */
-static ALWAYS_INLINE uint64_t fp_saturate(bool below, unsigned bits)
-{
-    int64_t min = INT64_MIN >> (64 - bits);
-
-    return (uint64_t)(below ? min : ~min);
-}
-
-static ALWAYS_INLINE bool fp_is_negative_s(uint64_t a)
-{
-    uint64_t u = v_unbox_s(a);
-
-    return (u & FP_SIGN_S) && !fp_is_nan_s(u);
-}
-
-static ALWAYS_INLINE bool fp_is_negative_d(uint64_t a)
-{
-    return (a & FP_SIGN_D) && !fp_is_nan_d(a);
-}
-
-#define FP_TO_INT(name, w, value, host, type, bits)                                                \
-    static ALWAYS_INLINE uint64_t fp_##name(uint64_t a)                                            \
+/* For what does not fit the host raises NV and gives the most negative integer. */
+#define FP_TO_SIGNED(name, value, host, type, min)                                                 \
+    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
     {                                                                                              \
-        type r = host(value(a));                                                                   \
+        type v = host(value(a));                                                                   \
                                                                                                    \
-        if (unlikely((int64_t)r == INT64_MIN >> (64 - (bits))))                                    \
-            return fp_saturate(fp_is_negative_##w(a), bits);                                       \
-        return (uint64_t)(int64_t)r;                                                               \
+        *r = (uint64_t)(int64_t)v;                                                                 \
+        return likely(v != (min));                                                                 \
     }
-FP_TO_INT(fcvt_w_s, s, fp_single, fpu_s_to_w, int32_t, 32)
-FP_TO_INT(fcvt_l_s, s, fp_single, fpu_s_to_l, int64_t, 64)
-FP_TO_INT(fcvt_w_d, d, fp_double, fpu_d_to_w, int32_t, 32)
-FP_TO_INT(fcvt_l_d, d, fp_double, fpu_d_to_l, int64_t, 64)
-FP_TO_INT(fcvt_w_s_rtz, s, fp_single, fpu_s_to_w_rtz, int32_t, 32)
-FP_TO_INT(fcvt_l_s_rtz, s, fp_single, fpu_s_to_l_rtz, int64_t, 64)
-FP_TO_INT(fcvt_w_d_rtz, d, fp_double, fpu_d_to_w_rtz, int32_t, 32)
-FP_TO_INT(fcvt_l_d_rtz, d, fp_double, fpu_d_to_l_rtz, int64_t, 64)
-#undef FP_TO_INT
+FP_TO_SIGNED(fcvt_w_s, fp_single, fpu_s_to_w, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_s, fp_single, fpu_s_to_l, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_d, fp_double, fpu_d_to_w, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_d, fp_double, fpu_d_to_l, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_s_rtz, fp_single, fpu_s_to_w_rtz, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_s_rtz, fp_single, fpu_s_to_l_rtz, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_d_rtz, fp_double, fpu_d_to_w_rtz, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_d_rtz, fp_double, fpu_d_to_l_rtz, int64_t, INT64_MIN)
+#undef FP_TO_SIGNED
 
 /*
  * Unsigned: positive values that fit whichever way they round, and fit a signed
  * 64-bit integer, are the host's; the bits of positive numbers compare as the
- * numbers do.  mode is that of the rest, in software.
+ * numbers do.
  */
-#define FP_TO_UINT(name, w, raw, value, host, bits, limit, mode)                                   \
-    static ALWAYS_INLINE uint64_t fp_##name(uint64_t a)                                            \
+#define FP_TO_UNSIGNED(name, raw, value, host, bits, limit)                                        \
+    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
     {                                                                                              \
-        if (likely(raw(a) < (limit)))                                                              \
-            return (uint64_t)sext((uint64_t)host(value(a)), bits);                                 \
-        return fp_to_uint_slow_##w(a, bits, mode);                                                 \
+        if (unlikely(raw(a) >= (limit)))                                                           \
+            return false;                                                                          \
+        *r = (uint64_t)sext((uint64_t)host(value(a)), bits);                                       \
+        return true;                                                                               \
     }
-#define FP_TWO_TO_31_S 0x4f000000ull
 #define FP_TWO_TO_63_S 0x5f000000ull
-#define FP_TWO_TO_31_D 0x41e0000000000000ull
 #define FP_TWO_TO_63_D 0x43e0000000000000ull
-/* 2^32 - 2^8 and 2^32 - 1, the largest that stay below 2^32, are one step below these. */
-#define FP_END_OF_32_S 0x4f800000ull
-#define FP_END_OF_32_D 0x41efffffffe00001ull
+#define FP_END_OF_32_S 0x4f800000ull         /* one step above 2^32 - 2^8 */
+#define FP_END_OF_32_D 0x41efffffffe00001ull /* one step above 2^32 - 1 */
 #define FP_RAW_D(a)    (a)
-FP_TO_UINT(fcvt_wu_s, s, v_unbox_s, fp_single, fpu_s_to_l, 32, FP_END_OF_32_S, fpu_round_get())
-FP_TO_UINT(fcvt_lu_s, s, v_unbox_s, fp_single, fpu_s_to_l, 64, FP_TWO_TO_63_S, fpu_round_get())
-FP_TO_UINT(fcvt_wu_d, d, FP_RAW_D, fp_double, fpu_d_to_l, 32, FP_END_OF_32_D, fpu_round_get())
-FP_TO_UINT(fcvt_lu_d, d, FP_RAW_D, fp_double, fpu_d_to_l, 64, FP_TWO_TO_63_D, fpu_round_get())
-FP_TO_UINT(fcvt_wu_s_rtz, s, v_unbox_s, fp_single, fpu_s_to_l_rtz, 32, FP_END_OF_32_S, FP_RTZ)
-FP_TO_UINT(fcvt_lu_s_rtz, s, v_unbox_s, fp_single, fpu_s_to_l_rtz, 64, FP_TWO_TO_63_S, FP_RTZ)
-FP_TO_UINT(fcvt_wu_d_rtz, d, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 32, FP_END_OF_32_D, FP_RTZ)
-FP_TO_UINT(fcvt_lu_d_rtz, d, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 64, FP_TWO_TO_63_D, FP_RTZ)
-#undef FP_TO_UINT
+FP_TO_UNSIGNED(fcvt_wu_s, v_unbox_s, fp_single, fpu_s_to_l, 32, FP_END_OF_32_S)
+FP_TO_UNSIGNED(fcvt_lu_s, v_unbox_s, fp_single, fpu_s_to_l, 64, FP_TWO_TO_63_S)
+FP_TO_UNSIGNED(fcvt_wu_d, FP_RAW_D, fp_double, fpu_d_to_l, 32, FP_END_OF_32_D)
+FP_TO_UNSIGNED(fcvt_lu_d, FP_RAW_D, fp_double, fpu_d_to_l, 64, FP_TWO_TO_63_D)
+FP_TO_UNSIGNED(fcvt_wu_s_rtz, v_unbox_s, fp_single, fpu_s_to_l_rtz, 32, FP_END_OF_32_S)
+FP_TO_UNSIGNED(fcvt_lu_s_rtz, v_unbox_s, fp_single, fpu_s_to_l_rtz, 64, FP_TWO_TO_63_S)
+FP_TO_UNSIGNED(fcvt_wu_d_rtz, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 32, FP_END_OF_32_D)
+FP_TO_UNSIGNED(fcvt_lu_d_rtz, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 64, FP_TWO_TO_63_D)
+#undef FP_TO_UNSIGNED
 #undef FP_RAW_D
 
 /* ---- from integers, and between widths ---- */
 
-static ALWAYS_INLINE uint64_t fp_fcvt_s_w(uint64_t a)
-{
-    return v_box_s(fp_bits_s(fpu_w_to_s((int32_t)a)));
-}
-
-static ALWAYS_INLINE uint64_t fp_fcvt_s_wu(uint64_t a)
-{
-    return v_box_s(fp_bits_s(fpu_l_to_s((uint32_t)a)));
-}
-
-static ALWAYS_INLINE uint64_t fp_fcvt_s_l(uint64_t a)
-{
-    return v_box_s(fp_bits_s(fpu_l_to_s((int64_t)a)));
-}
-
-static ALWAYS_INLINE uint64_t fp_fcvt_d_l(uint64_t a)
-{
-    return fp_bits_d(fpu_l_to_d((int64_t)a));
-}
+#define FP_FROM_INT(name, result, host, type)                                                      \
+    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
+    {                                                                                              \
+        *r = result(host((type)a));                                                                \
+        return true;                                                                               \
+    }
+FP_FROM_INT(fcvt_s_w, fp_result_s, fpu_w_to_s, int32_t)
+FP_FROM_INT(fcvt_s_wu, fp_result_s, fpu_l_to_s, uint32_t)
+FP_FROM_INT(fcvt_s_l, fp_result_s, fpu_l_to_s, int64_t)
+FP_FROM_INT(fcvt_d_l, fp_result_d, fpu_l_to_d, int64_t)
+#undef FP_FROM_INT
 
 /* Half of a, its last bit standing for both that went: rounds as a does, and doubling is exact. */
 static ALWAYS_INLINE int64_t fp_half(uint64_t a)
@@ -271,29 +240,32 @@ static ALWAYS_INLINE int64_t fp_half(uint64_t a)
     return (int64_t)(a >> 1 | (a & 1));
 }
 
-static ALWAYS_INLINE uint64_t fp_fcvt_s_lu(uint64_t a)
+static ALWAYS_INLINE bool fp_fcvt_s_lu(uint64_t *r, uint64_t a)
 {
-    float r;
+    float v;
 
     if (likely((int64_t)a >= 0))
-        return fp_fcvt_s_l(a);
-    r = fpu_l_to_s(fp_half(a));
-    return v_box_s(fp_bits_s(fpu_add_s(r, r)));
+        return fp_fcvt_s_l(r, a);
+    v = fpu_l_to_s(fp_half(a));
+    *r = fp_result_s(fpu_add_s(v, v));
+    return true;
 }
 
-static ALWAYS_INLINE uint64_t fp_fcvt_d_lu(uint64_t a)
+static ALWAYS_INLINE bool fp_fcvt_d_lu(uint64_t *r, uint64_t a)
 {
-    double r;
+    double v;
 
     if (likely((int64_t)a >= 0))
-        return fp_fcvt_d_l(a);
-    r = fpu_l_to_d(fp_half(a));
-    return fp_bits_d(fpu_add_d(r, r));
+        return fp_fcvt_d_l(r, a);
+    v = fpu_l_to_d(fp_half(a));
+    *r = fp_result_d(fpu_add_d(v, v));
+    return true;
 }
 
-static ALWAYS_INLINE uint64_t fp_fcvt_s_d(uint64_t a)
+static ALWAYS_INLINE bool fp_fcvt_s_d(uint64_t *r, uint64_t a)
 {
-    return fp_result_s(fpu_d_to_s(fp_double(a)));
+    *r = fp_result_s(fpu_d_to_s(fp_double(a)));
+    return true;
 }
 
 static ALWAYS_INLINE uint64_t v_fcvt_d_s(uint64_t a)
@@ -338,21 +310,38 @@ static ALWAYS_INLINE int64_t fp_order_s(uint64_t a)
     return fp_order_d(a << 32);
 }
 
-/* minimumNumber and maximumNumber of IEEE 754-2019. */
+/* One of two unboxed operands is a NaN: the result is the other. */
+static ALWAYS_INLINE uint64_t fp_not_nan_s(uint64_t x, uint64_t y)
+{
+    if (!fp_is_nan_s(x))
+        return x;
+    return fp_is_nan_s(y) ? FP_NAN_S : y;
+}
+
+static ALWAYS_INLINE uint64_t fp_not_nan_d(uint64_t x, uint64_t y)
+{
+    if (!fp_is_nan_d(x))
+        return x;
+    return fp_is_nan_d(y) ? FP_NAN_D : y;
+}
+
+/* minimumNumber and maximumNumber of IEEE 754-2019; the comparison raises NV for signaling NaNs. */
 #define FP_MINMAX(name, op)                                                                        \
     static ALWAYS_INLINE uint64_t v_##name##_s(uint64_t a, uint64_t b)                             \
     {                                                                                              \
         uint64_t x = v_unbox_s(a), y = v_unbox_s(b);                                               \
                                                                                                    \
-        if (unlikely(fp_is_nan_s(x) || fp_is_nan_s(y)))                                            \
-            return fp_minmax_nan_s(a, b);                                                          \
-        return v_box_s(fp_order_s(x) op fp_order_s(y) ? x : y);                                    \
+        if (likely(!fp_is_nan_s(x) && !fp_is_nan_s(y)))                                            \
+            return v_box_s(fp_order_s(x) op fp_order_s(y) ? x : y);                                \
+        (void)fpu_eq_s(fp_single(a), fp_single(b));                                                \
+        return v_box_s(fp_not_nan_s(x, y));                                                        \
     }                                                                                              \
     static ALWAYS_INLINE uint64_t v_##name##_d(uint64_t a, uint64_t b)                             \
     {                                                                                              \
-        if (unlikely(fp_is_nan_d(a) || fp_is_nan_d(b)))                                            \
-            return fp_minmax_nan_d(a, b);                                                          \
-        return fp_order_d(a) op fp_order_d(b) ? a : b;                                             \
+        if (likely(!fp_is_nan_d(a) && !fp_is_nan_d(b)))                                            \
+            return fp_order_d(a) op fp_order_d(b) ? a : b;                                         \
+        (void)fpu_eq_d(fp_double(a), fp_double(b));                                                \
+        return fp_not_nan_d(a, b);                                                                 \
     }
 FP_MINMAX(fmin, <)
 FP_MINMAX(fmax, >)
