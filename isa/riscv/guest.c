@@ -124,7 +124,8 @@ static int rv_create(struct guest **out, const struct guest_config *cfg, const s
     if (!g)
         return -ENOMEM;
     g->cfg = *cfg;
-    g->env = env;
+    g->machine = *env;
+    g->env = &g->machine;
     g->processors = pin_processors();
     g->crowded = cfg->harts > g->processors;
     if (cfg->isa)

@@ -183,7 +183,8 @@ static inline struct rv_hart *rv_hart(struct hart *h)
 
 struct rv_guest {
     struct guest_config cfg;
-    const struct guest_env *env;
+    struct guest_env machine;     /* a copy of what the machine gave */
+    const struct guest_env *env;  /* of it */
     struct rv_ext_set exts;
     char isa[512];         /* canonical string */
     struct smp *smp;
