@@ -7,8 +7,8 @@
 #                 6 bench tests   5 sim   4 isa dev (siblings)   3 jit   2 smp
 #                 1 mem   0 sim/base sim/include
 #               sim/include has no project includes, bench and tests are
-#               included by nobody.  Guest programs (tests/guest, sim/guest) are
-#               not part of the simulator; both use tests/guest/common.
+#               included by nobody.  Guest programs (guest/ in sim, bench, tests)
+#               also see the runtime, tests/guest/common.
 #   unresolved  a quoted include that names no file
 #   cycle       files that include each other in a circle
 #   spdx        a source without the SPDX line at its top
@@ -44,7 +44,6 @@ FILENAME ~ /files$/ { exists[$1] = 1; next }
 function folder(f) {
 	if (f ~ /^sim\/base\//) return "sim/base"
 	if (f ~ /^sim\/include\//) return "sim/include"
-	if (f ~ /^sim\/guest\// || f ~ /^tests\/guest\//) return "guest"
 	return f ~ /\// ? substr(f, 1, index(f, "/") - 1) : ""
 }
 function layer(d) {
@@ -54,7 +53,7 @@ function layer(d) {
 	if (d == "jit") return 3
 	if (d == "isa" || d == "dev") return 4
 	if (d == "sim") return 5
-	if (d == "bench" || d == "tests" || d == "guest") return 6
+	if (d == "bench" || d == "tests") return 6
 	return -1
 }
 function finding(rule, file, what) { print rule ": " file ": " what }
@@ -64,10 +63,12 @@ function finding(rule, file, what) { print rule ": " file ": " what }
 	dir = file; sub(/[^\/]*$/, "", dir)
 	if ((dir name) in exists) target = dir name
 	else if (name in exists) target = name
-	else if (folder(file) == "guest" && ("tests/guest/common/" name) in exists)
+	else if (file ~ /^(sim|tests|bench)\/guest\// && ("tests/guest/common/" name) in exists)
 		target = "tests/guest/common/" name
 	else { finding("unresolved", file, "\"" name "\""); next }
 	print file, target >pairs
+	if (file ~ /^(sim|tests|bench)\/guest\// && target ~ /^tests\/guest\/common\//)
+		next
 
 	from = folder(file); to = folder(target)
 	if (layer(from) < 0 || layer(to) < 0)
