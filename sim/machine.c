@@ -112,7 +112,7 @@ static bool builtin_sbi(const struct mh_vm_config *cfg)
 
 static int build_guest(struct mh_machine *m)
 {
-    struct guest_env env = {
+    m->guest_env = (struct guest_env){
         .pm = m->pm,
         .mmio = m->mmio,
         .loop = m->loop,
@@ -132,7 +132,7 @@ static int build_guest(struct mh_machine *m)
         .seed = m->cfg.seed,
     };
     m->gt = guest_find(m->cfg.guest);
-    return m->gt->create(&m->guest, &cfg, &env);
+    return m->gt->create(&m->guest, &cfg, &m->guest_env);
 }
 
 static int build_htif(struct mh_machine *m)

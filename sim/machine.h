@@ -46,6 +46,7 @@ struct mh_machine {
     struct loop *loop;
     struct gclock clock;
     const struct guest_type *gt;
+    struct guest_env guest_env; /* the guest keeps a pointer to it */
     struct guest *guest;
     struct dev_env dev_env;
     struct dev *devices; /* linked by next, lowest address first */
