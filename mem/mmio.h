@@ -33,7 +33,8 @@ struct mmio_region {
 int mmio_map_create(struct mmio_map **out);
 void mmio_map_destroy(struct mmio_map *m);
 
-/* -EEXIST when it overlaps another region (error text names both), -EINVAL when empty or wrapping. */
+/* -EEXIST when it overlaps another region (error text names both), -EINVAL when empty or wrapping.
+ */
 int mmio_map_add(struct mmio_map *m, const struct mmio_region *r);
 /* Removes the region at base.  After it returned no reader is inside its ops any more.  -ENOENT. */
 int mmio_map_remove(struct mmio_map *m, gpa_t base);
@@ -48,6 +49,7 @@ bool mmio_write(struct mmio_map *m, gpa_t gpa, unsigned size, uint64_t value);
 /* Copies the region that holds gpa; false if none.  For buses, the debugger, `info`. */
 bool mmio_find(struct mmio_map *m, gpa_t gpa, struct mmio_region *out);
 /* Calls fn for each region in address order. */
-void mmio_each(struct mmio_map *m, void (*fn)(const struct mmio_region *r, void *opaque), void *opaque);
+void mmio_each(struct mmio_map *m, void (*fn)(const struct mmio_region *r, void *opaque),
+               void *opaque);
 
 #endif

@@ -43,8 +43,8 @@
 #define GRANULE_SIZE 64ull /* reservation granule, bytes: the cache line (Za64rs) */
 
 enum page_flag {
-    PAGE_DIRTY = 1 << 0,    /* written since the flag was cleared (set when a write entry is made) */
-    PAGE_CODE = 1 << 1,     /* decoded or translated code was made from it */
+    PAGE_DIRTY = 1 << 0, /* written since the flag was cleared (set when a write entry is made) */
+    PAGE_CODE = 1 << 1,  /* decoded or translated code was made from it */
     PAGE_RESERVED = 1 << 2, /* a reservation is or lately was live in it */
     PAGE_WATCH = 1 << 3,    /* somebody above wants to see each write (HTIF's tohost) */
     PAGE_READY = 1 << 4,    /* with PAGE_RESERVED: sync_page is done; under the shard's lock */
@@ -71,21 +71,21 @@ struct physmem_hooks {
 };
 
 struct physmem_config {
-    gpa_t base;           /* page aligned */
-    uint64_t size;        /* bytes, page aligned, not 0 */
-    unsigned shards;      /* power of two, 1..4096; 0 means 16 */
-    bool huge_pages;      /* advise transparent huge pages */
-    int numa_node;        /* bind to this node, or -1 */
-    bool single_writer;   /* one hart only: no page need carry PAGE_RESERVED */
+    gpa_t base;         /* page aligned */
+    uint64_t size;      /* bytes, page aligned, not 0 */
+    unsigned shards;    /* power of two, 1..4096; 0 means 16 */
+    bool huge_pages;    /* advise transparent huge pages */
+    int numa_node;      /* bind to this node, or -1 */
+    bool single_writer; /* one hart only: no page need carry PAGE_RESERVED */
 };
 
 struct reservation; /* mem/reserve.h */
 
 struct shard {
-    CACHE_ALIGNED struct lock lock;      /* RANK_SHARD */
-    struct reservation *reservations;    /* under lock: live ones in pages of this shard */
-    uint64_t slow_stores;                /* under lock; statistics */
-    uint64_t decays;                     /* under lock: pages that lost PAGE_RESERVED */
+    CACHE_ALIGNED struct lock lock;   /* RANK_SHARD */
+    struct reservation *reservations; /* under lock: live ones in pages of this shard */
+    uint64_t slow_stores;             /* under lock; statistics */
+    uint64_t decays;                  /* under lock: pages that lost PAGE_RESERVED */
 };
 
 struct physmem {
@@ -136,10 +136,10 @@ static inline void physmem_flag_clear(struct physmem *pm, gpa_t gpa, uint8_t bit
 }
 
 /*
- * Rule 2: sets PAGE_RESERVED, PAGE_CODE or PAGE_WATCH and waits until no hart holds a fast write entry.  It
- * waits also when the bit was set already, because who set it may still be waiting.  After it has
- * returned for PAGE_CODE, a read of the page's bytes sees every store that will not be reported to
- * hooks.code_written.
+ * Rule 2: sets PAGE_RESERVED, PAGE_CODE or PAGE_WATCH and waits until no hart holds a fast write
+ * entry.  It waits also when the bit was set already, because who set it may still be waiting.
+ * After it has returned for PAGE_CODE, a read of the page's bytes sees every store that will not be
+ * reported to hooks.code_written.
  */
 void physmem_flag_sync(struct physmem *pm, gpa_t gpa, uint8_t bit);
 
@@ -160,8 +160,8 @@ uint64_t physmem_amo_slow(struct physmem *pm, struct reservation *self, gpa_t gp
 uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,
                           uint64_t expected, uint64_t desired);
 /* 16-byte CAS (aligned to 16); expected receives the old value. */
-void physmem_cas16_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, uint64_t expected[2],
-                        const uint64_t desired[2]);
+void physmem_cas16_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
+                        uint64_t expected[2], const uint64_t desired[2]);
 
 /*
  * The end of a write of bytes inside one page, after the shard's lock was dropped: marks the page

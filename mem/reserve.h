@@ -20,7 +20,8 @@
 
 /* One per hart, zeroed then reservation_init. */
 struct reservation {
-    uint64_t granule; /* gpa of the granule or RESERVATION_NONE; written under the shard's lock, atomic */
+    uint64_t granule; /* gpa of the granule or RESERVATION_NONE; written under the shard's lock,
+                         atomic */
     unsigned size;    /* bytes the LR read, owner only */
     gpa_t gpa;        /* address the LR read, owner only */
     struct reservation *next, **link; /* under the shard's lock */
@@ -51,7 +52,8 @@ static inline bool reservation_alive(const struct reservation *r)
     return load_relaxed(&r->granule) != RESERVATION_NONE;
 }
 
-/* Kills the reservations of others (all but self) that touch [gpa, gpa+len); shard lock held, one page. */
+/* Kills the reservations of others (all but self) that touch [gpa, gpa+len); shard lock held, one
+ * page. */
 void reservation_kill_locked(struct shard *s, const struct reservation *self, gpa_t gpa,
                              uint64_t len);
 

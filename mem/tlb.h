@@ -34,16 +34,16 @@
 
 enum tlb_kind { TLB_FETCH, TLB_READ, TLB_WRITE, TLB_KINDS };
 
-#define TLB_TAG_INVALID   UINT64_MAX
-#define TLB_CTX_SHIFT     3
-#define TLB_CTX_MAX       510 /* 511 would make the invalid tag reachable */
-#define TLB_CTX_NOWHERE   1ull /* in ctx[]: no entry matches, as tags have bits 2:0 clear */
-#define TLB_VICTIMS       8
-#define TLB_MIN_ENTRIES   256
-#define TLB_DEF_ENTRIES   1024
-#define TLB_MAX_ENTRIES   16384
-#define TLB_LARGE_RANGES  16
-#define TLB_CTX_HASH      1024 /* at most half full */
+#define TLB_TAG_INVALID  UINT64_MAX
+#define TLB_CTX_SHIFT    3
+#define TLB_CTX_MAX      510  /* 511 would make the invalid tag reachable */
+#define TLB_CTX_NOWHERE  1ull /* in ctx[]: no entry matches, as tags have bits 2:0 clear */
+#define TLB_VICTIMS      8
+#define TLB_MIN_ENTRIES  256
+#define TLB_DEF_ENTRIES  1024
+#define TLB_MAX_ENTRIES  16384
+#define TLB_LARGE_RANGES 16
+#define TLB_CTX_HASH     1024 /* at most half full */
 
 struct tlb_entry {
     uint64_t tag;
@@ -69,10 +69,10 @@ struct tlb {
 
     /* contexts: number n is valid for key[n] */
     uint64_t key[TLB_CTX_MAX + 1];
-    unsigned ctx_used;                                  /* numbers given since the last hard clear */
-    unsigned ctx_oldest;                                /* lower ones were forgotten by a flush */
+    unsigned ctx_used;   /* numbers given since the last hard clear */
+    unsigned ctx_oldest; /* lower ones were forgotten by a flush */
     uint64_t ctx_forgotten[(TLB_CTX_MAX + 1 + 63) / 64]; /* others that were, one bit each */
-    uint16_t ctx_hash[TLB_CTX_HASH];                    /* by key: number + 1, or 0 */
+    uint16_t ctx_hash[TLB_CTX_HASH];                     /* by key: number + 1, or 0 */
 
     /*
      * Virtual ranges in which a page larger than 4 KiB was entered since the last full flush.  When

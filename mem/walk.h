@@ -11,22 +11,27 @@
 
 #include "mem/physmem.h"
 
-enum paging_mode { PAGING_BARE = 0, PAGING_SV39 = 8, PAGING_SV48 = 9, PAGING_SV57 = 10 }; /* satp.MODE */
+enum paging_mode {
+    PAGING_BARE = 0,
+    PAGING_SV39 = 8,
+    PAGING_SV48 = 9,
+    PAGING_SV57 = 10
+};                                                            /* satp.MODE */
 enum access_type { ACCESS_FETCH, ACCESS_LOAD, ACCESS_STORE }; /* same order as enum tlb_kind */
 enum walk_status { WALK_OK, WALK_PAGE_FAULT, WALK_ACCESS_FAULT };
 
 /* PTE bits (Privileged, Sv39). */
-#define PTE_V      (1ull << 0)
-#define PTE_R      (1ull << 1)
-#define PTE_W      (1ull << 2)
-#define PTE_X      (1ull << 3)
-#define PTE_U      (1ull << 4)
-#define PTE_G      (1ull << 5)
-#define PTE_A      (1ull << 6)
-#define PTE_D      (1ull << 7)
-#define PTE_PPN(x) (((x) >> 10) & 0xfffffffffffull)
+#define PTE_V       (1ull << 0)
+#define PTE_R       (1ull << 1)
+#define PTE_W       (1ull << 2)
+#define PTE_X       (1ull << 3)
+#define PTE_U       (1ull << 4)
+#define PTE_G       (1ull << 5)
+#define PTE_A       (1ull << 6)
+#define PTE_D       (1ull << 7)
+#define PTE_PPN(x)  (((x) >> 10) & 0xfffffffffffull)
 #define PTE_PBMT(x) (((x) >> 61) & 3)
-#define PTE_N      (1ull << 63)
+#define PTE_N       (1ull << 63)
 
 struct walk_env {
     struct physmem *pm;
@@ -50,7 +55,7 @@ struct walk_result {
     bool readable;       /* a read entry may be made */
     bool executable;
     bool global;
-    unsigned pbmt;       /* 0 PMA, 1 NC, 2 IO */
+    unsigned pbmt; /* 0 PMA, 1 NC, 2 IO */
 };
 
 /* Translates va for an access.  Fills *out on WALK_OK only. */

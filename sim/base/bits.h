@@ -10,15 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define likely(x)        __builtin_expect(!!(x), 1)
-#define unlikely(x)      __builtin_expect(!!(x), 0)
-#define ALWAYS_INLINE    inline __attribute__((always_inline))
-#define NOINLINE         __attribute__((noinline))
-#define COLD             __attribute__((cold, noinline))
-#define CACHE_LINE       64
-#define CACHE_ALIGNED    _Alignas(CACHE_LINE)
-#define ARRAY_LEN(a)     (sizeof(a) / sizeof((a)[0]))
-#define MH_PRINTF(f, a)  __attribute__((format(printf, f, a)))
+#define likely(x)                       __builtin_expect(!!(x), 1)
+#define unlikely(x)                     __builtin_expect(!!(x), 0)
+#define ALWAYS_INLINE                   inline __attribute__((always_inline))
+#define NOINLINE                        __attribute__((noinline))
+#define COLD                            __attribute__((cold, noinline))
+#define CACHE_LINE                      64
+#define CACHE_ALIGNED                   _Alignas(CACHE_LINE)
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define MH_PRINTF(f, a)                 __attribute__((format(printf, f, a)))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define PAGE_SHIFT 12

@@ -14,27 +14,30 @@
 #include "sim/base/bits.h"
 
 enum lock_rank {
-    RANK_NONE,      /* several may be held, in no order: only leaf statistics */
-    RANK_MACHINE,   /* life cycle of a machine */
-    RANK_WORLD,     /* stop-the-world */
-    RANK_DEVICE,    /* one device's registers; devices never call each other under it */
-    RANK_BACKEND,   /* host side of a device */
-    RANK_IRQCHIP,   /* PLIC, CLINT: taken by a device that raises a line */
-    RANK_LOOP,      /* event loop's lists */
-    RANK_CODE,      /* code caches */
-    RANK_MMIO_MAP,  /* writers of the MMIO map */
-    RANK_SHARD,     /* one memory shard */
-    RANK_MAILBOX,   /* a hart's mailbox */
-    RANK_LEAF,      /* nothing is taken under it */
+    RANK_NONE,     /* several may be held, in no order: only leaf statistics */
+    RANK_MACHINE,  /* life cycle of a machine */
+    RANK_WORLD,    /* stop-the-world */
+    RANK_DEVICE,   /* one device's registers; devices never call each other under it */
+    RANK_BACKEND,  /* host side of a device */
+    RANK_IRQCHIP,  /* PLIC, CLINT: taken by a device that raises a line */
+    RANK_LOOP,     /* event loop's lists */
+    RANK_CODE,     /* code caches */
+    RANK_MMIO_MAP, /* writers of the MMIO map */
+    RANK_SHARD,    /* one memory shard */
+    RANK_MAILBOX,  /* a hart's mailbox */
+    RANK_LEAF,     /* nothing is taken under it */
 };
 
 struct lock {
-    uint32_t word; /* 0 free, 1 held, 2 held and somebody sleeps; atomic */
+    uint32_t word;   /* 0 free, 1 held, 2 held and somebody sleeps; atomic */
     uint16_t rank;   /* constant */
     uint16_t holder; /* debug builds: low 16 bits of the holder's thread id, else 0; atomic */
 };
 
-#define LOCK_INIT(r) {.rank = (r)}
+#define LOCK_INIT(r)                                                                               \
+    {                                                                                              \
+        .rank = (r)                                                                                \
+    }
 
 /* In debug builds nothing waits longer than this for another thread, ns. */
 #define WAIT_BOUND_NS (10 * 1000000000ull)

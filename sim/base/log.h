@@ -15,7 +15,8 @@ enum log_sys { LOG_BASE, LOG_MEM, LOG_SMP, LOG_JIT, LOG_ISA, LOG_DEV, LOG_SIM, L
 
 extern uint8_t log_levels[LOG_SYS_COUNT];
 
-/* "debug" for all, or "mem=debug,dev=trace".  -EINVAL names nothing: the caller says which option. */
+/* "debug" for all, or "mem=debug,dev=trace".  -EINVAL names nothing: the caller says which option.
+ */
 int log_configure(const char *spec);
 
 void log_write(enum log_sys sys, enum log_level level, const char *fmt, ...) MH_PRINTF(3, 4);
