@@ -6,8 +6,9 @@
  *
  * A letter may be served in the middle of an instruction that itself waits
  * (mem/physmem.h, rule 2), so it recomputes the TLB contexts itself and does
- * not leave that to the run loop; the attention bits are for the fetch side.
+ * not leave that to the run loop.
  */
+#include "isa/riscv/ops.h"
 #include "isa/riscv/sbi.h"
 
 /* Above so many pages dropping the whole address space costs less than its refill. */
@@ -22,11 +23,6 @@ static void contexts_changed(struct rv_hart *h)
 }
 
 /* --- on the hart that is fenced --- */
-
-static void apply_fence_i(struct rv_hart *h)
-{
-    h->attention |= RV_ATTEND_FETCH;
-}
 
 static void apply_whole(struct rv_hart *h, uint64_t asid)
 {
@@ -52,7 +48,7 @@ static void letter_fence_i(struct hart *hart, uint64_t a, uint64_t b, uint64_t c
     (void)a, (void)b, (void)c;
     struct rv_hart *h = rv_hart(hart);
     sbi_count(h, FW_FENCE_I_RECEIVED);
-    apply_fence_i(h);
+    rv_code_fence_i(h->guest->code, h);
 }
 
 static void letter_sfence(struct hart *hart, uint64_t start, uint64_t pages, uint64_t asid)
@@ -89,7 +85,7 @@ void sbi_fence_i(struct rv_hart *h, const struct hart_set *set)
     uint64_t ticket;
     bool posted = post_others(h, set, FW_FENCE_I_SENT, letter_fence_i, 0, 0, 0, &ticket);
     if (hart_set_has(set, h->hart.index))
-        apply_fence_i(h);
+        rv_code_fence_i(h->guest->code, h);
     if (posted)
         smp_wait(h->guest->smp, &h->hart, ticket);
 }

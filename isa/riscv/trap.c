@@ -183,7 +183,6 @@ bool rv_wfi(struct rv_hart *h)
 {
     if (h->priv == PRIV_U || (h->priv == PRIV_S && h->csr.mstatus & MSTATUS_TW))
         return illegal(h, RAW_WFI);
-    h->stats.wfi++;
     h->attention |= RV_ATTEND_WFI;
     return true;
 }
