@@ -10,10 +10,11 @@
 
 /* ---- state ---- */
 
-/* The host is in `mode` from now on. */
-static void set_ready(struct rv_hart *h, enum fp_mode mode)
+/* Which values of rm the host serves now: its mode's own, and frm if that is the same. */
+static void set_ready(struct rv_hart *h, uint8_t modes)
 {
-    h->fp_ready = (uint8_t)(1u << mode | (h->csr.frm == mode ? 1u << FP_DYN : 0));
+    h->fp_ready = (uint8_t)(modes | ((modes >> h->csr.frm) & 1) << FP_DYN);
+    h->fp_ready_fma = fpu_has_fma() ? h->fp_ready : 0;
 }
 
 void rv_fp_enter(struct rv_hart *h)
@@ -25,7 +26,7 @@ void rv_fp_enter(struct rv_hart *h)
     h->fp_host_control = fpu_control_get();
     h->fp_entered = true;
     fpu_control_set(fpu_control(mode));
-    set_ready(h, mode);
+    set_ready(h, (uint8_t)(1u << mode));
 }
 
 void rv_fp_leave(struct rv_hart *h)
@@ -51,10 +52,8 @@ void rv_fp_flags_set(struct rv_hart *h, uint8_t flags)
 
 void rv_fp_rm_set(struct rv_hart *h, uint8_t frm)
 {
-    uint8_t modes = h->fp_ready & 0x0f;
-
     h->csr.frm = frm & 7;
-    h->fp_ready = (uint8_t)(modes | ((modes >> h->csr.frm) & 1) << FP_DYN);
+    set_ready(h, h->fp_ready & 0x0f);
 }
 
 /* ---- operations that are not the host's alone ---- */
@@ -73,7 +72,7 @@ typedef uint64_t fp_soft_fn(uint64_t a, uint64_t b, uint64_t c, struct soft_env 
     static bool host_##name(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)                       \
     {                                                                                              \
         (void)b, (void)c;                                                                          \
-        return CALL_##operands(fp_##name);                                                         \
+        return (operands < 3 || fpu_has_fma()) && CALL_##operands(fp_##name);                      \
     }                                                                                              \
     static uint64_t soft_##name(uint64_t a, uint64_t b, uint64_t c, struct soft_env *env)          \
     {                                                                                              \
@@ -114,7 +113,7 @@ struct rv_load rv_fp_slow(struct rv_hart *h, enum rv_fp_op op, unsigned rm, uint
         return rv_fp_soft(h, op, FP_RMM, a, b, c);
     if (!rv_fp_ready(h, mode)) {
         fpu_round_set((enum fp_mode)mode);
-        set_ready(h, (enum fp_mode)mode);
+        set_ready(h, (uint8_t)(1u << mode));
     }
     if (!host_fns[op](&r.value, a, b, c))
         return rv_fp_soft(h, op, (enum fp_mode)mode, a, b, c);

@@ -50,6 +50,11 @@ static ALWAYS_INLINE bool rv_fp_ready(const struct rv_hart *h, unsigned rm)
     return (h->fp_ready >> rm) & 1;
 }
 
+static ALWAYS_INLINE bool rv_fp_ready_fma(const struct rv_hart *h, unsigned rm)
+{
+    return (h->fp_ready_fma >> rm) & 1;
+}
+
 /* Whether rm names a rounding mode: frm may hold a reserved one. */
 static ALWAYS_INLINE bool rv_fp_mode_legal(const struct rv_hart *h, unsigned rm)
 {

@@ -32,6 +32,8 @@ enum fp_flag { FP_NX = 1, FP_UF = 2, FP_OF = 4, FP_DZ = 8, FP_NV = 16 };
 
 #if defined(__x86_64__)
 
+#include <emmintrin.h>
+
 enum {
     MXCSR_IE = 0x01,
     MXCSR_ZE = 0x04,
@@ -101,40 +103,79 @@ static ALWAYS_INLINE void fpu_flags_raise(uint8_t flags)
     fpu_control_set(fpu_control_get() | v);
 }
 
-#define FPU_OP2(name, type, insn)                                                                  \
-    static ALWAYS_INLINE type fpu_##name(type a, type b)                                           \
+/*
+ * A register of the unit; a narrower value is at its low end, what lies above
+ * is arbitrary.  A vector type, because gcc 12 moves a uint64_t from memory to
+ * a double by way of an integer register, and a vector directly.
+ */
+typedef __m128i fpu_reg;
+
+static ALWAYS_INLINE fpu_reg fpu_reg_of(uint64_t bits)
+{
+    return _mm_cvtsi64_si128((long long)bits);
+}
+
+static ALWAYS_INLINE uint64_t fpu_bits_d(fpu_reg a)
+{
+    return (uint64_t)_mm_cvtsi128_si64(a);
+}
+
+/* Zero-extended. */
+static ALWAYS_INLINE uint64_t fpu_bits_s(fpu_reg a)
+{
+    return (uint32_t)_mm_cvtsi128_si32(a);
+}
+
+/* For results: they are never signaling NaNs, so comparing them raises nothing. */
+static ALWAYS_INLINE bool fpu_is_nan_d(fpu_reg a)
+{
+    double v = _mm_cvtsd_f64(_mm_castsi128_pd(a));
+
+    return v != v;
+}
+
+static ALWAYS_INLINE bool fpu_is_nan_s(fpu_reg a)
+{
+    float v = _mm_cvtss_f32(_mm_castsi128_ps(a));
+
+    return v != v;
+}
+
+#define FPU_OP2(name, insn)                                                                        \
+    static ALWAYS_INLINE fpu_reg fpu_##name(fpu_reg a, fpu_reg b)                                  \
     {                                                                                              \
         __asm__ volatile(insn " %1, %0" : "+x"(a) : "x"(b));                                       \
         return a;                                                                                  \
     }
-FPU_OP2(add_d, double, "addsd")
-FPU_OP2(sub_d, double, "subsd")
-FPU_OP2(mul_d, double, "mulsd")
-FPU_OP2(div_d, double, "divsd")
-FPU_OP2(add_s, float, "addss")
-FPU_OP2(sub_s, float, "subss")
-FPU_OP2(mul_s, float, "mulss")
-FPU_OP2(div_s, float, "divss")
+FPU_OP2(add_d, "addsd")
+FPU_OP2(sub_d, "subsd")
+FPU_OP2(mul_d, "mulsd")
+FPU_OP2(div_d, "divsd")
+FPU_OP2(add_s, "addss")
+FPU_OP2(sub_s, "subss")
+FPU_OP2(mul_s, "mulss")
+FPU_OP2(div_s, "divss")
 /* Comparisons: all bits set if true.  eq is quiet, lt and le raise NV for any NaN. */
-FPU_OP2(eq_d, double, "cmpeqsd")
-FPU_OP2(lt_d, double, "cmpltsd")
-FPU_OP2(le_d, double, "cmplesd")
-FPU_OP2(eq_s, float, "cmpeqss")
-FPU_OP2(lt_s, float, "cmpltss")
-FPU_OP2(le_s, float, "cmpless")
+FPU_OP2(eq_d, "cmpeqsd")
+FPU_OP2(lt_d, "cmpltsd")
+FPU_OP2(le_d, "cmplesd")
+FPU_OP2(eq_s, "cmpeqss")
+FPU_OP2(lt_s, "cmpltss")
+FPU_OP2(le_s, "cmpless")
 #undef FPU_OP2
 
-static ALWAYS_INLINE double fpu_sqrt_d(double a)
-{
-    __asm__ volatile("sqrtsd %0, %0" : "+x"(a));
-    return a;
-}
-
-static ALWAYS_INLINE float fpu_sqrt_s(float a)
-{
-    __asm__ volatile("sqrtss %0, %0" : "+x"(a));
-    return a;
-}
+/* In place, so that the part of the register that stays makes nothing wait. */
+#define FPU_OP1(name, insn)                                                                        \
+    static ALWAYS_INLINE fpu_reg fpu_##name(fpu_reg a)                                             \
+    {                                                                                              \
+        __asm__ volatile(insn " %0, %0" : "+x"(a));                                                \
+        return a;                                                                                  \
+    }
+FPU_OP1(sqrt_d, "sqrtsd")
+FPU_OP1(sqrt_s, "sqrtss")
+FPU_OP1(s_to_d, "cvtss2sd")
+FPU_OP1(d_to_s, "cvtsd2ss")
+#undef FPU_OP1
 
 /* Whether fpu_fma_* may be used.  A load and a test: libgcc reads CPUID before main. */
 static ALWAYS_INLINE bool fpu_has_fma(void)
@@ -142,52 +183,51 @@ static ALWAYS_INLINE bool fpu_has_fma(void)
     return __builtin_cpu_supports("fma");
 }
 
-static ALWAYS_INLINE double fpu_fma_d(double a, double b, double c)
+/* a * b + c */
+static ALWAYS_INLINE fpu_reg fpu_fma_d(fpu_reg a, fpu_reg b, fpu_reg c)
 {
     __asm__ volatile("vfmadd213sd %2, %1, %0" : "+x"(a) : "x"(b), "x"(c));
     return a;
 }
 
-static ALWAYS_INLINE float fpu_fma_s(float a, float b, float c)
+static ALWAYS_INLINE fpu_reg fpu_fma_s(fpu_reg a, fpu_reg b, fpu_reg c)
 {
     __asm__ volatile("vfmadd213ss %2, %1, %0" : "+x"(a) : "x"(b), "x"(c));
     return a;
 }
 
-/* Conversions write part of the register; starting from 0 keeps chains of them independent. */
-#define FPU_CONVERT(name, to, from, class, insn)                                                   \
-    static ALWAYS_INLINE to fpu_##name(from a)                                                     \
+/* These write part of a register; starting from 0 keeps chains of them independent. */
+#define FPU_FROM_INT(name, from, insn)                                                             \
+    static ALWAYS_INLINE fpu_reg fpu_##name(from a)                                                \
     {                                                                                              \
-        to r = 0;                                                                                  \
+        fpu_reg r = _mm_setzero_si128();                                                           \
                                                                                                    \
-        __asm__ volatile(insn " %1, %0" : "+x"(r) : class(a));                                     \
+        __asm__ volatile(insn " %1, %0" : "+x"(r) : "r"(a));                                       \
         return r;                                                                                  \
     }
-FPU_CONVERT(s_to_d, double, float, "x", "cvtss2sd")
-FPU_CONVERT(d_to_s, float, double, "x", "cvtsd2ss")
-FPU_CONVERT(w_to_d, double, int32_t, "r", "cvtsi2sdl")
-FPU_CONVERT(l_to_d, double, int64_t, "r", "cvtsi2sdq")
-FPU_CONVERT(w_to_s, float, int32_t, "r", "cvtsi2ssl")
-FPU_CONVERT(l_to_s, float, int64_t, "r", "cvtsi2ssq")
-#undef FPU_CONVERT
+FPU_FROM_INT(w_to_d, int32_t, "cvtsi2sdl")
+FPU_FROM_INT(l_to_d, int64_t, "cvtsi2sdq")
+FPU_FROM_INT(w_to_s, int32_t, "cvtsi2ssl")
+FPU_FROM_INT(l_to_s, int64_t, "cvtsi2ssq")
+#undef FPU_FROM_INT
 
-/* To integers.  What does not fit raises NV alone and gives the most negative integer. */
-#define FPU_TO_INT(name, to, from, insn)                                                           \
-    static ALWAYS_INLINE to fpu_##name(from a)                                                     \
+/* What does not fit raises NV alone and gives the most negative integer. */
+#define FPU_TO_INT(name, to, insn)                                                                 \
+    static ALWAYS_INLINE to fpu_##name(fpu_reg a)                                                  \
     {                                                                                              \
         to r;                                                                                      \
                                                                                                    \
         __asm__ volatile(insn " %1, %0" : "=r"(r) : "x"(a));                                       \
         return r;                                                                                  \
     }
-FPU_TO_INT(d_to_w, int32_t, double, "cvtsd2si")
-FPU_TO_INT(d_to_l, int64_t, double, "cvtsd2si")
-FPU_TO_INT(s_to_w, int32_t, float, "cvtss2si")
-FPU_TO_INT(s_to_l, int64_t, float, "cvtss2si")
-FPU_TO_INT(d_to_w_rtz, int32_t, double, "cvttsd2si")
-FPU_TO_INT(d_to_l_rtz, int64_t, double, "cvttsd2si")
-FPU_TO_INT(s_to_w_rtz, int32_t, float, "cvttss2si")
-FPU_TO_INT(s_to_l_rtz, int64_t, float, "cvttss2si")
+FPU_TO_INT(d_to_w, int32_t, "cvtsd2si")
+FPU_TO_INT(d_to_l, int64_t, "cvtsd2si")
+FPU_TO_INT(s_to_w, int32_t, "cvtss2si")
+FPU_TO_INT(s_to_l, int64_t, "cvtss2si")
+FPU_TO_INT(d_to_w_rtz, int32_t, "cvttsd2si")
+FPU_TO_INT(d_to_l_rtz, int64_t, "cvttsd2si")
+FPU_TO_INT(s_to_w_rtz, int32_t, "cvttss2si")
+FPU_TO_INT(s_to_l_rtz, int64_t, "cvttss2si")
 #undef FPU_TO_INT
 
 #else

@@ -26,7 +26,8 @@
         }                                                                                          \
     } while (0)
 
-#define FP_READY() likely(rv_fp_ready(h, ARG(rm)))
+#define FP_READY()     likely(rv_fp_ready(h, ARG(rm)))
+#define FP_READY_FMA() likely(rv_fp_ready_fma(h, ARG(rm)))
 
 #define FP_OP1(v, op, a)                                                                           \
     FP_DO(v, FP_READY() && fp_##op(&(v), a), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, 0, 0))
@@ -35,7 +36,7 @@
     FP_DO(v, FP_READY() && fp_##op(&(v), a, b), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, 0))
 
 #define FP_OP3(v, op, a, b, c)                                                                     \
-    FP_DO(v, FP_READY() && fp_##op(&(v), a, b, c), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, c))
+    FP_DO(v, FP_READY_FMA() && fp_##op(&(v), a, b, c), rv_fp_slow(h, RV_FP_##op, ARG(rm), a, b, c))
 
 /* The host truncates in any mode: what C casts need. */
 #define FP_TO_INT(v, op, a)                                                                        \

@@ -11,7 +11,8 @@
  *
  * bool fp_*(&r, operands) round as the host is set to and store the result; or
  * they return false, and the operation is to be done in software, with at most
- * flags raised that it raises too.  None of this calls a function, so that the
+ * flags raised that it raises too.  NaN results and operands that are not boxed
+ * go that way.  None of this calls a function, so that the
  * interpreter's handlers need no stack.  v_* do not depend on the rounding mode.
  */
 #ifndef ISA_RISCV_FP_OPS_H
@@ -19,7 +20,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "isa/riscv/fp_host.h"
 #include "sim/base/bits.h"
@@ -45,37 +45,10 @@ static ALWAYS_INLINE uint64_t v_unbox_s(uint64_t a)
     return likely(a >= FP_BOX) ? (uint32_t)a : FP_NAN_S;
 }
 
-static ALWAYS_INLINE float fp_single(uint64_t bits)
+/* Whether a and b are boxed both. */
+static ALWAYS_INLINE bool fp_boxed2(uint64_t a, uint64_t b)
 {
-    uint32_t low = (uint32_t)v_unbox_s(bits);
-    float r;
-
-    memcpy(&r, &low, sizeof(r));
-    return r;
-}
-
-static ALWAYS_INLINE double fp_double(uint64_t bits)
-{
-    double r;
-
-    memcpy(&r, &bits, sizeof(r));
-    return r;
-}
-
-static ALWAYS_INLINE uint64_t fp_bits_s(float v)
-{
-    uint32_t r;
-
-    memcpy(&r, &v, sizeof(r));
-    return r;
-}
-
-static ALWAYS_INLINE uint64_t fp_bits_d(double v)
-{
-    uint64_t r;
-
-    memcpy(&r, &v, sizeof(r));
-    return r;
+    return (a & b) >= FP_BOX;
 }
 
 /* On unboxed bits. */
@@ -89,15 +62,17 @@ static ALWAYS_INLINE bool fp_is_nan_d(uint64_t a)
     return (a & ~FP_SIGN_D) > FP_INF_D;
 }
 
-/* A result of the host is never a signaling NaN, so comparing it raises nothing. */
-static ALWAYS_INLINE uint64_t fp_result_s(float r)
+/* Results that are no NaNs. */
+static ALWAYS_INLINE bool fp_done_s(uint64_t *r, fpu_reg v)
 {
-    return v_box_s(likely(r == r) ? fp_bits_s(r) : FP_NAN_S);
+    *r = v_box_s(fpu_bits_s(v));
+    return likely(!fpu_is_nan_s(v));
 }
 
-static ALWAYS_INLINE uint64_t fp_result_d(double r)
+static ALWAYS_INLINE bool fp_done_d(uint64_t *r, fpu_reg v)
 {
-    return likely(r == r) ? fp_bits_d(r) : FP_NAN_D;
+    *r = fpu_bits_d(v);
+    return likely(!fpu_is_nan_d(v));
 }
 
 /* ---- arithmetic ---- */
@@ -105,13 +80,13 @@ static ALWAYS_INLINE uint64_t fp_result_d(double r)
 #define FP_ARITH(op)                                                                               \
     static ALWAYS_INLINE bool fp_f##op##_s(uint64_t *r, uint64_t a, uint64_t b)                    \
     {                                                                                              \
-        *r = fp_result_s(fpu_##op##_s(fp_single(a), fp_single(b)));                                \
-        return true;                                                                               \
+        if (unlikely(!fp_boxed2(a, b)))                                                            \
+            return false;                                                                          \
+        return fp_done_s(r, fpu_##op##_s(fpu_reg_of(a), fpu_reg_of(b)));                           \
     }                                                                                              \
     static ALWAYS_INLINE bool fp_f##op##_d(uint64_t *r, uint64_t a, uint64_t b)                    \
     {                                                                                              \
-        *r = fp_result_d(fpu_##op##_d(fp_double(a), fp_double(b)));                                \
-        return true;                                                                               \
+        return fp_done_d(r, fpu_##op##_d(fpu_reg_of(a), fpu_reg_of(b)));                           \
     }
 FP_ARITH(add)
 FP_ARITH(sub)
@@ -121,45 +96,38 @@ FP_ARITH(div)
 
 static ALWAYS_INLINE bool fp_fsqrt_s(uint64_t *r, uint64_t a)
 {
-    *r = fp_result_s(fpu_sqrt_s(fp_single(a)));
-    return true;
+    if (unlikely(a < FP_BOX))
+        return false;
+    return fp_done_s(r, fpu_sqrt_s(fpu_reg_of(a)));
 }
 
 static ALWAYS_INLINE bool fp_fsqrt_d(uint64_t *r, uint64_t a)
 {
-    *r = fp_result_d(fpu_sqrt_d(fp_double(a)));
-    return true;
+    return fp_done_d(r, fpu_sqrt_d(fpu_reg_of(a)));
 }
 
 /*
- * NaN results are left to software: infinity times zero is invalid even if the
- * addend is a quiet NaN, and x86 leaves that flag out.  Changing sign bits leaves
- * a box, a NaN and a missing box what they are.
+ * Only if fpu_has_fma().  Infinity times zero plus a quiet NaN is invalid, which x86 does not flag:
+ * like all NaNs it is left to software.
  */
-#define FP_FMA(name, w, flip_a, flip_c)                                                            \
-    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)           \
-    {                                                                                              \
-        if (unlikely(!fpu_has_fma()))                                                              \
-            return false;                                                                          \
-        return fp_fma_##w(r, a ^ (flip_a), b, c ^ (flip_c));                                       \
-    }
-
 static ALWAYS_INLINE bool fp_fma_s(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)
 {
-    float v = fpu_fma_s(fp_single(a), fp_single(b), fp_single(c));
-
-    *r = v_box_s(fp_bits_s(v));
-    return likely(v == v);
+    if (unlikely(!fp_boxed2(a & b, c)))
+        return false;
+    return fp_done_s(r, fpu_fma_s(fpu_reg_of(a), fpu_reg_of(b), fpu_reg_of(c)));
 }
 
 static ALWAYS_INLINE bool fp_fma_d(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)
 {
-    double v = fpu_fma_d(fp_double(a), fp_double(b), fp_double(c));
-
-    *r = fp_bits_d(v);
-    return likely(v == v);
+    return fp_done_d(r, fpu_fma_d(fpu_reg_of(a), fpu_reg_of(b), fpu_reg_of(c)));
 }
 
+/* Changing a sign bit leaves a box, a NaN and a missing box what they are. */
+#define FP_FMA(name, w, flip_a, flip_c)                                                            \
+    static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)           \
+    {                                                                                              \
+        return fp_fma_##w(r, a ^ (flip_a), b, c ^ (flip_c));                                       \
+    }
 FP_FMA(fmadd_s, s, 0, 0)
 FP_FMA(fmsub_s, s, 0, FP_SIGN_S)
 FP_FMA(fnmsub_s, s, FP_SIGN_S, 0)
@@ -173,22 +141,23 @@ FP_FMA(fnmadd_d, d, FP_SIGN_D, FP_SIGN_D)
 /* ---- to integers ---- */
 
 /* For what does not fit the host raises NV and gives the most negative integer. */
-#define FP_TO_SIGNED(name, value, host, type, min)                                                 \
+#define FP_TO_SIGNED(name, raw, host, type, min)                                                   \
     static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
     {                                                                                              \
-        type v = host(value(a));                                                                   \
+        type v = host(fpu_reg_of(raw(a)));                                                         \
                                                                                                    \
         *r = (uint64_t)(int64_t)v;                                                                 \
         return likely(v != (min));                                                                 \
     }
-FP_TO_SIGNED(fcvt_w_s, fp_single, fpu_s_to_w, int32_t, INT32_MIN)
-FP_TO_SIGNED(fcvt_l_s, fp_single, fpu_s_to_l, int64_t, INT64_MIN)
-FP_TO_SIGNED(fcvt_w_d, fp_double, fpu_d_to_w, int32_t, INT32_MIN)
-FP_TO_SIGNED(fcvt_l_d, fp_double, fpu_d_to_l, int64_t, INT64_MIN)
-FP_TO_SIGNED(fcvt_w_s_rtz, fp_single, fpu_s_to_w_rtz, int32_t, INT32_MIN)
-FP_TO_SIGNED(fcvt_l_s_rtz, fp_single, fpu_s_to_l_rtz, int64_t, INT64_MIN)
-FP_TO_SIGNED(fcvt_w_d_rtz, fp_double, fpu_d_to_w_rtz, int32_t, INT32_MIN)
-FP_TO_SIGNED(fcvt_l_d_rtz, fp_double, fpu_d_to_l_rtz, int64_t, INT64_MIN)
+#define FP_RAW_D(a) (a)
+FP_TO_SIGNED(fcvt_w_s, v_unbox_s, fpu_s_to_w, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_s, v_unbox_s, fpu_s_to_l, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_d, FP_RAW_D, fpu_d_to_w, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_d, FP_RAW_D, fpu_d_to_l, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_s_rtz, v_unbox_s, fpu_s_to_w_rtz, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_s_rtz, v_unbox_s, fpu_s_to_l_rtz, int64_t, INT64_MIN)
+FP_TO_SIGNED(fcvt_w_d_rtz, FP_RAW_D, fpu_d_to_w_rtz, int32_t, INT32_MIN)
+FP_TO_SIGNED(fcvt_l_d_rtz, FP_RAW_D, fpu_d_to_l_rtz, int64_t, INT64_MIN)
 #undef FP_TO_SIGNED
 
 /*
@@ -196,42 +165,40 @@ FP_TO_SIGNED(fcvt_l_d_rtz, fp_double, fpu_d_to_l_rtz, int64_t, INT64_MIN)
  * 64-bit integer, are the host's; the bits of positive numbers compare as the
  * numbers do.
  */
-#define FP_TO_UNSIGNED(name, raw, value, host, bits, limit)                                        \
+#define FP_TO_UNSIGNED(name, raw, host, bits, limit)                                               \
     static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
     {                                                                                              \
         if (unlikely(raw(a) >= (limit)))                                                           \
             return false;                                                                          \
-        *r = (uint64_t)sext((uint64_t)host(value(a)), bits);                                       \
+        *r = (uint64_t)sext((uint64_t)host(fpu_reg_of(a)), bits);                                  \
         return true;                                                                               \
     }
 #define FP_TWO_TO_63_S 0x5f000000ull
 #define FP_TWO_TO_63_D 0x43e0000000000000ull
 #define FP_END_OF_32_S 0x4f800000ull         /* one step above 2^32 - 2^8 */
 #define FP_END_OF_32_D 0x41efffffffe00001ull /* one step above 2^32 - 1 */
-#define FP_RAW_D(a)    (a)
-FP_TO_UNSIGNED(fcvt_wu_s, v_unbox_s, fp_single, fpu_s_to_l, 32, FP_END_OF_32_S)
-FP_TO_UNSIGNED(fcvt_lu_s, v_unbox_s, fp_single, fpu_s_to_l, 64, FP_TWO_TO_63_S)
-FP_TO_UNSIGNED(fcvt_wu_d, FP_RAW_D, fp_double, fpu_d_to_l, 32, FP_END_OF_32_D)
-FP_TO_UNSIGNED(fcvt_lu_d, FP_RAW_D, fp_double, fpu_d_to_l, 64, FP_TWO_TO_63_D)
-FP_TO_UNSIGNED(fcvt_wu_s_rtz, v_unbox_s, fp_single, fpu_s_to_l_rtz, 32, FP_END_OF_32_S)
-FP_TO_UNSIGNED(fcvt_lu_s_rtz, v_unbox_s, fp_single, fpu_s_to_l_rtz, 64, FP_TWO_TO_63_S)
-FP_TO_UNSIGNED(fcvt_wu_d_rtz, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 32, FP_END_OF_32_D)
-FP_TO_UNSIGNED(fcvt_lu_d_rtz, FP_RAW_D, fp_double, fpu_d_to_l_rtz, 64, FP_TWO_TO_63_D)
+FP_TO_UNSIGNED(fcvt_wu_s, v_unbox_s, fpu_s_to_l, 32, FP_END_OF_32_S)
+FP_TO_UNSIGNED(fcvt_lu_s, v_unbox_s, fpu_s_to_l, 64, FP_TWO_TO_63_S)
+FP_TO_UNSIGNED(fcvt_wu_d, FP_RAW_D, fpu_d_to_l, 32, FP_END_OF_32_D)
+FP_TO_UNSIGNED(fcvt_lu_d, FP_RAW_D, fpu_d_to_l, 64, FP_TWO_TO_63_D)
+FP_TO_UNSIGNED(fcvt_wu_s_rtz, v_unbox_s, fpu_s_to_l_rtz, 32, FP_END_OF_32_S)
+FP_TO_UNSIGNED(fcvt_lu_s_rtz, v_unbox_s, fpu_s_to_l_rtz, 64, FP_TWO_TO_63_S)
+FP_TO_UNSIGNED(fcvt_wu_d_rtz, FP_RAW_D, fpu_d_to_l_rtz, 32, FP_END_OF_32_D)
+FP_TO_UNSIGNED(fcvt_lu_d_rtz, FP_RAW_D, fpu_d_to_l_rtz, 64, FP_TWO_TO_63_D)
 #undef FP_TO_UNSIGNED
 #undef FP_RAW_D
 
 /* ---- from integers, and between widths ---- */
 
-#define FP_FROM_INT(name, result, host, type)                                                      \
+#define FP_FROM_INT(name, w, host, type)                                                           \
     static ALWAYS_INLINE bool fp_##name(uint64_t *r, uint64_t a)                                   \
     {                                                                                              \
-        *r = result(host((type)a));                                                                \
-        return true;                                                                               \
+        return fp_done_##w(r, host((type)a));                                                      \
     }
-FP_FROM_INT(fcvt_s_w, fp_result_s, fpu_w_to_s, int32_t)
-FP_FROM_INT(fcvt_s_wu, fp_result_s, fpu_l_to_s, uint32_t)
-FP_FROM_INT(fcvt_s_l, fp_result_s, fpu_l_to_s, int64_t)
-FP_FROM_INT(fcvt_d_l, fp_result_d, fpu_l_to_d, int64_t)
+FP_FROM_INT(fcvt_s_w, s, fpu_w_to_s, int32_t)
+FP_FROM_INT(fcvt_s_wu, s, fpu_l_to_s, uint32_t)
+FP_FROM_INT(fcvt_s_l, s, fpu_l_to_s, int64_t)
+FP_FROM_INT(fcvt_d_l, d, fpu_l_to_d, int64_t)
 #undef FP_FROM_INT
 
 /* Half of a, its last bit standing for both that went: rounds as a does, and doubling is exact. */
@@ -242,45 +209,44 @@ static ALWAYS_INLINE int64_t fp_half(uint64_t a)
 
 static ALWAYS_INLINE bool fp_fcvt_s_lu(uint64_t *r, uint64_t a)
 {
-    float v;
+    fpu_reg v;
 
     if (likely((int64_t)a >= 0))
         return fp_fcvt_s_l(r, a);
     v = fpu_l_to_s(fp_half(a));
-    *r = fp_result_s(fpu_add_s(v, v));
-    return true;
+    return fp_done_s(r, fpu_add_s(v, v));
 }
 
 static ALWAYS_INLINE bool fp_fcvt_d_lu(uint64_t *r, uint64_t a)
 {
-    double v;
+    fpu_reg v;
 
     if (likely((int64_t)a >= 0))
         return fp_fcvt_d_l(r, a);
     v = fpu_l_to_d(fp_half(a));
-    *r = fp_result_d(fpu_add_d(v, v));
-    return true;
+    return fp_done_d(r, fpu_add_d(v, v));
 }
 
 static ALWAYS_INLINE bool fp_fcvt_s_d(uint64_t *r, uint64_t a)
 {
-    *r = fp_result_s(fpu_d_to_s(fp_double(a)));
-    return true;
+    return fp_done_s(r, fpu_d_to_s(fpu_reg_of(a)));
 }
 
 static ALWAYS_INLINE uint64_t v_fcvt_d_s(uint64_t a)
 {
-    return fp_result_d(fpu_s_to_d(fp_single(a)));
+    fpu_reg v = fpu_s_to_d(fpu_reg_of(v_unbox_s(a)));
+
+    return likely(!fpu_is_nan_d(v)) ? fpu_bits_d(v) : FP_NAN_D;
 }
 
 static ALWAYS_INLINE uint64_t v_fcvt_d_w(uint64_t a)
 {
-    return fp_bits_d(fpu_w_to_d((int32_t)a));
+    return fpu_bits_d(fpu_w_to_d((int32_t)a));
 }
 
 static ALWAYS_INLINE uint64_t v_fcvt_d_wu(uint64_t a)
 {
-    return fp_bits_d(fpu_l_to_d((uint32_t)a));
+    return fpu_bits_d(fpu_l_to_d((uint32_t)a));
 }
 
 /* ---- comparisons ---- */
@@ -288,11 +254,11 @@ static ALWAYS_INLINE uint64_t v_fcvt_d_wu(uint64_t a)
 #define FP_COMPARE(op)                                                                             \
     static ALWAYS_INLINE uint64_t v_f##op##_s(uint64_t a, uint64_t b)                              \
     {                                                                                              \
-        return fp_bits_s(fpu_##op##_s(fp_single(a), fp_single(b))) & 1;                            \
+        return fpu_bits_s(fpu_##op##_s(fpu_reg_of(v_unbox_s(a)), fpu_reg_of(v_unbox_s(b)))) & 1;   \
     }                                                                                              \
     static ALWAYS_INLINE uint64_t v_f##op##_d(uint64_t a, uint64_t b)                              \
     {                                                                                              \
-        return fp_bits_d(fpu_##op##_d(fp_double(a), fp_double(b))) & 1;                            \
+        return fpu_bits_d(fpu_##op##_d(fpu_reg_of(a), fpu_reg_of(b))) & 1;                         \
     }
 FP_COMPARE(eq)
 FP_COMPARE(lt)
@@ -333,14 +299,14 @@ static ALWAYS_INLINE uint64_t fp_not_nan_d(uint64_t x, uint64_t y)
                                                                                                    \
         if (likely(!fp_is_nan_s(x) && !fp_is_nan_s(y)))                                            \
             return v_box_s(fp_order_s(x) op fp_order_s(y) ? x : y);                                \
-        (void)fpu_eq_s(fp_single(a), fp_single(b));                                                \
+        (void)fpu_eq_s(fpu_reg_of(x), fpu_reg_of(y));                                              \
         return v_box_s(fp_not_nan_s(x, y));                                                        \
     }                                                                                              \
     static ALWAYS_INLINE uint64_t v_##name##_d(uint64_t a, uint64_t b)                             \
     {                                                                                              \
         if (likely(!fp_is_nan_d(a) && !fp_is_nan_d(b)))                                            \
             return fp_order_d(a) op fp_order_d(b) ? a : b;                                         \
-        (void)fpu_eq_d(fp_double(a), fp_double(b));                                                \
+        (void)fpu_eq_d(fpu_reg_of(a), fpu_reg_of(b));                                              \
         return fp_not_nan_d(a, b);                                                                 \
     }
 FP_MINMAX(fmin, <)

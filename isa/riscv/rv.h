@@ -151,6 +151,7 @@ struct rv_hart {
     uint8_t priv;
     bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
     uint8_t fp_ready;   /* rm values that the host's rounding mode serves now: fp.h */
+    uint8_t fp_ready_fma; /* the same for fused operations: 0 if the host has none */
     bool fp_entered;    /* the host's FP control register holds the guest's mode and flags */
     uint32_t fp_host_control; /* the host's own, while fp_entered */
     uint32_t attention; /* enum rv_attention */
@@ -168,6 +169,7 @@ struct rv_hart {
     uint32_t hsm_state;
     uint64_t hsm_pc, hsm_opaque;
     uint64_t wrs_deadline_ns; /* when a WRS ends at the latest */
+    uint64_t stop_at;         /* instruction count at which the guest ends (max_insns) */
     unsigned pauses;
 
     struct rv_straddle *straddle; /* interp.c: an instruction across two pages */
