@@ -75,14 +75,15 @@ struct hostfile {
 
 /* ---- completion ---------------------------------------------------------- */
 
-static void hostfile_log_once_locked(struct hostfile *f, const struct hostfile_request *r)
+static void hostfile_log_once_locked(struct hostfile *f, const struct hostfile_request *r,
+                                     int result)
 {
     static const char *const names[] = {"read", "write", "flush", "discard", "write zeroes"};
     if (f->logged)
         return;
     f->logged = true;
     log_at(LOG_DEV, LOG_WARN, "disk %s: %s at byte %llu failed: %s; the guest sees an I/O error",
-           f->path, names[r->op], (unsigned long long)r->offset, strerror(-r->result));
+           f->path, names[r->op], (unsigned long long)r->offset, strerror(-result));
 }
 
 static void hostfile_finish_locked(struct hostfile *f, struct hostfile_request *r, int result)
@@ -91,12 +92,18 @@ static void hostfile_finish_locked(struct hostfile *f, struct hostfile_request *
     r->next = NULL;
     *f->done_tail = r;
     f->done_tail = &r->next;
-    if (result)
-        hostfile_log_once_locked(f, r);
     if (!--f->busy) {
         fetch_add_acq_rel(&f->done_seq, 1);
         futex_wake(&f->done_seq, INT32_MAX);
     }
+}
+
+/* The host is through with it. */
+static void hostfile_complete_locked(struct hostfile *f, struct hostfile_request *r, int result)
+{
+    if (result)
+        hostfile_log_once_locked(f, r, result);
+    hostfile_finish_locked(f, r, result);
 }
 
 static void hostfile_run_done(struct hostfile *f)
@@ -283,7 +290,7 @@ static bool hostfile_work_once(struct hostfile *f)
         return false;
     int result = hostfile_run(f, r);
     lock_take(&f->lock);
-    hostfile_finish_locked(f, r, result);
+    hostfile_complete_locked(f, r, result);
     lock_drop(&f->lock);
     loop_bell_ring(f->bell);
     return true;
@@ -358,12 +365,12 @@ static void hostfile_ring_done_locked(struct hostfile *f, struct hostfile_reques
     bool whole = r->op == HOSTFILE_FLUSH || (res > 0 && (uint64_t)res == r->len);
     f->in_ring--;
     if (res >= 0 && whole) {
-        hostfile_finish_locked(f, r, 0);
+        hostfile_complete_locked(f, r, 0);
     } else if (res > 0 || res == -EAGAIN || res == -EINTR) {
         r->progress = res > 0 ? (uint64_t)res : 0;
         hostfile_enqueue_locked(f, r);
     } else {
-        hostfile_finish_locked(f, r, res ? res : -EIO);
+        hostfile_complete_locked(f, r, res ? res : -EIO);
     }
 }
 

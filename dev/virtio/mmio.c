@@ -85,7 +85,10 @@ void virtio_broken(struct virtio *v, const char *why)
 {
     if (v->status & VIRTIO_NEEDS_RESET)
         return;
-    log_at(LOG_DEV, LOG_WARN, "%s: the guest's driver broke the protocol: %s", v->dev.name, why);
+    /* Once loudly: a guest could fill the user's terminal. */
+    log_at(LOG_DEV, v->warned ? LOG_DEBUG : LOG_WARN,
+           "%s: the guest's driver broke the protocol: %s", v->dev.name, why);
+    v->warned = true;
     v->status |= VIRTIO_NEEDS_RESET;
     if (v->status & VIRTIO_DRIVER_OK)
         virtio_interrupt(v, ISR_CONFIG);

@@ -81,6 +81,7 @@ struct virtio {
     uint32_t features_sel, driver_sel, queue_sel;
     uint32_t config_generation;
     uint32_t generation; /* counts resets */
+    bool warned;         /* the user was told about a broken driver */
 };
 
 /* ops, offered, config_size and queue_count are set. */
