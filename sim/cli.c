@@ -39,17 +39,26 @@ static const char *option_spelling(const char *param, char *buf, size_t size)
     return buf;
 }
 
+/* Some messages begin with "disk FILE: "; the line says that already. */
+static const char *without_prefix(const struct mh_error *e)
+{
+    char prefix[sizeof(e->param) + sizeof(e->value) + 4];
+    snprintf(prefix, sizeof(prefix), "%s %s: ", e->param, e->value);
+    size_t n = strlen(prefix);
+    return strncmp(e->message, prefix, n) ? e->message : e->message + n;
+}
+
 int cli_error(void)
 {
     const struct mh_error *e = mh_last_error();
     char buf[80];
     if (!e->param[0])
         cli_message("%s", e->message);
-    else if (!e->value[0] || strstr(e->message, e->value))
+    else if (!e->value[0])
         cli_message("%s: %s", option_spelling(e->param, buf, sizeof(buf)), e->message);
     else
         cli_message("%s '%s': %s", option_spelling(e->param, buf, sizeof(buf)), e->value,
-                    e->message);
+                    without_prefix(e));
     return CLI_USAGE;
 }
 

@@ -72,12 +72,34 @@ static int load_bytes(const struct file *f, gpa_t at, uint64_t room, struct layo
     return 0;
 }
 
+/*
+ * How long an EFI-stub Image must be, by the section table of its PE header (Microsoft PE/COFF,
+ * "Section Table"); image_size cannot tell, for it counts bss.  0: no such header.
+ */
+static uint64_t pe_file_size(const struct file *f)
+{
+    enum { COFF = 4, SECTIONS = 2, OPTIONAL_SIZE = 16, COFF_SIZE = 20, SECTION_SIZE = 40 };
+    uint64_t pe = file_le(f->data + 60, 4), need = 0;
+    if (memcmp(f->data, "MZ", 2) || pe + COFF + COFF_SIZE > f->size ||
+        memcmp(f->data + pe, "PE\0\0", 4))
+        return 0;
+    const uint8_t *coff = f->data + pe + COFF;
+    uint64_t count = file_le(coff + SECTIONS, 2);
+    uint64_t at = pe + COFF + COFF_SIZE + file_le(coff + OPTIONAL_SIZE, 2);
+    for (uint64_t i = 0; i < count && at + SECTION_SIZE <= f->size; i++, at += SECTION_SIZE)
+        need = max_u64(need, file_le(f->data + at + 16, 4) + file_le(f->data + at + 20, 4));
+    return need;
+}
+
 static int image_load(const struct file *f, struct layout *l, struct kernel_image *out)
 {
     uint64_t offset = file_le(f->data + 8, 8), size = file_le(f->data + 16, 8);
     uint64_t flags = file_le(f->data + 24, 8);
     if (flags & 1)
         return file_error(f, -ENOEXEC, "is a big-endian kernel; a little-endian one is needed");
+    if (pe_file_size(f) > f->size)
+        return file_error(f, -ENOEXEC, "is truncated: %llu of %llu bytes",
+                          (unsigned long long)f->size, (unsigned long long)pe_file_size(f));
     if (size == 0) {
         size = f->size;
         offset = KERNEL_OFFSET;

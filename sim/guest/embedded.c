@@ -165,11 +165,12 @@ static void compute(void *arg)
 
 static void print_scaling_row(uint64_t one)
 {
-    uint64_t total = 0, least = ~0UL, most = 0;
+    uint64_t total = 0, sum = 0, least = ~0UL, most = 0;
     for (unsigned h = 0; h < team; h++) {
         const struct result *r = &results[h];
         uint64_t rate = per_second(r->insns, r->end - r->begin);
         total += r->insns;
+        sum += rate;
         least = rate < least ? rate : least;
         most = rate > most ? rate : most;
         if (r->wrong)
@@ -179,7 +180,7 @@ static void print_scaling_row(uint64_t one)
     guest_printf("  %5u", team);
     print_fixed(total, 1000000, 14);
     print_fixed(least, 1000000, 12);
-    print_fixed(total / team, 1000000, 12);
+    print_fixed(sum / team, 1000000, 12);
     print_fixed(most, 1000000, 12);
     print_fixed(total, one ? one : total, 12);
     guest_puts("\n");
