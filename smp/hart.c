@@ -5,6 +5,8 @@
  */
 #include "smp/hart.h"
 
+#include <sched.h>
+
 #include "sim/base/clock.h"
 #include "sim/base/futex.h"
 #include "smp/smp.h"
@@ -119,6 +121,13 @@ bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
     store_seq_cst(&s->asleep, 0);
     h->waits++;
     h->wait_ns += clock_now_ns() - start;
+    return hart_enter(h);
+}
+
+bool hart_yield(struct hart *h)
+{
+    hart_leave(h);
+    sched_yield();
     return hart_enter(h);
 }
 

@@ -107,6 +107,14 @@ void hart_serve(struct hart *h);
  */
 bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns);
 
+/*
+ * Lets another thread have the processor, OUT meanwhile.  For harts that outnumber the processors:
+ * one that spins for another must not use up its whole slice of the host's scheduler (some 3 ms),
+ * and whoever waits for an answer of this one need not wait until it runs again.
+ * False: the machine ends.
+ */
+bool hart_yield(struct hart *h);
+
 /* --- for everybody --- */
 
 /* Sets request bits and raises the alarm; wakes a sleeper. */

@@ -168,7 +168,8 @@ static void hart_boot(struct rv_hart *h, const struct guest_boot *boot)
     h->attention = 0;
     h->trap.pending = false;
     h->insns = 0;
-    h->hart.limit = cfg->max_insns ? cfg->max_insns : UINT64_MAX;
+    h->stop_at = cfg->max_insns ? cfg->max_insns : UINT64_MAX;
+    h->hart.limit = h->stop_at;
     h->hart.shared.until = h->hart.limit;
     h->hart.shared.requests = 0;
     h->hart.shared.irq = 0;

@@ -15,6 +15,7 @@
 #define WRS_LONG_NS    100000ull /* wrs.nto ends then as well, as Zawrs permits */
 #define WRS_SHORT_NS   10000ull
 #define PAUSES_A_YIELD 32
+#define CROWDED_SLICE  50000 /* instructions, some 100 us */
 
 /* --- calls of the semantics --- */
 
@@ -150,23 +151,37 @@ static bool attend(struct rv_hart *h)
     return true;
 }
 
+/* The next instruction count at which the hart looks up of itself; the next poll arms it. */
+static void set_limit(struct rv_hart *h)
+{
+    uint64_t slice_end = h->guest->crowded ? h->insns + CROWDED_SLICE : UINT64_MAX;
+    h->hart.limit = min_u64(h->stop_at, slice_end);
+}
+
+/* An instruction count was reached.  False: the machine ends. */
 static bool limit_reached(struct rv_hart *h)
 {
-    if (h->insns < h->hart.limit)
+    if (h->insns >= h->stop_at) {
+        h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
+        h->stop_at = UINT64_MAX;
+    }
+    set_limit(h);
+    return !h->guest->crowded || hart_yield(&h->hart);
+}
+
+/* The alarm word says look.  False: the machine ends. */
+static bool heed_alarm(struct rv_hart *h)
+{
+    if (h->insns >= h->hart.limit && !limit_reached(h))
         return false;
-    h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
-    h->hart.limit = UINT64_MAX;
-    return true;
+    return !(hart_poll(&h->hart) & REQUEST_STOP);
 }
 
 /* One round; false: the machine ends. */
 static bool round_once(struct rv_hart *h)
 {
-    if (load_relaxed(&h->hart.shared.until) <= h->insns) {
-        if (hart_poll(&h->hart) & REQUEST_STOP)
-            return false;
-        limit_reached(h);
-    }
+    if (load_relaxed(&h->hart.shared.until) <= h->insns && !heed_alarm(h))
+        return false;
     if (unlikely(load_relaxed(&h->hsm_state) != HSM_STARTED)) {
         if (!wait_for_start(h))
             return false;
@@ -189,6 +204,8 @@ void rv_run(struct hart *hart)
     rv_fp_enter(h);
     if (hart_enter(hart)) {
         rv_mmu_update(h);
+        set_limit(h);
+        hart_kick(hart, 0); /* the first poll arms the alarm word */
         while (round_once(h))
             ;
         hart_leave(hart);
