@@ -117,13 +117,14 @@ static void wait_for_reservation(struct rv_hart *h)
     }
 }
 
-/* Sleeps until another hart starts this one (SBI HSM). */
+/* Not started: sleeps until another hart asks for it (SBI HSM), or for anything else. */
 static bool wait_for_start(struct rv_hart *h)
 {
-    while (load_acquire(&h->hsm_state) == HSM_STOPPED)
-        if (!hart_wait(&h->hart, 0, FUTEX_NO_DEADLINE))
-            return false;
-    return true;
+    if (load_acquire(&h->hsm_state) == HSM_START_PENDING) {
+        rv_sbi_begin(h);
+        return true;
+    }
+    return hart_wait(&h->hart, 0, FUTEX_NO_DEADLINE);
 }
 
 void rv_hart_wake(struct rv_hart *h)
@@ -182,13 +183,8 @@ static bool round_once(struct rv_hart *h)
 {
     if (load_relaxed(&h->hart.shared.until) <= h->insns && !heed_alarm(h))
         return false;
-    if (unlikely(load_relaxed(&h->hsm_state) != HSM_STARTED)) {
-        if (!wait_for_start(h))
-            return false;
-        if (load_acquire(&h->hsm_state) == HSM_START_PENDING)
-            rv_sbi_begin(h);
-        return true;
-    }
+    if (unlikely(load_relaxed(&h->hsm_state) != HSM_STARTED))
+        return wait_for_start(h);
     if (h->attention)
         return attend(h);
     if (!rv_interrupt_take(h))
