@@ -67,7 +67,7 @@ function finding(rule, file, what) { print rule ": " file ": " what }
 		target = "tests/guest/common/" name
 	else { finding("unresolved", file, "\"" name "\""); next }
 	print file, target >pairs
-	if (file ~ /^(sim|tests|bench)\/guest\// && target ~ /^tests\/guest\/common\//)
+	if (file ~ /^(tests|(sim|bench)\/guest)\// && target ~ /^tests\/guest\/common\//)
 		next
 
 	from = folder(file); to = folder(target)

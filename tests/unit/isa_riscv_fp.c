@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@
 
 #include "isa/riscv/fp_interp.h"
 #include "isa/riscv/fp_soft.h"
-#include "tests/tools/fp_vectors.h"
+#include "tests/guest/common/fp_vectors.h"
 
 /* ---- a reading of the semantics: what traps stops, memory is a few bytes ---- */
 
@@ -105,7 +106,7 @@ static const struct {
 #define FROM_D                                        false
 #define FROM_I                                        true
 #define V(name, mnemonic, dest, args, kind, operands) {sem_##name, DEST_##dest, FROM_##kind},
-#include "tests/tools/fp_vectors.def"
+#include "tests/guest/common/fp_vectors.def"
 };
 
 enum { RS1 = 10, RS2, RS3, RD };

@@ -10,18 +10,16 @@
  *
  * The caller's rounding mode must be to nearest even while it makes vectors.
  */
-#ifndef TESTS_TOOLS_FP_VECTORS_H
-#define TESTS_TOOLS_FP_VECTORS_H
+#ifndef FP_VECTORS_H
+#define FP_VECTORS_H
 
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
 enum vector_kind { KIND_S, KIND_D, KIND_I };
 
 enum vector_op {
 #define V(name, mnemonic, dest, args, kind, operands) VECTOR_##name,
-#include "tests/tools/fp_vectors.def"
+#include "fp_vectors.def"
     VECTOR_OPS
 };
 
@@ -33,7 +31,7 @@ struct vector_op_info {
 
 static const struct vector_op_info vector_ops[VECTOR_OPS] = {
 #define V(name, mnemonic, dest, args, kind, operands) {#name, KIND_##kind, operands},
-#include "tests/tools/fp_vectors.def"
+#include "fp_vectors.def"
 };
 
 enum { VECTOR_MODES = 5, VECTOR_GROUP = 256 };
@@ -217,21 +215,21 @@ static inline uint64_t vector_product(enum vector_kind kind, uint64_t a, uint64_
     if (kind == KIND_D) {
         double x, y;
 
-        memcpy(&x, &a, 8);
-        memcpy(&y, &b, 8);
+        __builtin_memcpy(&x, &a, 8);
+        __builtin_memcpy(&y, &b, 8);
         x *= y;
         if (x != x)
             return a;
-        memcpy(&bits, &x, 8);
+        __builtin_memcpy(&bits, &x, 8);
     } else {
         float x, y;
 
-        memcpy(&x, &a, 4);
-        memcpy(&y, &b, 4);
+        __builtin_memcpy(&x, &a, 4);
+        __builtin_memcpy(&y, &b, 4);
         x *= y;
         if (x != x)
             return a;
-        memcpy(&bits, &x, 4);
+        __builtin_memcpy(&bits, &x, 4);
         bits = VECTOR_BOXED(bits);
     }
     return step == 3 ? bits : bits + step - 1;
