@@ -65,6 +65,37 @@ static void test_exclusion(void **state)
     assert_int_equal(s.lock.word, 0);
 }
 
+static void *take_it(void *opaque)
+{
+    struct shared *s = opaque;
+
+    lock_take(&s->lock);
+    s->count++;
+    lock_drop(&s->lock);
+    return NULL;
+}
+
+/* Threads that went to sleep are woken, each in turn. */
+static void test_sleepers(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        struct shared s = {.lock = LOCK_INIT(RANK_LEAF)};
+        pthread_t thread[3];
+        lock_take(&s.lock);
+        for (int t = 0; t < 3; t++)
+            pthread_create(&thread[t], NULL, take_it, &s);
+        while (load_acquire(&s.lock.word) != 2)
+            sched_yield();
+        for (unsigned y = 0; y < i % 8; y++)
+            sched_yield();
+        lock_drop(&s.lock);
+        for (int t = 0; t < 3; t++)
+            pthread_join(thread[t], NULL);
+        assert_int_equal(s.count, 3);
+    }
+}
+
 static void *try_it(void *opaque)
 {
     return (void *)(uintptr_t)lock_try(opaque);
@@ -201,9 +232,9 @@ static void test_holder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exclusion),   cmocka_unit_test(test_try),
-        cmocka_unit_test(test_right_order), cmocka_unit_test(test_witness),
-        cmocka_unit_test(test_holder),
+        cmocka_unit_test(test_exclusion), cmocka_unit_test(test_sleepers),
+        cmocka_unit_test(test_try),       cmocka_unit_test(test_right_order),
+        cmocka_unit_test(test_witness),   cmocka_unit_test(test_holder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,6 +481,32 @@ static void test_decay_during_load(void **state)
     assert_true(reservation_store(w->pm, &w->hart[0].r, RAM_BASE, 8, 1));
 }
 
+/* A second LR to the page while the first still waits for the harts: it must ask them as well. */
+struct load_inside {
+    struct world *w;
+    unsigned calls;
+};
+
+static void sync_and_load(void *opaque, gpa_t page)
+{
+    struct load_inside *d = opaque;
+
+    if (d->calls++ == 0)
+        reservation_load(d->w->pm, &d->w->hart[1].r, page + 64, 8);
+}
+
+static void test_load_during_load(void **state)
+{
+    struct world *w = *state;
+    struct load_inside d = {.w = w};
+
+    w->pm->hooks = (struct physmem_hooks){.opaque = &d, .sync_page = sync_and_load};
+    reservation_load(w->pm, &w->hart[0].r, RAM_BASE, 8);
+    assert_int_equal(d.calls, 2);
+    assert_true(reservation_store(w->pm, &w->hart[0].r, RAM_BASE, 8, 1));
+    assert_true(reservation_store(w->pm, &w->hart[1].r, RAM_BASE + 64, 8, 1));
+}
+
 static unsigned sync_calls;
 
 static void count_sync(void *opaque, gpa_t page)
@@ -814,6 +840,7 @@ int main(void)
         TEST(test_bulk_write_over_shards),
         TEST(test_decay),
         TEST(test_decay_during_load),
+        TEST(test_load_during_load),
         TEST(test_sync_once),
         cmocka_unit_test_setup_teardown(test_single_writer, setup_single, teardown),
         TEST(test_aba),

@@ -401,6 +401,21 @@ static void test_large_overflow(void **state)
     }
 }
 
+/* A range made of pages of two sizes is flushed by the larger. */
+static void test_large_sizes_join(void **state)
+{
+    const uint64_t apart = 1ull << 32 | 1 << 16; /* in slots of their own */
+    struct tlb *t = *state;
+
+    for (uint64_t i = 0; i < TLB_LARGE_RANGES; i++)
+        tlb_fill(t, TLB_READ, i * apart, 1, 16);
+    tlb_fill(t, TLB_READ, 5ull << 32 | 0x200000, 1, 21); /* joined to the sixth */
+    assert_int_equal(t->large_count, TLB_LARGE_RANGES);
+    assert_false(tlb_flush_page(t, 5ull << 32 | 0x3ff000));
+    assert_null(tlb_lookup_slow(t, TLB_READ, 5ull << 32 | 0x200000));
+    assert_non_null(tlb_lookup_slow(t, TLB_READ, 6 * apart));
+}
+
 /* Bare translations are of no page, so they make no range. */
 static void test_bare_is_not_large(void **state)
 {
@@ -606,6 +621,7 @@ int main(void)
         TEST(test_flush_giga),
         TEST(test_large_neighbours_join),
         TEST(test_large_overflow),
+        TEST(test_large_sizes_join),
         TEST(test_bare_is_not_large),
         TEST(test_drop_host_page),
         TEST(test_drop_fetch),

@@ -477,6 +477,50 @@ static void test_svadu(void **state)
     assert_int_equal(*pte & (PTE_A | PTE_D), 0);
 }
 
+/* The PTE changes between the checks and the update, once: the walk starts again from it. */
+struct change {
+    uint64_t *pte, next;
+    unsigned updates;
+};
+
+static bool change_on_update(void *opaque, gpa_t gpa, unsigned size, enum access_type access)
+{
+    struct change *c = opaque;
+
+    (void)gpa;
+    (void)size;
+    if (access == ACCESS_STORE && c->updates++ == 0)
+        *c->pte = c->next;
+    return true;
+}
+
+static enum walk_status walk_with_change(struct world *w, uint64_t next, struct walk_result *r)
+{
+    uint64_t *pte = map(w, 0x1000, RAM_BASE, 0, RW & ~(PTE_A | PTE_D));
+    struct change c = {.pte = pte, .next = next};
+
+    w->env.adue = true;
+    w->env.allowed = change_on_update;
+    w->env.opaque = &c;
+    enum walk_status status = walk_translate(&w->env, 0x1000, ACCESS_STORE, r);
+    assert_int_equal(*pte, status == WALK_OK ? next | PTE_A | PTE_D : next);
+    return status;
+}
+
+static void test_update_starts_again(void **state)
+{
+    const uint64_t page = (RAM_BASE + PAGE_SIZE) >> 12 << 10;
+    struct walk_result r;
+
+    /* Another page; the same page with A and D set by another hart; read-only; gone; a pointer. */
+    assert_int_equal(walk_with_change(*state, page | PTE_V | PTE_R | PTE_W, &r), WALK_OK);
+    assert_int_equal(r.gpa, RAM_BASE + PAGE_SIZE);
+    assert_int_equal(walk_with_change(*state, page | RW, &r), WALK_OK);
+    assert_int_equal(walk_with_change(*state, page | PTE_V | PTE_R, &r), WALK_PAGE_FAULT);
+    assert_int_equal(walk_with_change(*state, 0, &r), WALK_PAGE_FAULT);
+    assert_int_equal(walk_with_change(*state, page | PTE_V, &r), WALK_PAGE_FAULT);
+}
+
 /* An update is a store: it kills another hart's reservation on the PTE, not the walker's own. */
 static void test_update_kills_reservation(void **state)
 {
@@ -611,6 +655,7 @@ int main(void)
         TEST(test_pmp),
         TEST(test_svade),
         TEST(test_svadu),
+        TEST(test_update_starts_again),
         TEST(test_update_kills_reservation),
         TEST(test_update_reports_code),
         TEST(test_update_race),
