@@ -53,6 +53,7 @@ enum {
     CHARDEV_CHUNK = 4096,
     CHARDEV_SHORT_WRITE = 256, /* where only poll guards against blocking */
     CHARDEV_FLUSH_MS = 5000,
+    CHARDEV_ROUNDS = 16, /* chunks per call on the I/O thread */
     CHARDEV_ESCAPE = 1, /* Ctrl-A */
 };
 
@@ -383,11 +384,15 @@ static void chardev_drain(struct chardev *c)
     lock_drop(&c->lock);
     if (parked)
         return;
+    /* Bounded, so that harts which write without end do not keep the loop from other work. */
+    unsigned rounds = 0;
     do {
         ret = chardev_drain_chunk(c);
         if (ret > 0)
             chardev_offer_room(c);
-    } while (ret > 0 || ret == -EINTR);
+    } while ((ret > 0 || ret == -EINTR) && ++rounds < CHARDEV_ROUNDS);
+    if (rounds == CHARDEV_ROUNDS)
+        loop_bell_ring(c->bell);
     /* A pty whose reader left: input will see it and park the stream. */
     bool retry = ret == -EAGAIN || (ret == -EIO && c->cfg.kind == CHARDEV_PTY);
     if (ret < 0 && !retry)
@@ -533,7 +538,7 @@ static size_t chardev_fill_once(struct chardev *c)
 static void chardev_fill(struct chardev *c)
 {
     /* Bounded, so that an endless file does not keep the loop from other work. */
-    for (int i = 0; i < 16 && !c->in_eof && c->in_fd >= 0; i++)
+    for (int i = 0; i < CHARDEV_ROUNDS && !c->in_eof && c->in_fd >= 0; i++)
         if (!chardev_fill_once(c))
             return;
     if (!c->in_eof && c->in_fd >= 0)

@@ -119,17 +119,11 @@ static void console_serve(struct virtio *v, unsigned q)
         console_serve_rx(console_of(v));
 }
 
-static bool console_queue_usable(struct console *c, unsigned q)
-{
-    return virtio_is_live(&c->virtio) && c->virtio.queues[q].ring.ready;
-}
-
 static void console_readable(void *opaque)
 {
     struct console *c = opaque;
     lock_take(&c->virtio.dev.lock);
-    if (console_queue_usable(c, CONSOLE_RX))
-        console_serve_rx(c);
+    virtio_kick(&c->virtio, CONSOLE_RX);
     lock_drop(&c->virtio.dev.lock);
 }
 
@@ -137,8 +131,7 @@ static void console_writable(void *opaque)
 {
     struct console *c = opaque;
     lock_take(&c->virtio.dev.lock);
-    if (console_queue_usable(c, CONSOLE_TX))
-        console_serve_tx(c);
+    virtio_kick(&c->virtio, CONSOLE_TX);
     lock_drop(&c->virtio.dev.lock);
 }
 

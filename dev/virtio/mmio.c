@@ -107,6 +107,11 @@ int virtio_pop(struct virtio *v, unsigned q, struct ring_chain *c)
 {
     if (!virtio_is_live(v))
         return 0;
+    if (!v->budget) {
+        virtio_kick(v, q);
+        return 0;
+    }
+    v->budget--;
     int ret = ring_pop(&v->queues[q].ring, c);
     if (ret >= 0)
         return ret;
@@ -143,6 +148,7 @@ static void virtio_bell(void *opaque)
         struct virtio_queue *vq = &v->queues[q];
         if (vq->notified && vq->ring.ready && virtio_is_live(v)) {
             vq->notified = false;
+            v->budget = VIRTIO_QUEUE_SIZE;
             v->ops->serve(v, q);
         }
     }

@@ -2,8 +2,8 @@
 /*
  * virtio entropy device (virtio 1.2, section 5.4): one queue, each chain of
  * writable buffers is filled with random bytes from the host's getrandom, on
- * the I/O thread.  A chain gets at most 64 KiB, which the specification allows,
- * so that one request does not keep the thread.
+ * the I/O thread.  A chain gets at most 4 KiB, which the specification allows,
+ * so that a round of requests does not keep the thread for long.
  */
 #include "dev/virtio/rng.h"
 
@@ -12,7 +12,7 @@
 
 #include "dev/virtio/virtio.h"
 
-enum { RNG_DEVICE_ID = 4, RNG_CHAIN_MAX = 65536 };
+enum { RNG_DEVICE_ID = 4, RNG_CHAIN_MAX = 4096 };
 
 /* Bytes written; less than len when the host fails. */
 static uint64_t rng_fill(void *buf, uint64_t len)

@@ -81,6 +81,7 @@ struct virtio {
     uint32_t features_sel, driver_sel, queue_sel;
     uint32_t config_generation;
     uint32_t generation; /* counts resets */
+    unsigned budget;     /* chains that serve() may still pop in this round */
     bool warned;         /* the user was told about a broken driver */
 };
 
@@ -101,7 +102,11 @@ static inline bool virtio_has(const struct virtio *v, unsigned feature)
 
 /* The driver may be served: DRIVER_OK and no reset needed. */
 bool virtio_is_live(const struct virtio *v);
-/* Pops from queue q: 1 or 0; a broken ring makes the device need a reset and counts as 0. */
+/*
+ * Pops from queue q, in serve() only: 1 or 0.  A broken ring makes the device need a reset and
+ * counts as 0.  So does the end of the round's budget (a driver that refills the ring as fast as it
+ * is emptied must not keep the I/O thread); serve() is called again then.
+ */
 int virtio_pop(struct virtio *v, unsigned q, struct ring_chain *c);
 /* ring_push, for chains of this generation of the queue. */
 void virtio_push(struct virtio *v, unsigned q, uint16_t head, uint32_t written);
