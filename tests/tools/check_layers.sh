@@ -8,7 +8,7 @@
 #                 1 mem   0 sim/base sim/include
 #               sim/include has no project includes, bench and tests are
 #               included by nobody.  Guest programs (guest/ in sim, bench, tests)
-#               also see the runtime, tests/guest/common.
+#               also see the runtime, tests/guest/common, and so do other tests.
 #   unresolved  a quoted include that names no file
 #   cycle       files that include each other in a circle
 #   spdx        a source without the SPDX line at its top
