@@ -54,7 +54,7 @@ enum {
     CHARDEV_SHORT_WRITE = 256, /* where only poll guards against blocking */
     CHARDEV_FLUSH_MS = 5000,
     CHARDEV_ROUNDS = 16, /* chunks per call on the I/O thread */
-    CHARDEV_ESCAPE = 1, /* Ctrl-A */
+    CHARDEV_ESCAPE = 1,  /* Ctrl-A */
 };
 
 #define CHARDEV_PTY_POLL_NS (100 * 1000000ull)
@@ -62,21 +62,21 @@ enum {
 struct chardev {
     struct chardev_config cfg; /* constant, as all up to lock */
     struct loop *loop;
-    int in_fd, out_fd;           /* -1: none */
-    bool close_in, close_out;    /* ours to close */
-    bool guard_in, guard_out;    /* descriptor may block: poll first */
-    bool terminal;               /* in_fd is one and we changed its mode */
-    bool escapes;                /* Ctrl-A keys */
+    int in_fd, out_fd;        /* -1: none */
+    bool close_in, close_out; /* ours to close */
+    bool guard_in, guard_out; /* descriptor may block: poll first */
+    bool terminal;            /* in_fd is one and we changed its mode */
+    bool escapes;             /* Ctrl-A keys */
     struct loop_bell *bell;
     struct loop_timer *pty_timer;
 
-    struct lock lock; /* RANK_BACKEND */
-    uint64_t out_rpos, out_wpos; /* under lock */
-    uint64_t in_rpos, in_wpos;   /* under lock */
-    bool room_wanted;            /* under lock: a write was cut short */
-    bool failed;                 /* under lock: output goes nowhere */
-    bool displace;               /* under lock: pty without reader */
-    bool in_wakeup;              /* under lock: the reader stopped for lack of room */
+    struct lock lock;                   /* RANK_BACKEND */
+    uint64_t out_rpos, out_wpos;        /* under lock */
+    uint64_t in_rpos, in_wpos;          /* under lock */
+    bool room_wanted;                   /* under lock: a write was cut short */
+    bool failed;                        /* under lock: output goes nowhere */
+    bool displace;                      /* under lock: pty without reader */
+    bool in_wakeup;                     /* under lock: the reader stopped for lack of room */
     struct chardev_listener *listeners; /* under lock */
 
     struct chardev_listener *calling; /* loop thread writes, atomic */
@@ -325,7 +325,8 @@ static void chardev_fail(struct chardev *c, int err)
         c->cfg.on_error(c->cfg.opaque, err);
 }
 
-/* Writes one chunk; bytes written, 0 when there is nothing to write, or -errno (-EAGAIN: not now). */
+/* Writes one chunk; bytes written, 0 when there is nothing to write, or -errno (-EAGAIN: not now).
+ */
 static ssize_t chardev_drain_chunk(struct chardev *c)
 {
     uint8_t chunk[CHARDEV_CHUNK];
@@ -624,7 +625,8 @@ static int chardev_open_stdio(struct chardev *c)
     c->in_fd = chardev_own_fd(in, O_RDONLY, &c->close_in, &c->guard_in);
     c->out_fd = chardev_own_fd(out, O_WRONLY, &c->close_out, &c->guard_out);
     if (c->out_fd >= 0 && c->out_fd == c->in_fd) {
-        c->out_fd = fcntl(c->out_fd, F_DUPFD_CLOEXEC, 3); /* the loop watches each descriptor once */
+        c->out_fd =
+            fcntl(c->out_fd, F_DUPFD_CLOEXEC, 3); /* the loop watches each descriptor once */
         c->close_out = true;
     }
     if (c->out_fd < 0) {

@@ -41,7 +41,8 @@ struct chardev_config {
     void (*on_quit)(void *opaque);
     /* The pseudo terminal's name; called inside chardev_create. */
     void (*on_pty)(void *opaque, const char *name);
-    /* Output failed with -errno (-EPIPE: the reader is gone); called once, later output is dropped. */
+    /* Output failed with -errno (-EPIPE: the reader is gone); called once, later output is dropped.
+     */
     void (*on_error)(void *opaque, int err);
 };
 

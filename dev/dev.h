@@ -52,17 +52,18 @@ enum machine_exit { MACHINE_POWEROFF, MACHINE_REBOOT, MACHINE_FAIL };
 struct dev_env {
     struct physmem *pm;
     struct mmio_map *mmio;
-    struct loop *loop;        /* the I/O thread's */
+    struct loop *loop; /* the I/O thread's */
     struct gclock *clock;
     unsigned harts;
-    unsigned irqs;            /* PLIC sources, 1..irqs */
+    unsigned irqs; /* PLIC sources, 1..irqs */
     void *opaque;
     /*
      * Raises or lowers an interrupt input of a hart (from CLINT and PLIC).  Any thread; called with
      * a lock of RANK_IRQCHIP held, so that levels arrive in order.
      */
     void (*hart_irq)(void *opaque, unsigned hart, enum hart_irq irq, bool level);
-    /* The guest asked for the end of the machine; returns at once.  Any thread, device lock held. */
+    /* The guest asked for the end of the machine; returns at once.  Any thread, device lock held.
+     */
     void (*machine_exit)(void *opaque, enum machine_exit kind, int code);
 };
 
@@ -71,10 +72,11 @@ struct dev_type {
     enum mh_device_type device_type; /* for the public interface */
     size_t size;                     /* of the state struct, whose first member is struct dev */
     uint64_t mmio_size;              /* register window in bytes, 0 if none */
-    /* config points to the type's own struct (declared in its header) or NULL.  0 or -errno (error_set). */
+    /* config points to the type's own struct (declared in its header) or NULL.  0 or -errno
+     * (error_set). */
     int (*init)(struct dev *d, const void *config);
-    void (*reset)(struct dev *d);    /* to power-on state; harts are stopped or the guest asked */
-    void (*fini)(struct dev *d);     /* harts stopped; waits for host I/O in flight */
+    void (*reset)(struct dev *d); /* to power-on state; harts are stopped or the guest asked */
+    void (*fini)(struct dev *d);  /* harts stopped; waits for host I/O in flight */
     bool (*read)(struct dev *d, uint64_t offset, unsigned size, uint64_t *value); /* d->lock held */
     bool (*write)(struct dev *d, uint64_t offset, unsigned size, uint64_t value); /* d->lock held */
     /*
@@ -82,7 +84,7 @@ struct dev_type {
      * of soc is stale afterwards: the caller looks it up again for each device.
      */
     int (*fdt)(struct dev *d, void *fdt, int soc);
-    int (*save)(struct dev *d, void *buf, size_t size);       /* returns bytes needed; NULL buf asks */
+    int (*save)(struct dev *d, void *buf, size_t size); /* returns bytes needed; NULL buf asks */
     int (*load)(struct dev *d, const void *buf, size_t size); /* -EINVAL when it is not ours */
 };
 
@@ -93,7 +95,7 @@ struct dev {
     char name[32];    /* unique in the machine: "uart0", "virtio-blk1" */
     gpa_t base;       /* 0 when not mapped */
     struct irq_line irq;
-    unsigned irq_number; /* PLIC source, 0 if none */
+    unsigned irq_number;          /* PLIC source, 0 if none */
     enum mh_device_status status; /* atomic */
     struct dev *next;
 };

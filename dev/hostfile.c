@@ -155,7 +155,8 @@ static int hostfile_transfer(int fd, bool write, struct cursor *c, uint64_t offs
     struct iovec iov[HOSTFILE_IOV];
     while (len) {
         int n = cursor_iov(c, len, iov);
-        ssize_t ret = write ? pwritev(fd, iov, n, (off_t)offset) : preadv(fd, iov, n, (off_t)offset);
+        ssize_t ret =
+            write ? pwritev(fd, iov, n, (off_t)offset) : preadv(fd, iov, n, (off_t)offset);
         if (ret < 0 && errno == EINTR)
             continue;
         if (ret < 0)

@@ -22,8 +22,8 @@
 #include "sim/base/loop.h"
 
 enum hostfile_backend {
-    HOSTFILE_AUTO,    /* io_uring if the kernel allows it, else threads */
-    HOSTFILE_URING,   /* -ENOTSUP if the kernel does not */
+    HOSTFILE_AUTO,  /* io_uring if the kernel allows it, else threads */
+    HOSTFILE_URING, /* -ENOTSUP if the kernel does not */
     HOSTFILE_THREADS,
 };
 

@@ -19,10 +19,11 @@
  * soon as bytes below the trigger level are in the FIFO (data sheet: after four
  * characters' time), because the host does not say when more will come.
  *
- * Input is taken from the stream only when the guest looks for it (reads LSR,
- * RBR or IIR, or has enabled the receive interrupt), so a UART that nobody uses
- * leaves it to other listeners; what does not fit waits on the host's side and
- * nothing overruns.  OE is therefore seen in loopback only.
+ * Input is taken from the stream only when the guest reads RBR or has enabled
+ * the receive interrupt.  So a UART that nobody uses leaves it to other
+ * listeners, a kernel that clears the FIFOs as it starts does not throw away
+ * what was typed before, what does not fit waits on the host's side, and nothing
+ * overruns: OE is seen in loopback only.
  */
 #include "dev/uart16550.h"
 
@@ -161,11 +162,12 @@ static void uart_receive(struct uart *u, uint8_t byte)
     u->r.lsr |= LSR_DR;
 }
 
-/* Takes what fits from the stream. */
+/* Takes what fits from the stream: all that when interrupts are wanted, else one byte to be read.
+ */
 static void uart_pull_locked(struct uart *u)
 {
     uint8_t buf[UART_FIFO];
-    unsigned depth = uart_fifo_depth(u);
+    unsigned depth = u->r.ier & IER_RDI ? uart_fifo_depth(u) : 1;
     if (u->r.mcr & MCR_LOOP || u->r.rx.count >= depth)
         return;
     size_t n = chardev_read(u->chardev, buf, depth - u->r.rx.count);
@@ -291,17 +293,20 @@ static uint8_t uart_read_rbr(struct uart *u)
 
 static uint8_t uart_read_iir(struct uart *u)
 {
-    uart_pull_locked(u);
+    if (u->r.ier & IER_RDI)
+        uart_pull_locked(u);
     uint8_t cause = uart_cause(u);
     if (cause == IIR_THRI)
         u->r.thr_pending = 0;
     return cause | (u->r.fcr & FCR_ENABLE ? IIR_FIFO : 0);
 }
 
+/* DR also tells of bytes still in the stream; only reading RBR takes them. */
 static uint8_t uart_read_lsr(struct uart *u)
 {
-    uart_pull_locked(u);
     uint8_t lsr = u->r.lsr;
+    if (!(u->r.mcr & MCR_LOOP) && chardev_readable(u->chardev))
+        lsr |= LSR_DR;
     u->r.lsr &= (uint8_t)~LSR_ERRORS;
     return lsr;
 }

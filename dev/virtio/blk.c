@@ -29,7 +29,12 @@
 #include "dev/virtio/virtio.h"
 #include "sim/base/error.h"
 
-enum { BLK_DEVICE_ID = 2, BLK_SECTOR = 512, BLK_SEG_MAX = VIRTIO_QUEUE_SIZE - 2, BLK_ID_BYTES = 20 };
+enum {
+    BLK_DEVICE_ID = 2,
+    BLK_SECTOR = 512,
+    BLK_SEG_MAX = VIRTIO_QUEUE_SIZE - 2,
+    BLK_ID_BYTES = 20
+};
 enum { BLK_DISCARD_MAX_SECTORS = 1 << 22 };
 
 enum blk_feature {
@@ -95,8 +100,8 @@ struct blk_request {
     struct blk_request *prev, *next; /* in blk->in_flight */
     uint32_t generation, queue_generation;
     uint16_t queue, head;
-    bool flushing;        /* the flush after a write-through write */
-    struct iovec status;  /* one byte */
+    bool flushing;       /* the flush after a write-through write */
+    struct iovec status; /* one byte */
     unsigned n_data;
     struct iovec data[]; /* of the data part */
 };
@@ -131,8 +136,7 @@ static bool blk_is_current(const struct blk_request *r)
 {
     const struct virtio *v = &r->blk->virtio;
     /* In this order: after virtio_fini there are no queues, but the first comparison fails. */
-    return r->generation == v->generation &&
-           r->queue_generation == v->queues[r->queue].generation;
+    return r->generation == v->generation && r->queue_generation == v->queues[r->queue].generation;
 }
 
 /* Tells the memory what the host wrote into the request's buffers. */

@@ -60,15 +60,15 @@ enum ring_desc_flag { RING_DESC_NEXT = 1, RING_DESC_WRITE = 2, RING_DESC_INDIREC
 
 struct ring {
     struct physmem *pm;
-    uint16_t num;     /* entries, power of two */
-    bool ready;       /* the addresses below are checked and in use */
-    bool indirect;    /* feature negotiated */
-    bool event_idx;   /* feature negotiated */
+    uint16_t num;   /* entries, power of two */
+    bool ready;     /* the addresses below are checked and in use */
+    bool indirect;  /* feature negotiated */
+    bool event_idx; /* feature negotiated */
     gpa_t desc, avail, used;
-    uint16_t avail_seen; /* chains popped, modulo 2^16 */
-    uint16_t used_idx;   /* chains pushed, modulo 2^16 */
-    uint16_t signalled;  /* used_idx at the last decision about an interrupt */
-    uint16_t out;        /* chains popped and not yet pushed */
+    uint16_t avail_seen;              /* chains popped, modulo 2^16 */
+    uint16_t used_idx;                /* chains pushed, modulo 2^16 */
+    uint16_t signalled;               /* used_idx at the last decision about an interrupt */
+    uint16_t out;                     /* chains popped and not yet pushed */
     struct iovec segs[RING_SEGS_MAX]; /* of the chain popped last */
 };
 
@@ -103,7 +103,8 @@ size_t iov_read(const struct iovec *iov, unsigned n, uint64_t offset, void *buf,
 /* As physmem_write does it: kills reservations, reports code. */
 size_t iov_write(struct physmem *pm, const struct iovec *iov, unsigned n, uint64_t offset,
                  const void *buf, size_t len);
-/* Copies the part [offset, offset + len) of a list to out (room for n); returns its number of buffers. */
+/* Copies the part [offset, offset + len) of a list to out (room for n); returns its number of
+ * buffers. */
 unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t offset, uint64_t len,
                    struct iovec *out);
 uint64_t iov_bytes(const struct iovec *iov, unsigned n);

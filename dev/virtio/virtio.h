@@ -51,9 +51,11 @@ struct virtio_ops {
     void (*config_write)(struct virtio *v, unsigned offset, const void *buf, unsigned len);
     /* The driver has buffers in queue q.  I/O thread, lock held, queue ready, driver OK. */
     void (*serve)(struct virtio *v, unsigned q);
-    /* After a round of serve(), I/O thread, no lock held: host system calls belong here.  May be NULL. */
+    /* After a round of serve(), I/O thread, no lock held: host system calls belong here.  May be
+     * NULL. */
     void (*served)(struct virtio *v);
-    /* Returns when the host touches guest memory no more.  Lock held, any thread.  NULL: never does. */
+    /* Returns when the host touches guest memory no more.  Lock held, any thread.  NULL: never
+     * does. */
     void (*quiesce)(struct virtio *v);
     /* Forgets what is in progress, after quiesce.  NULL: nothing is. */
     void (*reset)(struct virtio *v);
@@ -72,7 +74,7 @@ struct virtio {
     uint64_t offered;             /* features of the device; the transport adds its own */
     unsigned config_size;         /* bytes */
     unsigned queue_count;
-    struct virtio_queue *queues;  /* virtio_init makes them */
+    struct virtio_queue *queues; /* virtio_init makes them */
     struct loop_bell *bell;
 
     uint64_t accepted; /* features the driver took; fixed by FEATURES_OK */

@@ -13,8 +13,8 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->m = double_create();
-    assert_int_equal(dev_create(&f->d, &clint_type, &f->m->env, "clint0", CLINT_BASE, NULL, 0, NULL),
-                     0);
+    assert_int_equal(
+        dev_create(&f->d, &clint_type, &f->m->env, "clint0", CLINT_BASE, NULL, 0, NULL), 0);
     *state = f;
     return 0;
 }

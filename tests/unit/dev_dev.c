@@ -150,7 +150,8 @@ static void tree_is_that_of_qemu_virt(void **state)
     assert_int_equal(prop_u32(fdt, "/soc/rtc@101000", "interrupts", 0), 11);
     assert_true(compatible(fdt, "/soc/serial@10000000", "ns16550a"));
     assert_int_equal(prop_u32(fdt, "/soc/serial@10000000", "clock-frequency", 0), 3686400);
-    assert_int_equal(prop_u32(fdt, "/soc/serial@10000000", "interrupt-parent", 0), DEV_PHANDLE_PLIC);
+    assert_int_equal(prop_u32(fdt, "/soc/serial@10000000", "interrupt-parent", 0),
+                     DEV_PHANDLE_PLIC);
     assert_true(compatible(fdt, "/soc/virtio_mmio@10001000", "virtio,mmio"));
     assert_int_equal(prop_u32(fdt, "/soc/virtio_mmio@10001000", "interrupts", 0), 1);
     chardev_destroy(c);

@@ -13,9 +13,8 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->m = double_create();
-    assert_int_equal(dev_create(&f->d, &finisher_type, &f->m->env, "test0", FINISHER_BASE, NULL, 0,
-                                NULL),
-                     0);
+    assert_int_equal(
+        dev_create(&f->d, &finisher_type, &f->m->env, "test0", FINISHER_BASE, NULL, 0, NULL), 0);
     *state = f;
     return 0;
 }
@@ -37,10 +36,14 @@ static void values_and_their_exits(void **state)
         unsigned size;
         int kind, code;
     } t[] = {
-        {0, 0x5555, 4, MACHINE_POWEROFF, 0},   {0, 0x5555, 2, MACHINE_POWEROFF, 0},
-        {0, 0x7777, 4, MACHINE_REBOOT, 0},     {0, 0x00013333, 4, MACHINE_FAIL, 1},
-        {0, 0xffff3333, 4, MACHINE_FAIL, 0xffff}, {0, 0x3333, 2, MACHINE_FAIL, 0},
-        {0, 0, 4, -1, -1},                     {0, 0x1234, 4, -1, -1},
+        {0, 0x5555, 4, MACHINE_POWEROFF, 0},
+        {0, 0x5555, 2, MACHINE_POWEROFF, 0},
+        {0, 0x7777, 4, MACHINE_REBOOT, 0},
+        {0, 0x00013333, 4, MACHINE_FAIL, 1},
+        {0, 0xffff3333, 4, MACHINE_FAIL, 0xffff},
+        {0, 0x3333, 2, MACHINE_FAIL, 0},
+        {0, 0, 4, -1, -1},
+        {0, 0x1234, 4, -1, -1},
         {4, 0x5555, 4, -1, -1},
     };
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {

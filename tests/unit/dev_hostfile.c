@@ -70,13 +70,15 @@ static void request_done(struct hostfile_request *r, int err)
     store_release(&w->done, 1);
 }
 
-static int request(struct hostfile *h, enum hostfile_op op, uint64_t offset, void *buf, uint64_t len)
+static int request(struct hostfile *h, enum hostfile_op op, uint64_t offset, void *buf,
+                   uint64_t len)
 {
     /* In three pieces, so that vectors are exercised. */
     uint64_t a = len / 3, b = len / 2;
     struct iovec iov[3] = {{buf, a}, {(char *)buf + a, b - a}, {(char *)buf + b, len - b}};
     struct wait_request w = {
-        .io = {.op = op, .iov = iov, .n_iov = 3, .offset = offset, .len = len, .done = request_done}};
+        .io = {
+            .op = op, .iov = iov, .n_iov = 3, .offset = offset, .len = len, .done = request_done}};
     hostfile_submit(h, &w.io);
     hostfile_kick(h);
     DOUBLE_WAIT_FOR(load_acquire(&w.done));
@@ -161,8 +163,9 @@ static void image_held_by_another_process(void **state)
     static const struct {
         bool child_writes, ro, snapshot;
         int err;
-    } t[] = {{true, false, false, -EBUSY}, {true, true, false, -EBUSY}, {true, false, true, -EBUSY},
-             {false, false, false, -EBUSY}, {false, true, false, 0},    {false, false, true, 0}};
+    } t[] = {{true, false, false, -EBUSY}, {true, true, false, -EBUSY},
+             {true, false, true, -EBUSY},  {false, false, false, -EBUSY},
+             {false, true, false, 0},      {false, false, true, 0}};
     for (size_t i = 0; i < ARRAY_LEN(t); i++) {
         int ready[2], quit[2];
         char c;
@@ -279,7 +282,8 @@ static void many_request_done(struct hostfile_request *r, int err)
         fetch_add_acq_rel(&many_done, 1);
 }
 
-/* More requests than the ring holds; drain returns when the host is through, close runs the rest. */
+/* More requests than the ring holds; drain returns when the host is through, close runs the rest.
+ */
 static void many_requests_and_drain(struct fixture *f, enum hostfile_backend backend)
 {
     static struct hostfile_request r[MANY];

@@ -13,7 +13,8 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->m = double_create();
-    assert_int_equal(dev_create(&f->d, &plic_type, &f->m->env, "plic0", PLIC_BASE, NULL, 0, NULL), 0);
+    assert_int_equal(dev_create(&f->d, &plic_type, &f->m->env, "plic0", PLIC_BASE, NULL, 0, NULL),
+                     0);
     *state = f;
     return 0;
 }
@@ -156,8 +157,8 @@ static void completion_by_a_stranger_is_ignored(void **state)
 static void what_does_not_exist_reads_zero(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t offsets[] = {0, 4 * 96, 0x100c, 0x200c, 0x2000 + 0x80 * 8, 0x200008,
-                                       0x200000 + 0x1000 * 8, 0x5ffffc};
+    static const uint64_t offsets[] = {
+        0, 4 * 96, 0x100c, 0x200c, 0x2000 + 0x80 * 8, 0x200008, 0x200000 + 0x1000 * 8, 0x5ffffc};
     for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
         double_write(f->m, PLIC_BASE + offsets[i], 4, ~0u);
         assert_int_equal(double_read(f->m, PLIC_BASE + offsets[i], 4), 0);
@@ -243,7 +244,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(contexts_are_m_and_s_of_each_hart, setup, teardown),
         cmocka_unit_test_setup_teardown(highest_priority_wins_ties_by_number, setup, teardown),
-        cmocka_unit_test_setup_teardown(threshold_masks_the_line_but_not_the_claim, setup, teardown),
+        cmocka_unit_test_setup_teardown(threshold_masks_the_line_but_not_the_claim, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(level_that_stays_comes_again_after_completion, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(request_outlives_its_level, setup, teardown),

@@ -159,9 +159,9 @@ static void configuration_space(void **state)
     assert_int_equal(double_read(m, c + 12, 4), VIRTIO_QUEUE_SIZE - 2);
     assert_int_equal(double_read(m, c + 20, 4), 512);
     assert_int_equal(double_read(m, c + 34, 2), 1);
-    assert_int_equal(double_read(m, c + 40, 4), 1);  /* max_discard_seg */
-    assert_int_equal(double_read(m, c + 52, 4), 1);  /* max_write_zeroes_seg */
-    assert_int_equal(double_read(m, c + 56, 1), 1);  /* write_zeroes_may_unmap */
+    assert_int_equal(double_read(m, c + 40, 4), 1); /* max_discard_seg */
+    assert_int_equal(double_read(m, c + 52, 4), 1); /* max_write_zeroes_seg */
+    assert_int_equal(double_read(m, c + 56, 1), 1); /* write_zeroes_may_unmap */
     assert_int_equal(double_read(m, c + 57, 1), 0);
     assert_int_equal(double_read(m, c + 60, 4), 0);
     assert_int_equal(double_read(m, c + 64, 4), 0);
@@ -246,10 +246,14 @@ static void discard_and_write_zeroes(void **state)
         uint32_t sectors, flags, type, len;
         unsigned status;
     } bad[] = {
-        {0, 8, 1, T_DISCARD, 16, S_UNSUPP},       {0, 8, 2, T_WRITE_ZEROES, 16, S_UNSUPP},
-        {SECTORS, 1, 0, T_DISCARD, 16, S_IOERR},  {SECTORS - 1, 2, 0, T_WRITE_ZEROES, 16, S_IOERR},
-        {UINT64_MAX, 1, 0, T_DISCARD, 16, S_IOERR}, {0, UINT32_MAX, 0, T_DISCARD, 16, S_IOERR},
-        {0, 8, 0, T_DISCARD, 15, S_IOERR},        {0, 8, 0, T_DISCARD, 32, S_IOERR},
+        {0, 8, 1, T_DISCARD, 16, S_UNSUPP},
+        {0, 8, 2, T_WRITE_ZEROES, 16, S_UNSUPP},
+        {SECTORS, 1, 0, T_DISCARD, 16, S_IOERR},
+        {SECTORS - 1, 2, 0, T_WRITE_ZEROES, 16, S_IOERR},
+        {UINT64_MAX, 1, 0, T_DISCARD, 16, S_IOERR},
+        {0, UINT32_MAX, 0, T_DISCARD, 16, S_IOERR},
+        {0, 8, 0, T_DISCARD, 15, S_IOERR},
+        {0, 8, 0, T_DISCARD, 32, S_IOERR},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         put_range(f, bad[i].sector, bad[i].sectors, bad[i].flags);
@@ -267,12 +271,18 @@ static void wrong_requests_get_a_status(void **state)
         uint32_t len;
         unsigned status;
     } t[] = {
-        {T_IN, SECTORS, 512, S_IOERR},       {T_IN, SECTORS - 1, 1024, S_IOERR},
-        {T_OUT, SECTORS - 1, 1024, S_IOERR}, {T_IN, UINT64_MAX, 512, S_IOERR},
-        {T_IN, UINT64_MAX / 512, 512, S_IOERR}, {T_IN, 0, 511, S_IOERR},
-        {T_OUT, 0, 513, S_IOERR},            {2, 0, 512, S_UNSUPP},
-        {5, 0, 512, S_UNSUPP},               {14, 0, 512, S_UNSUPP},
-        {16, 0, 512, S_UNSUPP},              {0xffffffff, 0, 512, S_UNSUPP},
+        {T_IN, SECTORS, 512, S_IOERR},
+        {T_IN, SECTORS - 1, 1024, S_IOERR},
+        {T_OUT, SECTORS - 1, 1024, S_IOERR},
+        {T_IN, UINT64_MAX, 512, S_IOERR},
+        {T_IN, UINT64_MAX / 512, 512, S_IOERR},
+        {T_IN, 0, 511, S_IOERR},
+        {T_OUT, 0, 513, S_IOERR},
+        {2, 0, 512, S_UNSUPP},
+        {5, 0, 512, S_UNSUPP},
+        {14, 0, 512, S_UNSUPP},
+        {16, 0, 512, S_UNSUPP},
+        {0xffffffff, 0, 512, S_UNSUPP},
     };
     for (size_t i = 0; i < ARRAY_LEN(t); i++)
         assert_int_equal(request(f, t[i].type, t[i].sector, DATA, t[i].len, NULL), t[i].status);

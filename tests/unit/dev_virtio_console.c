@@ -22,7 +22,8 @@ static int setup(void **state)
     struct irq_line line = double_line(m, DRV_IRQ);
     f->v.m = m;
     assert_int_equal(
-        dev_create(&f->v.d, &virtio_console_type, &m->env, "hvc0", DRV_BASE, &line, DRV_IRQ, &cfg), 0);
+        dev_create(&f->v.d, &virtio_console_type, &m->env, "hvc0", DRV_BASE, &line, DRV_IRQ, &cfg),
+        0);
     drv_start(&f->v, DRV_F_VERSION_1 | DRV_F_INDIRECT | DRV_F_EVENT_IDX | 1, 2, NUM);
     *state = f;
     return 0;
@@ -102,8 +103,8 @@ static void output_back_pressure(void **state)
     drv_wait_used(&f->v, TX, NULL);
     usleep(5000);
     assert_false(drv_has_used(&f->v, TX));
-    DOUBLE_WAIT_FOR((n += chardev_memory_take(f->c, got + n, 30000 < sizeof(got) - n ? 30000
-                                                                                    : sizeof(got) - n)) ==
+    DOUBLE_WAIT_FOR((n += chardev_memory_take(f->c, got + n,
+                                              30000 < sizeof(got) - n ? 30000 : sizeof(got) - n)) ==
                     sizeof(got));
     for (unsigned i = 1; i < CHUNKS; i++)
         drv_wait_used(&f->v, TX, NULL);
@@ -173,12 +174,8 @@ static void wrong_receive_buffer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(output_in_pieces),
-        T(input_waits_for_buffers),
-        T(output_back_pressure),
-        T(reset_while_output_is_held),
-        T(emergency_write_needs_no_driver),
-        T(size_and_resize),
+        T(output_in_pieces),           T(input_waits_for_buffers),         T(output_back_pressure),
+        T(reset_while_output_is_held), T(emergency_write_needs_no_driver), T(size_and_resize),
         T(wrong_receive_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

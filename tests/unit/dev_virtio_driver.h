@@ -160,8 +160,8 @@ static inline void drv_create(struct drv *v, const struct dev_type *type, const 
 {
     *v = (struct drv){.m = double_create()};
     struct irq_line line = double_line(v->m, DRV_IRQ);
-    assert_int_equal(dev_create(&v->d, type, &v->m->env, "virtio0", DRV_BASE, &line, DRV_IRQ, config),
-                     0);
+    assert_int_equal(
+        dev_create(&v->d, type, &v->m->env, "virtio0", DRV_BASE, &line, DRV_IRQ, config), 0);
 }
 
 static inline void drv_destroy(struct drv *v)
@@ -178,8 +178,8 @@ static inline uint32_t drv_ack(struct drv *v)
     return isr;
 }
 
-#define DRV_F_VERSION_1  (1ull << VIRTIO_F_VERSION_1)
-#define DRV_F_INDIRECT   (1ull << VIRTIO_F_INDIRECT_DESC)
-#define DRV_F_EVENT_IDX  (1ull << VIRTIO_F_EVENT_IDX)
+#define DRV_F_VERSION_1 (1ull << VIRTIO_F_VERSION_1)
+#define DRV_F_INDIRECT  (1ull << VIRTIO_F_INDIRECT_DESC)
+#define DRV_F_EVENT_IDX (1ull << VIRTIO_F_EVENT_IDX)
 
 #endif

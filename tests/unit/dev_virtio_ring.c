@@ -49,7 +49,9 @@ static const struct nonsense nonsenses[] = {
     {.what = "next outside the table", .ring = {{DRV_BUFFERS, 16, W | N, NUM}}},
     {.what = "chain points at itself", .ring = {{DRV_BUFFERS, 16, W | N, 0}}},
     {.what = "loop of three",
-     .ring = {{DRV_BUFFERS, 16, W | N, 1}, {DRV_BUFFERS, 16, W | N, 2}, {DRV_BUFFERS, 16, W | N, 0}}},
+     .ring = {{DRV_BUFFERS, 16, W | N, 1},
+              {DRV_BUFFERS, 16, W | N, 2},
+              {DRV_BUFFERS, 16, W | N, 0}}},
     {.what = "zero length", .ring = {{DRV_BUFFERS, 0, W, 0}}},
     {.what = "address 0", .ring = {{0, 16, W, 0}}},
     {.what = "below RAM", .ring = {{DOUBLE_RAM_BASE - 8, 16, W, 0}}},
@@ -70,7 +72,9 @@ static const struct nonsense nonsenses[] = {
      .ring = {{TABLE, 16, I | N, 1}, {DRV_BUFFERS, 16, W, 0}},
      .table = {{DRV_BUFFERS, 16, W, 0}}},
     {.what = "empty indirect table", .ring = {{TABLE, 0, I, 0}}},
-    {.what = "crooked indirect table", .ring = {{TABLE, 24, I, 0}}, .table = {{DRV_BUFFERS, 16, W, 0}}},
+    {.what = "crooked indirect table",
+     .ring = {{TABLE, 24, I, 0}},
+     .table = {{DRV_BUFFERS, 16, W, 0}}},
     {.what = "indirect table outside RAM", .ring = {{RAM_END - 16, 32, I, 0}}},
     {.what = "indirect inside indirect",
      .ring = {{TABLE, 32, I, 0}},
@@ -160,7 +164,8 @@ static void indirect_tables_work(void **state)
 {
     struct drv *v = *state;
     drv_start(v, all_features, 1, NUM);
-    /* A normal descriptor, then one that refers to a table (2.7.5.3.2); the WRITE flag there is ignored. */
+    /* A normal descriptor, then one that refers to a table (2.7.5.3.2); the WRITE flag there is
+     * ignored. */
     drv_desc(v, 0, 0, DRV_BUFFERS, 10, W | N, 1);
     drv_desc(v, 0, 1, TABLE, 48, I | W, 7);
     drv_put_desc(v, TABLE, 0, DRV_BUFFERS + 100, 20, W | N, 2);
@@ -242,7 +247,8 @@ static void count_fire(void *opaque)
     fetch_add_acq_rel((uint32_t *)opaque, 1);
 }
 
-/* A ring that is never empty does not keep the I/O thread from other work, nor a hart from Status. */
+/* A ring that is never empty does not keep the I/O thread from other work, nor a hart from Status.
+ */
 static void endless_ring(void **state)
 {
     struct drv *v = *state;
@@ -297,12 +303,9 @@ static void descriptors_change_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(nonsense_needs_a_reset),
-        T(limits_of_a_chain),
-        T(indirect_tables_work),
-        T(indexes_wrap),
-        T(event_index_quietens),
-        T(endless_ring),
+        T(nonsense_needs_a_reset),       T(limits_of_a_chain),
+        T(indirect_tables_work),         T(indexes_wrap),
+        T(event_index_quietens),         T(endless_ring),
         T(descriptors_change_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
