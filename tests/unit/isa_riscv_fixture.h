@@ -90,7 +90,7 @@ static void fixture_close(struct fixture *f)
 }
 
 /* One hart after reset, in M-mode. */
-static struct rv_hart *fixture_hart(struct fixture *f, const char *isa)
+static inline struct rv_hart *fixture_hart(struct fixture *f, const char *isa)
 {
     const struct guest_config cfg = {.harts = 1, .isa = isa, .engine = ENGINE_INTERP};
     fixture_open(f, &cfg, NULL);
