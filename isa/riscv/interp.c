@@ -88,7 +88,7 @@ static ALWAYS_INLINE const struct rv_op *go_near(struct rv_hart *h, const struct
 {
     if (unlikely(n >= load_relaxed(&h->hart.shared.until)))
         return leave(h, PC() + (gva_t)(int64_t)offset, n);
-    return go(h, (const struct rv_op *)((const char *)d + ((intptr_t)offset << (RV_SLOT_SHIFT - 1))), n);
+    return go(h, (const struct rv_op *)((const char *)d + ((intptr_t)offset * (1 << (RV_SLOT_SHIFT - 1)))), n);
 }
 
 static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct rv_op *d, uint64_t n,
