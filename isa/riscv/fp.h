@@ -17,6 +17,8 @@
  * Called by the interpreter, the CSRs and the run loop, on the hart's thread.
  * C code that itself computes in floating point or cares for the rounding mode
  * must not run between rv_fp_enter and rv_fp_leave.
+ * Flags of a hart that has entered are visible to its own thread only: before it
+ * stops where others may look at its state, it leaves.
  */
 #ifndef ISA_RISCV_FP_H
 #define ISA_RISCV_FP_H
@@ -39,7 +41,7 @@ void rv_fp_enter(struct rv_hart *h);
 /* Ends it: folds the flags into csr.fflags, restores the host's.  Nothing if not entered. */
 void rv_fp_leave(struct rv_hart *h);
 
-/* fflags, frm.  Inside enter and leave on the hart's thread only; outside on any one thread. */
+/* fflags, frm.  Between enter and leave on the hart's thread only; else on any one thread. */
 uint8_t rv_fp_flags_get(const struct rv_hart *h);
 void rv_fp_flags_set(struct rv_hart *h, uint8_t flags);
 void rv_fp_rm_set(struct rv_hart *h, uint8_t frm); /* 0 to 7, reserved ones too */
