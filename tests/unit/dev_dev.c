@@ -11,6 +11,8 @@
 #include "dev/plic.h"
 #include "dev/rtc_goldfish.h"
 #include "dev/uart16550.h"
+#include "dev/virtio/blk.h"
+#include "dev/virtio/console.h"
 #include "dev/virtio/virtio.h"
 #include "sim/base/error.h"
 
@@ -172,6 +174,100 @@ static void tree_without_space_is_reported(void **state)
     double_destroy(m);
 }
 
+enum { FUZZ_DEVICES = 9, FUZZ_THREADS = 2, FUZZ_ACCESSES = 60000 };
+
+struct fuzzer {
+    struct machine_double *m;
+    struct dev *const *devices;
+    uint64_t seed;
+};
+
+static uint64_t fuzz_next(struct fuzzer *f)
+{
+    f->seed ^= f->seed << 13, f->seed ^= f->seed >> 7, f->seed ^= f->seed << 17;
+    return f->seed;
+}
+
+/* Registers that exist are hit often: small offsets, and values that mean something. */
+static void *fuzz_registers(void *opaque)
+{
+    struct fuzzer *f = opaque;
+    static const uint64_t values[] = {0,         1, 2, 3, 7, 11, 15, 0x80, 0xff, DOUBLE_RAM_BASE,
+                                      UINT64_MAX};
+    for (unsigned i = 0; i < FUZZ_ACCESSES; i++) {
+        uint64_t r = fuzz_next(f), v;
+        const struct dev *d = f->devices[r % FUZZ_DEVICES];
+        uint64_t offset = r >> 8 & (r & 64 ? 0xff : d->type->mmio_size - 1);
+        unsigned size = 1u << (r >> 40 & 3);
+        offset = r & 128 ? offset : offset & ~3ull;
+        v = r >> 42 & 1 ? fuzz_next(f) : values[fuzz_next(f) % ARRAY_LEN(values)];
+        if (r >> 43 & 1)
+            mmio_write(f->m->env.mmio, d->base + offset, size, v);
+        else
+            mmio_read(f->m->env.mmio, d->base + offset, size, &v);
+    }
+    return NULL;
+}
+
+/* Every device at once, two harts, memory full of noise: nothing crashes, all can be destroyed. */
+static void random_register_accesses(void **state)
+{
+    struct machine_double *m = double_create();
+    struct chardev *c;
+    struct chardev_config cc = {.kind = CHARDEV_MEMORY};
+    char path[] = "/tmp/mh-fuzz-XXXXXX";
+    int fd = mkstemp(path);
+    (void)state;
+    assert_int_equal(ftruncate(fd, 1 << 20), 0);
+    close(fd);
+    assert_int_equal(chardev_create(&c, m->env.loop, &cc), 0);
+    struct uart16550_config uart = {c};
+    struct virtio_console_config console = {c};
+    struct virtio_blk_config blk = {.file = {.path = path}, .queues = 2};
+    const struct {
+        const char *type;
+        gpa_t base;
+        const void *config;
+    } t[FUZZ_DEVICES] = {
+        {"clint", CLINT_BASE, NULL},
+        {"plic", PLIC_BASE, NULL},
+        {"finisher", FINISHER_BASE, NULL},
+        {"rtc-goldfish", RTC_GOLDFISH_BASE, NULL},
+        {"uart16550", UART16550_BASE, &uart},
+        {"virtio-empty", VIRTIO_MMIO_BASE, NULL},
+        {"virtio-blk", VIRTIO_MMIO_BASE + 0x1000, &blk},
+        {"virtio-console", VIRTIO_MMIO_BASE + 0x2000, &console},
+        {"virtio-rng", VIRTIO_MMIO_BASE + 0x3000, NULL},
+    };
+    struct dev *d[FUZZ_DEVICES];
+    for (unsigned i = 0; i < FUZZ_DEVICES; i++) {
+        struct irq_line line = double_line(m, 1 + i);
+        assert_int_equal(dev_create(&d[i], dev_type_find(t[i].type), &m->env, t[i].type, t[i].base,
+                                    &line, 1 + i, t[i].config),
+                         0);
+    }
+    const char *given = getenv("MH_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : clock_now_ns() | 1;
+    print_message("    MH_SEED=%#llx\n", (unsigned long long)seed);
+    struct fuzzer f[FUZZ_THREADS + 1] = {{m, d, seed}};
+    for (uint64_t i = 0; i < DOUBLE_RAM_SIZE / 8; i++)
+        ((uint64_t *)(void *)m->env.pm->host)[i] = fuzz_next(&f[0]) & 0xffff0007803fffff;
+    pthread_t thread[FUZZ_THREADS];
+    for (unsigned i = 0; i < FUZZ_THREADS; i++) {
+        f[i + 1] = (struct fuzzer){m, d, fuzz_next(&f[0])};
+        pthread_create(&thread[i], NULL, fuzz_registers, &f[i + 1]);
+    }
+    for (unsigned i = 0; i < FUZZ_THREADS; i++)
+        pthread_join(thread[i], NULL);
+    for (unsigned i = 0; i < FUZZ_DEVICES; i++)
+        dev_reset(d[i]);
+    for (unsigned i = 0; i < FUZZ_DEVICES; i++)
+        dev_destroy(d[i]);
+    chardev_destroy(c);
+    unlink(path);
+    double_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +276,7 @@ int main(void)
         cmocka_unit_test(missing_config_is_an_error_with_words),
         cmocka_unit_test(tree_is_that_of_qemu_virt),
         cmocka_unit_test(tree_without_space_is_reported),
+        cmocka_unit_test(random_register_accesses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

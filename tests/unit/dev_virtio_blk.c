@@ -495,6 +495,77 @@ static void several_queues(void **state)
     }
 }
 
+static uint64_t fuzz_next(uint64_t *seed)
+{
+    *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
+    return *seed;
+}
+
+/* Chains of 1 to 6 buffers, about half of them good requests, from a pool of headers. */
+static void fuzz_chain(struct fixture *f, uint64_t *seed, unsigned first)
+{
+    static const uint32_t types[] = {T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_WRITE_ZEROES, 99};
+    struct drv *v = &f->v;
+    uint64_t r = fuzz_next(seed);
+    unsigned n = r >> 52 & 63 ? 2 + r % 5 : 1, slot = r >> 8 & 31;
+    uint32_t h[8] = {types[r >> 16 & 7 ? r >> 16 & 1 : r >> 19 & 3],
+                     0,
+                     r >> 24 & 0x1fff,
+                     0,
+                     r >> 24 & 0xff,
+                     0,
+                     r >> 40 & 0xff,
+                     r >> 50 & 1};
+    memcpy(drv_ptr(v, DRV_BUFFERS + 64 * slot), h, sizeof(h));
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t s = fuzz_next(seed);
+        unsigned flags = i + 1 < n ? N : 0;
+        uint32_t len = i == 0 ? 16 : i + 1 == n ? 1 : 512u * (1 + (s & 15));
+        if (i && (i + 1 == n || h[0] != T_OUT))
+            flags |= W;
+        if (!(s >> 48 & 63))
+            len = 1 + (s >> 20 & 0xfff); /* anything but nothing */
+        if (!(s >> 12 & 1023))
+            flags ^= s >> 40 & 7;
+        drv_desc(v, 0, first + i, i ? DATA + (s >> 32 & 0x1ffff) : DRV_BUFFERS + 64 * slot, len,
+                 flags, first + i + 1);
+    }
+}
+
+static void random_requests(void **state)
+{
+    struct fixture *f = *state;
+    struct drv *v = &f->v;
+    const char *given = getenv("MH_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : clock_now_ns() | 1;
+    uint64_t end_ns = clock_now_ns() + NS_PER_SEC;
+    unsigned resets = 0, answered = 0;
+    print_message("    MH_SEED=%#llx\n", (unsigned long long)seed);
+    start(f, HOSTFILE_AUTO, false, false);
+    while (clock_now_ns() < end_ns) {
+        drv_start(v, F_ALL, 1, NUM);
+        resets++;
+        for (unsigned k = 0; k < 20; k++) {
+            for (unsigned i = 0; i < 8; i++) {
+                fuzz_chain(f, &seed, 8 * i);
+                drv_offer(v, 0, 8 * i);
+            }
+            drv_notify(v, 0);
+            uint64_t stop_ns = clock_now_ns() + 5 * NS_PER_SEC;
+            while (drv_get16(v, drv_used_gpa(0) + 2) != v->avail[0] &&
+                   !(drv_get(v, 0x70) & VIRTIO_NEEDS_RESET))
+                assert_true(clock_now_ns() <
+                            stop_ns); /* every request is answered or the device says no */
+            answered += 8;
+            if (drv_get(v, 0x70) & VIRTIO_NEEDS_RESET)
+                break;
+        }
+    }
+    print_message("    %u resets, %u requests\n", resets, answered);
+    drv_start(v, F_ALL, 1, NUM);
+    assert_int_equal(request(f, T_IN, 0, DATA, 512, NULL), S_OK);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -518,6 +589,7 @@ int main(void)
         T(queue_stop_with_io_in_flight),
         T(destroyed_with_io_in_flight),
         T(several_queues),
+        T(random_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
