@@ -25,6 +25,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest and host share the byte order");
+
 #define DEFAULT_SHARDS 16
 #define MAX_SHARDS     4096
 #define MAX_NUMA_NODES 1024
@@ -76,7 +78,7 @@ static int numa_bind(struct physmem *pm, int node)
     int rc = -errno;
     snprintf(value, sizeof(value), "%d", node);
     return error_set(MH_ERROR_MEMORY, rc, "numa node", value,
-                     "cannot bind guest memory to the NUMA node: %s", strerror(-rc));
+                     "cannot bind guest memory to the NUMA node: %s", error_text(rc));
 }
 
 /* The file and its mapping.  MAP_NORESERVE: a page costs host memory when the guest touches it. */
@@ -87,7 +89,7 @@ static int map_ram(struct physmem *pm, const struct physmem_config *cfg)
     pm->memfd = memfd_create("manyhart-ram", MFD_CLOEXEC);
     if (pm->memfd < 0) {
         int rc = -errno;
-        return error_set(MH_ERROR_MEMORY, rc, NULL, NULL, "memfd_create: %s", strerror(-rc));
+        return error_set(MH_ERROR_MEMORY, rc, NULL, NULL, "memfd_create: %s", error_text(rc));
     }
     if (ftruncate(pm->memfd, (off_t)cfg->size))
         return too_large(cfg);
@@ -102,7 +104,7 @@ static int map_ram(struct physmem *pm, const struct physmem_config *cfg)
 static void advise_huge(struct physmem *pm)
 {
     if (madvise(pm->host, pm->size, MADV_HUGEPAGE))
-        log_at(LOG_MEM, LOG_WARN, "the host gives no huge pages: %s", strerror(errno));
+        log_at(LOG_MEM, LOG_WARN, "the host gives no huge pages: %s", error_text(-errno));
 }
 
 static int alloc_tables(struct physmem *pm, const struct physmem_config *cfg)
@@ -268,7 +270,7 @@ void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
 
     lock_take(&s->lock);
     reservation_kill_locked(s, self, gpa, size);
-    host_store(physmem_host(pm, gpa), &value, size); /* the low bytes: hosts are little-endian */
+    host_store(physmem_host(pm, gpa), &value, size);
     reservation_cool_locked(pm, s, gpa);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, size);

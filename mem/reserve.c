@@ -20,6 +20,8 @@
 
 #include "sim/base/log.h"
 
+_Static_assert(HEAT_DECAY <= UINT8_MAX, "heat is a byte");
+
 void reservation_init(struct reservation *r)
 {
     *r = (struct reservation){.granule = RESERVATION_NONE};

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local struct mh_error last_error;
 
@@ -30,4 +31,12 @@ int error_set(enum mh_error_domain domain, int code, const char *param, const ch
 const struct mh_error *mh_last_error(void)
 {
     return &last_error;
+}
+
+const char *error_text(int code)
+{
+    /* Not strerror, which is thread-safe only by glibc's grace and depends on the locale. */
+    const char *text = strerrordesc_np(-code);
+
+    return text ? text : "unknown error";
 }

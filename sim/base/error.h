@@ -18,4 +18,7 @@
 int error_set(enum mh_error_domain domain, int code, const char *param, const char *value,
               const char *fmt, ...) MH_PRINTF(5, 6);
 
+/* The host's words for a negative errno, constant text ("No such file or directory"). */
+const char *error_text(int code);
+
 #endif

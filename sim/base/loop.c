@@ -215,7 +215,7 @@ int loop_fd_add(struct loop *l, int fd, uint32_t epoll_events, loop_fd_fn *fn, v
     lock_take(&l->lock);
     source_retire_locked(&f->src);
     return error_set(MH_ERROR_PLATFORM, rc, NULL, NULL, "cannot watch file descriptor %d: %s", fd,
-                     strerror(-rc));
+                     error_text(rc));
 }
 
 int loop_fd_modify(struct loop_fd *f, uint32_t epoll_events)
@@ -226,7 +226,7 @@ int loop_fd_modify(struct loop_fd *f, uint32_t epoll_events)
         return 0;
     int rc = -errno;
     return error_set(MH_ERROR_PLATFORM, rc, NULL, NULL, "cannot watch file descriptor %d: %s",
-                     f->fd, strerror(-rc));
+                     f->fd, error_text(rc));
 }
 
 void loop_fd_remove(struct loop_fd *f)
@@ -411,7 +411,7 @@ static void timerfd_arm_locked(struct loop *l)
         .it_value = {.tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC)},
     };
     if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &its, NULL))
-        BUG("timerfd_settime for %llu ns: %s", (unsigned long long)ns, strerror(errno));
+        BUG("timerfd_settime for %llu ns: %s", (unsigned long long)ns, error_text(-errno));
 }
 
 /* Room in the heap for one more timer, so that arming it never fails. */
@@ -560,7 +560,7 @@ int loop_create(struct loop **out)
     if (rc) {
         loop_close(l);
         return error_set(MH_ERROR_PLATFORM, rc, NULL, NULL, "cannot make an event loop: %s",
-                         strerror(-rc));
+                         error_text(rc));
     }
     *out = l;
     return 0;
@@ -607,7 +607,7 @@ int loop_run(struct loop *l)
         int n = epoll_wait(l->epoll_fd, batch, BATCH, -1);
         if (n < 0 && errno != EINTR) {
             rc = -errno;
-            error_set(MH_ERROR_PLATFORM, rc, NULL, NULL, "epoll_wait: %s", strerror(-rc));
+            error_set(MH_ERROR_PLATFORM, rc, NULL, NULL, "epoll_wait: %s", error_text(rc));
             break;
         }
         for (int i = 0; i < n; i++)

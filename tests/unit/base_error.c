@@ -79,13 +79,19 @@ static void test_per_thread(void **state)
     assert_string_equal(mh_last_error()->message, "mine");
 }
 
+static void test_text(void **state)
+{
+    (void)state;
+    assert_string_equal(error_text(-ENOENT), "No such file or directory");
+    assert_string_equal(error_text(-99999), "unknown error");
+    assert_string_equal(error_text(5), "unknown error"); /* not a negative errno */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_per_thread),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_cut),  cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_per_thread), cmocka_unit_test(test_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

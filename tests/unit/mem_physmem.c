@@ -79,6 +79,18 @@ static void test_bad_config(void **state)
     expect_error(cfg, -EINVAL, "numa node");
 }
 
+/* A node that no machine has: what the kernel says differs, that it is refused does not. */
+static void test_missing_node(void **state)
+{
+    struct physmem_config cfg = {.base = 0, .size = 4 << 20, .numa_node = 1023};
+    struct physmem *pm;
+
+    (void)state;
+    assert_true(physmem_create(&pm, &cfg) < 0);
+    assert_string_equal(mh_last_error()->param, "numa node");
+    assert_string_equal(mh_last_error()->value, "1023");
+}
+
 static void test_too_large(void **state)
 {
     struct physmem_config cfg = {.base = 0, .numa_node = -1};
@@ -535,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_config),
+        cmocka_unit_test(test_missing_node),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_destroy_null),
         cmocka_unit_test(test_options),

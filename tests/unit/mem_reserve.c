@@ -786,7 +786,6 @@ static void stack_push(struct mini *h, uint64_t n)
         top = reservation_load(w->pm, &h->r, RAM_BASE, 8);
         /* A plain store between LR and SC, to another page. */
         mini_store(h, node(n), top);
-        fence_release();
     } while (!reservation_store(w->pm, &h->r, RAM_BASE, 8, n));
 }
 
