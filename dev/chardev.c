@@ -100,7 +100,7 @@ void chardev_restore_terminal(void)
     int saved_errno = errno;
     uint32_t expected = 2;
     if (cas_acq_rel(&chardev_terminal.saved, &expected, 1)) {
-        tcsetattr(chardev_terminal.fd, TCSADRAIN, &chardev_terminal.mode);
+        tcsetattr(chardev_terminal.fd, TCSANOW, &chardev_terminal.mode);
         store_release(&chardev_terminal.saved, 0);
     }
     errno = saved_errno;

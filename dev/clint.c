@@ -22,6 +22,7 @@
 
 #include "dev/fdt.h"
 #include "dev/snap.h"
+#include "sim/base/error.h"
 
 enum clint_reg {
     CLINT_MSIP = 0x0000,
@@ -95,7 +96,8 @@ static int clint_init(struct dev *d, const void *config)
     struct clint *c = clint_of(d);
     lock_init(&d->lock, RANK_IRQCHIP);
     if (d->env->harts > CLINT_HARTS_MAX)
-        return -EINVAL;
+        return error_set(MH_ERROR_DEVICE, -EINVAL, "harts", NULL, "%s: serves at most %d harts",
+                         d->name, CLINT_HARTS_MAX);
     c->harts = calloc(d->env->harts, sizeof(*c->harts));
     if (!c->harts)
         return -ENOMEM;

@@ -111,6 +111,7 @@ void dev_destroy(struct dev *d)
     store_release(&d->status, MH_DEVICE_STOPPED);
     if (d->type->fini)
         d->type->fini(d);
+    irq_set(&d->irq, false);
     free(d);
 }
 

@@ -118,7 +118,10 @@ static inline uint32_t dev_phandle_hart(unsigned hart)
     return DEV_PHANDLE_HART0 + hart;
 }
 
-/* Unmaps (no access is inside it any more after that), stops and frees. */
+/*
+ * Unmaps (no access is inside it any more after that), stops, lowers the line and frees.  So the
+ * PLIC is destroyed after the devices that are wired to it.
+ */
 void dev_destroy(struct dev *d);
 /* Calls type->reset under d->lock. */
 void dev_reset(struct dev *d);

@@ -78,7 +78,8 @@ struct hostfile {
 static void hostfile_log_once_locked(struct hostfile *f, const struct hostfile_request *r,
                                      int result)
 {
-    static const char *const names[] = {"read", "write", "flush", "discard", "write zeroes"};
+    static const char *const names[] = {"read",    "write",        "flush",
+                                        "discard", "write zeroes", "write zeroes"};
     if (f->logged)
         return;
     f->logged = true;
@@ -185,10 +186,16 @@ static int hostfile_write_zeroes(int fd, uint64_t offset, uint64_t len)
     return 0;
 }
 
-static int hostfile_punch(int fd, uint64_t offset, uint64_t len)
+/* how: FALLOC_FL_PUNCH_HOLE gives the space back, FALLOC_FL_ZERO_RANGE keeps it; both read as 0. */
+static int hostfile_fallocate(int fd, int how, uint64_t offset, uint64_t len)
 {
-    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return fallocate(fd, mode, (off_t)offset, (off_t)len) ? -errno : 0;
+    return fallocate(fd, how | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len) ? -errno : 0;
+}
+
+static int hostfile_zero(int fd, int how, uint64_t offset, uint64_t len)
+{
+    int err = hostfile_fallocate(fd, how, offset, len);
+    return err == -EOPNOTSUPP ? hostfile_write_zeroes(fd, offset, len) : err;
 }
 
 /* ---- snapshot ------------------------------------------------------------ */
@@ -233,6 +240,7 @@ static int overlay_run(struct hostfile *f, const struct hostfile_request *r)
         err = hostfile_transfer(f->overlay_fd, true, &c, r->offset, r->len);
         break;
     case HOSTFILE_ZERO:
+    case HOSTFILE_ZERO_UNMAP:
         err = hostfile_write_zeroes(f->overlay_fd, r->offset, r->len);
         break;
     case HOSTFILE_FLUSH:
@@ -261,11 +269,12 @@ static int hostfile_run(struct hostfile *f, const struct hostfile_request *r)
     case HOSTFILE_FLUSH:
         return !f->read_only && fdatasync(f->fd) ? -errno : 0;
     case HOSTFILE_DISCARD:
-        err = hostfile_punch(f->fd, r->offset, r->len);
+        err = hostfile_fallocate(f->fd, FALLOC_FL_PUNCH_HOLE, r->offset, r->len);
         return err == -EOPNOTSUPP ? 0 : err;
     case HOSTFILE_ZERO:
-        err = hostfile_punch(f->fd, r->offset, r->len);
-        return err == -EOPNOTSUPP ? hostfile_write_zeroes(f->fd, r->offset, r->len) : err;
+        return hostfile_zero(f->fd, FALLOC_FL_ZERO_RANGE, r->offset, r->len);
+    case HOSTFILE_ZERO_UNMAP:
+        return hostfile_zero(f->fd, FALLOC_FL_PUNCH_HOLE, r->offset, r->len);
     }
     return -EINVAL;
 }
@@ -386,14 +395,19 @@ static void hostfile_ring_reap_locked(struct hostfile *f)
     }
 }
 
-static void hostfile_ring_event(void *opaque, uint32_t events)
+void hostfile_poll(struct hostfile *f)
 {
-    struct hostfile *f = opaque;
-    (void)events;
     lock_take(&f->lock);
-    hostfile_ring_reap_locked(f);
+    if (f->use_ring)
+        hostfile_ring_reap_locked(f);
     lock_drop(&f->lock);
     hostfile_run_done(f);
+}
+
+static void hostfile_ring_event(void *opaque, uint32_t events)
+{
+    (void)events;
+    hostfile_poll(opaque);
 }
 
 static void hostfile_bell(void *opaque)

@@ -37,9 +37,10 @@ struct hostfile_config {
 enum hostfile_op {
     HOSTFILE_READ,
     HOSTFILE_WRITE,
-    HOSTFILE_FLUSH,   /* no range */
-    HOSTFILE_DISCARD, /* content becomes undefined */
-    HOSTFILE_ZERO,    /* content becomes zero */
+    HOSTFILE_FLUSH,      /* no range */
+    HOSTFILE_DISCARD,    /* content becomes undefined */
+    HOSTFILE_ZERO,       /* content becomes zero, the space stays allocated */
+    HOSTFILE_ZERO_UNMAP, /* content becomes zero, the space may be given back */
 };
 
 struct hostfile;
@@ -68,6 +69,8 @@ bool hostfile_is_read_only(const struct hostfile *f);
 const char *hostfile_backend_name(const struct hostfile *f); /* "io_uring" or "threads" */
 
 void hostfile_submit(struct hostfile *f, struct hostfile_request *r);
+/* Takes completions that are there already and calls done() for them.  I/O thread, no lock held. */
+void hostfile_poll(struct hostfile *f);
 /* Starts what was submitted. */
 void hostfile_kick(struct hostfile *f);
 /*

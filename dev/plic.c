@@ -30,6 +30,7 @@
 
 #include "dev/fdt.h"
 #include "dev/snap.h"
+#include "sim/base/error.h"
 
 enum {
     PLIC_SOURCES = 1024, /* architectural limit, source 0 does not exist */
@@ -173,7 +174,9 @@ static int plic_init(struct dev *d, const void *config)
     struct plic *p = plic_of(d);
     lock_init(&d->lock, RANK_IRQCHIP);
     if (d->env->harts > PLIC_HARTS_MAX || d->env->irqs >= PLIC_SOURCES)
-        return -EINVAL;
+        return error_set(MH_ERROR_DEVICE, -EINVAL, "harts", NULL,
+                         "%s: serves at most %d harts and %d sources", d->name, PLIC_HARTS_MAX,
+                         PLIC_SOURCES - 1);
     p->words = d->env->irqs / 32 + 1;
     p->contexts = 2 * d->env->harts;
     p->context = calloc(p->contexts, sizeof(*p->context));

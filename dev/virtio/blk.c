@@ -35,7 +35,7 @@ enum {
     BLK_SEG_MAX = VIRTIO_QUEUE_SIZE - 2,
     BLK_ID_BYTES = 20
 };
-enum { BLK_DISCARD_MAX_SECTORS = 1 << 22 };
+enum { BLK_DISCARD_MAX_SECTORS = 1 << 22, BLK_UNMAP = 1 /* flag of a range */ };
 
 enum blk_feature {
     BLK_F_SEG_MAX = 2,
@@ -83,7 +83,7 @@ struct blk_header {
 
 struct blk_range {
     uint64_t sector;
-    uint32_t num_sectors, flags; /* bit 0: unmap */
+    uint32_t num_sectors, flags;
 };
 
 struct blk {
@@ -260,11 +260,12 @@ static enum blk_status blk_erase(struct blk *b, unsigned q, const struct ring_ch
                                  const struct iovec *status, const struct blk_header *h)
 {
     bool zero = h->type == BLK_T_WRITE_ZEROES;
+    enum hostfile_op op = HOSTFILE_DISCARD;
     struct blk_range range;
     if (c->out_bytes != sizeof(*h) + sizeof(range) || hostfile_is_read_only(b->file))
         return BLK_S_IOERR;
     iov_read(c->iov, c->n_out, sizeof(*h), &range, sizeof(range));
-    if (range.flags & (zero ? ~1u : ~0u))
+    if (range.flags & (zero ? ~(uint32_t)BLK_UNMAP : ~0u))
         return BLK_S_UNSUPP;
     if (range.num_sectors > BLK_DISCARD_MAX_SECTORS ||
         !blk_range_ok(b, range.sector, range.num_sectors))
@@ -272,8 +273,9 @@ static enum blk_status blk_erase(struct blk *b, unsigned q, const struct ring_ch
     struct blk_request *r = blk_request_new(b, q, c, status);
     if (!r)
         return BLK_S_IOERR;
-    blk_start(r, zero ? HOSTFILE_ZERO : HOSTFILE_DISCARD, range.sector * BLK_SECTOR,
-              (uint64_t)range.num_sectors * BLK_SECTOR);
+    if (zero)
+        op = range.flags & BLK_UNMAP ? HOSTFILE_ZERO_UNMAP : HOSTFILE_ZERO;
+    blk_start(r, op, range.sector * BLK_SECTOR, (uint64_t)range.num_sectors * BLK_SECTOR);
     return BLK_S_OK;
 }
 
@@ -336,7 +338,9 @@ static void blk_serve(struct virtio *v, unsigned q)
 
 static void blk_served(struct virtio *v)
 {
+    /* What the page cache held is done by now: no need to go through epoll for it. */
     hostfile_kick(blk_of(v)->file);
+    hostfile_poll(blk_of(v)->file);
 }
 
 static void blk_quiesce(struct virtio *v)

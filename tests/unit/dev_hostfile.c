@@ -105,6 +105,11 @@ static void read_write_erase(struct fixture *f, enum hostfile_backend backend, b
     assert_int_equal(request(h, HOSTFILE_READ, 512 * 3, in, sizeof(in)), 0);
     assert_memory_equal(in, zero, 512 * 10);
     assert_memory_equal(in + 512 * 10, out + 512 * 10, sizeof(in) - 512 * 10);
+    assert_int_equal(request(h, HOSTFILE_ZERO_UNMAP, 512 * 20, NULL, 512 * 16), 0);
+    assert_int_equal(request(h, HOSTFILE_READ, 512 * 19, in, 512 * 18), 0);
+    assert_memory_equal(in, out + 512 * 16, 512);
+    assert_memory_equal(in + 512, zero, 512 * 16);
+    assert_memory_equal(in + 512 * 17, out + 512 * 33, 512);
     assert_int_equal(request(h, HOSTFILE_DISCARD, 512 * 3, NULL, 512 * 10), 0);
     assert_int_equal(request(h, HOSTFILE_READ, IMAGE - 512, in, 512), 0);
     assert_int_equal(request(h, HOSTFILE_READ, IMAGE - 512, in, 1024), -EINVAL);
