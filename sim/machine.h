@@ -29,6 +29,8 @@
 
 struct watchdog;
 
+enum { MACHINE_IRQS = 95 }; /* PLIC sources of QEMU's virt */
+
 /* What somebody asked the supervisor for. */
 enum machine_request {
     REQUEST_NONE,
@@ -50,6 +52,9 @@ struct mh_machine {
     struct guest *guest;
     struct dev_env dev_env;
     struct dev *devices; /* linked by next, lowest address first */
+    struct irq_line plic_line[MACHINE_IRQS + 1];
+    uint64_t irq_seen[2]; /* raised since the observers were last told, atomic bits */
+    struct loop_bell *irq_bell;
     struct chardev *console;
     struct htif *htif;
     struct outfile *signature;
@@ -84,9 +89,15 @@ void machine_request(struct mh_machine *m, enum machine_request what, enum mh_en
 int machine_devices_create(struct mh_machine *m);
 void machine_devices_destroy(struct mh_machine *m);
 void machine_devices_reset(struct mh_machine *m);
+/* dev_create for this machine, linked in by address; irq 0: none. */
+int machine_device_add(struct mh_machine *m, const struct dev_type *type, const char *name,
+                       gpa_t base, unsigned irq, const void *config);
 size_t machine_console_write(void *machine, const void *buf, size_t len);
 size_t machine_console_write_all(void *machine, const void *buf, size_t len); /* waits */
 size_t machine_console_read(void *machine, void *buf, size_t len);
+
+/* api_device.c: frees the type of a user's device that is gone; does nothing for others. */
+void machine_device_type_free(const struct dev_type *type);
 
 /* boot.c: loads the images and sets the harts to their start; also for a reboot.  Harts stopped. */
 int machine_load(struct mh_machine *m);

@@ -22,8 +22,6 @@
 #include <string.h>
 #include <time.h>
 
-#define MACHINE_IRQS 95 /* PLIC sources of QEMU's virt */
-
 /* ---- what devices ask of the machine ------------------------------------------------ */
 
 static void wire_hart_irq(void *opaque, unsigned hart, enum hart_irq irq, bool level)
@@ -118,17 +116,36 @@ size_t machine_console_read(void *machine, void *buf, size_t len)
 
 /* ---- devices -------------------------------------------------------------------------- */
 
-static int add(struct mh_machine *m, const struct dev_type *type, const char *name, gpa_t base,
-               unsigned irq, const void *config, struct dev **made)
+/* A device's line: to the PLIC, and to whoever observes the machine. */
+static void wire_device_irq(void *opaque, unsigned n, bool level)
 {
-    struct dev *d, **at = &m->devices;
-    struct irq_line line = {0};
-    if (irq) {
-        struct dev *plic = m->devices;
-        while (plic && plic->type != &plic_type)
-            plic = plic->next;
-        line = plic_line(plic, irq);
+    struct mh_machine *m = opaque;
+    irq_set(&m->plic_line[n], level);
+    if (level && load_relaxed(&m->component.observers)) {
+        fetch_or_acq_rel(&m->irq_seen[n / 64], 1ull << (n % 64));
+        loop_bell_ring(m->irq_bell);
     }
+}
+
+/* On the loop's thread: callbacks may not run under a device's lock. */
+static void tell_irqs(void *opaque)
+{
+    struct mh_machine *m = opaque;
+    for (unsigned word = 0; word < ARRAY_LEN(m->irq_seen); word++) {
+        uint64_t seen = exchange_acq_rel(&m->irq_seen[word], 0);
+        for (; seen; seen &= seen - 1) {
+            struct mh_event e = {.kind = MH_EVENT_INTERRUPT};
+            e.u.interrupt.id = word * 64 + (unsigned)__builtin_ctzll(seen);
+            component_emit(&m->component, &e);
+        }
+    }
+}
+
+int machine_device_add(struct mh_machine *m, const struct dev_type *type, const char *name,
+                       gpa_t base, unsigned irq, const void *config)
+{
+    struct irq_line line = {.set = wire_device_irq, .opaque = m, .n = irq};
+    struct dev *d, **at = &m->devices;
     int rc = dev_create(&d, type, &m->dev_env, name, base, irq ? &line : NULL, irq, config);
     if (rc)
         return rc;
@@ -136,16 +153,23 @@ static int add(struct mh_machine *m, const struct dev_type *type, const char *na
         at = &(*at)->next;
     d->next = *at;
     *at = d;
-    if (made)
-        *made = d;
     return 0;
+}
+
+/* The PLIC comes before all that have an interrupt. */
+static int add_plic(struct mh_machine *m)
+{
+    int rc = machine_device_add(m, &plic_type, "plic0", PLIC_BASE, 0, NULL);
+    for (unsigned n = 1; !rc && n <= MACHINE_IRQS; n++)
+        m->plic_line[n] = plic_line(m->devices, n);
+    return rc;
 }
 
 static int add_virtio(struct mh_machine *m, unsigned slot, const struct dev_type *type,
                       const char *name, const void *config)
 {
-    return add(m, type, name, VIRTIO_MMIO_BASE + slot * VIRTIO_MMIO_STRIDE, VIRTIO_MMIO_IRQ + slot,
-               config, NULL);
+    return machine_device_add(m, type, name, VIRTIO_MMIO_BASE + slot * VIRTIO_MMIO_STRIDE,
+                              VIRTIO_MMIO_IRQ + slot, config);
 }
 
 /* Splits F[,ro][,snapshot]; the words are looked for at the end, so a name may hold commas. */
@@ -193,15 +217,16 @@ static int add_slots(struct mh_machine *m)
 static int add_all(struct mh_machine *m)
 {
     struct uart16550_config uart = {.chardev = m->console};
-    int rc = add(m, &clint_type, "clint0", CLINT_BASE, 0, NULL, NULL);
+    int rc = add_plic(m);
     if (!rc)
-        rc = add(m, &plic_type, "plic0", PLIC_BASE, 0, NULL, NULL);
+        rc = machine_device_add(m, &clint_type, "clint0", CLINT_BASE, 0, NULL);
     if (!rc)
-        rc = add(m, &uart16550_type, "uart0", UART16550_BASE, UART16550_IRQ, &uart, NULL);
+        rc = machine_device_add(m, &uart16550_type, "uart0", UART16550_BASE, UART16550_IRQ, &uart);
     if (!rc)
-        rc = add(m, &rtc_goldfish_type, "rtc0", RTC_GOLDFISH_BASE, RTC_GOLDFISH_IRQ, NULL, NULL);
+        rc = machine_device_add(m, &rtc_goldfish_type, "rtc0", RTC_GOLDFISH_BASE,
+                                RTC_GOLDFISH_IRQ, NULL);
     if (!rc)
-        rc = add(m, &finisher_type, "finisher0", FINISHER_BASE, 0, NULL, NULL);
+        rc = machine_device_add(m, &finisher_type, "finisher0", FINISHER_BASE, 0, NULL);
     return rc ? rc : add_slots(m);
 }
 
@@ -218,7 +243,9 @@ int machine_devices_create(struct mh_machine *m)
         .hart_irq = wire_hart_irq,
         .machine_exit = wire_machine_exit,
     };
-    int rc = console_create(m);
+    int rc = loop_bell_add(m->loop, tell_irqs, m, &m->irq_bell);
+    if (!rc)
+        rc = console_create(m);
     return rc ? rc : add_all(m);
 }
 
@@ -233,13 +260,18 @@ void machine_devices_destroy(struct mh_machine *m)
                 at = &d->next;
                 continue;
             }
+            const struct dev_type *type = d->type;
             *at = d->next;
             dev_destroy(d);
+            machine_device_type_free(type);
         }
     }
     if (m->console)
         chardev_destroy(m->console);
     m->console = NULL;
+    if (m->irq_bell)
+        loop_bell_remove(m->irq_bell);
+    m->irq_bell = NULL;
 }
 
 void machine_devices_reset(struct mh_machine *m)

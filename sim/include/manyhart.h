@@ -160,7 +160,7 @@ enum mh_event_kind {
     MH_EVENT_STOPPED,   /* it stopped */
     MH_EVENT_COMPLETED, /* execution ended by itself: u.completed */
     MH_EVENT_MEMORY,    /* an access through mh_memory_*: u.memory */
-    MH_EVENT_INTERRUPT, /* a device raised its interrupt line: u.interrupt */
+    MH_EVENT_INTERRUPT, /* a device raised its line, told soon after by the I/O thread: u.interrupt */
     MH_EVENT_ERROR,     /* u.error */
 };
 
@@ -253,6 +253,95 @@ MH_API int mh_machine_fd(const struct mh_machine *m);
 MH_API void mh_machine_destroy(struct mh_machine *m);
 /* The machine as a component, for mh_subscribe and mh_component_*. */
 MH_API struct mh_component *mh_machine_component(struct mh_machine *m);
+
+/* ---- guest memory ----------------------------------------------------------- */
+
+/* Memory orders, as in C11. */
+enum mh_order {
+    MH_ORDER_RELAXED,
+    MH_ORDER_ACQUIRE,
+    MH_ORDER_RELEASE,
+    MH_ORDER_ACQ_REL,
+    MH_ORDER_SEQ_CST,
+};
+
+/*
+ * Physical RAM of a machine that is built, from any thread, also while its harts run: writes kill
+ * reservations and are seen by decoded code as a device's would be.  -EFAULT when a byte is outside
+ * RAM (then nothing is written), -EINVAL for a machine that is not built, a size, alignment or
+ * order that cannot be.
+ */
+MH_API int mh_memory_read(struct mh_machine *m, mh_gpa addr, void *buf, size_t len);
+MH_API int mh_memory_write(struct mh_machine *m, mh_gpa addr, const void *buf, size_t len);
+/* One access of 1, 2, 4 or 8 bytes, aligned. */
+MH_API int mh_memory_load(struct mh_machine *m, mh_gpa addr, unsigned size, enum mh_order order,
+                          uint64_t *value);
+MH_API int mh_memory_store(struct mh_machine *m, mh_gpa addr, unsigned size, enum mh_order order,
+                           uint64_t value);
+/*
+ * Stores desired if memory (4 or 8 bytes, aligned) holds expected.  *old receives what was there:
+ * the exchange took place when it equals expected.
+ */
+MH_API int mh_memory_compare_exchange(struct mh_machine *m, mh_gpa addr, unsigned size,
+                                      uint64_t expected, uint64_t desired, enum mh_order success,
+                                      enum mh_order failure, uint64_t *old);
+MH_API uint64_t mh_memory_size(struct mh_machine *m); /* bytes; 0 when not built */
+MH_API mh_gpa mh_memory_base(struct mh_machine *m);
+
+/* ---- harts -------------------------------------------------------------------- */
+
+struct mh_hart_state {
+    uint64_t pc;
+    uint64_t x[32]; /* x[0] reads as 0 and is ignored when set */
+    uint64_t f[32]; /* raw bits; 0 and ignored without the F extension */
+};
+
+/* Of a machine that is built and does not run (-EBUSY).  -ENOENT: no such hart. */
+MH_API int mh_hart_get_state(struct mh_machine *m, unsigned hart, struct mh_hart_state *out);
+MH_API int mh_hart_set_state(struct mh_machine *m, unsigned hart, const struct mh_hart_state *in);
+
+/* ---- devices -------------------------------------------------------------------- */
+
+struct mh_device_info {
+    char name[32];
+    enum mh_device_type type;
+    enum mh_device_status status;
+    mh_gpa base;
+    uint64_t size; /* bytes of its register window */
+    unsigned irq;  /* interrupt source, 0: none */
+};
+
+/*
+ * A device of the library's user.  read and write are called on hart threads, one at a time, must
+ * not block and must not call mh_devices_*; sizes are 1, 2, 4 and 8, offsets inside the window;
+ * anything but 0 gives the guest an access fault.  reset may be NULL.
+ */
+struct mh_device_ops {
+    enum mh_device_type type;
+    const char *compatible; /* of its device-tree node; NULL: no node */
+    int (*read)(void *opaque, uint64_t offset, unsigned size, uint64_t *value);
+    int (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
+    void (*reset)(void *opaque);
+};
+
+/*
+ * Adds a device to a machine that is initialised and was not started (-EBUSY).  name must be new
+ * (-EEXIST), the window free (-EEXIST; the error names both devices), irq 0 or a free source of
+ * 1..95 (-EINVAL, -EEXIST).  opaque must live until it is unregistered or the machine destroyed.
+ */
+MH_API int mh_devices_register(struct mh_machine *m, const char *name,
+                               const struct mh_device_ops *ops, void *opaque, mh_gpa base,
+                               uint64_t size, unsigned irq);
+/* Removes a device that was registered so (-EPERM for the machine's own, -ENOENT). */
+MH_API int mh_devices_unregister(struct mh_machine *m, const char *name);
+/* Sets the level of its interrupt line.  Any thread, also from its own read and write. */
+MH_API int mh_devices_interrupt(struct mh_machine *m, const char *name, bool level);
+/* Fills up to max entries in order of address; returns how many devices there are. */
+MH_API size_t mh_devices_list(struct mh_machine *m, struct mh_device_info *out, size_t max);
+MH_API int mh_devices_find(struct mh_machine *m, const char *name, struct mh_device_info *out);
+/* A register access as a hart would make it; -EFAULT when no device answers. */
+MH_API int mh_devices_read(struct mh_machine *m, mh_gpa addr, unsigned size, uint64_t *value);
+MH_API int mh_devices_write(struct mh_machine *m, mh_gpa addr, unsigned size, uint64_t value);
 
 #ifdef __cplusplus
 }
