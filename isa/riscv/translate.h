@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From RISC-V instructions to blocks of the intermediate representation
+ * (jit/ir.h).  Keeps no state; any thread.
+ */
+#ifndef ISA_RISCV_TRANSLATE_H
+#define ISA_RISCV_TRANSLATE_H
+
+#include "isa/riscv/decode.h"
+#include "jit/ir.h"
+
+/* Slots.  1 to 31 are the integer registers; x0 has none. */
+enum rv_ir_slot {
+    RV_SLOT_F0 = 32,
+    RV_SLOT_MSTATUS = 64,
+    RV_SLOT_FRM,
+    RV_SLOT_ATTENTION,
+    RV_IR_SLOTS,
+};
+
+enum rv_helper {
+#define HELPER(name, kind, flags, ...) RV_HELPER_##name,
+#define FP_HELPER(name, operands)      RV_HELPER_##name,
+#define RTZ_HELPER(name)               RV_HELPER_##name##_rtz,
+#include "isa/riscv/helpers.def"
+    RV_HELPER_COUNT
+};
+
+/* Slots of struct rv_hart, and the helpers: helpers.c. */
+extern const struct ir_guest rv_ir_guest;
+
+/* An instruction becomes at most so many; a block's last exit is one more. */
+#define RV_IR_PER_INSN 48
+
+/*
+ * Appends one instruction, disp bytes from the block's start and after `retired` others of the
+ * block.  False: the block ends with it (it may lack its last exit: ir_ended).
+ */
+bool rv_translate_insn(struct ir_block *b, const struct rv_insn *insn, int32_t disp,
+                       unsigned retired);
+
+/*
+ * Translates code (len bytes that follow each other in guest memory) to the end of its first basic
+ * block, or max instructions, or where room or code ends; b was begun with rv_ir_guest.  Returns
+ * the number of guest instructions, and with it a complete block; 0: not even one fits (the first
+ * one is cut off, or less than RV_IR_PER_INSN + 1 room).
+ */
+unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, const uint8_t *code,
+                            size_t len, unsigned max);
+
+#endif

@@ -1,0 +1,728 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests isa/riscv/translate.c, sem_ir.h and helpers.c: the two readings of the
+ * semantics agree.  Two machines start from the same random state; one runs an
+ * instruction (or a straight-line program) with the interpreter, the other
+ * evaluates its IR; registers, CSRs, traps, pc, counts and memory must be equal
+ * afterwards.  The texts themselves are shared by both: what they say is tested
+ * elsewhere, against programs that manyhart did not write.
+ *
+ * MH_SEED repeats a run; the seed is printed.
+ */
+#include "isa/riscv/translate.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/unit/isa_riscv_fixture.h"
+
+#include "isa/riscv/fp.h"
+#include "isa/riscv/isa_string.h"
+#include "isa/riscv/ops.h"
+
+#define CODE       (RAM_BASE + 0x10000)
+#define DATA       (RAM_BASE + 0x20000)
+#define DATA_BYTES (4 * PAGE_SIZE)
+#define MIDDLE     (DATA + 2 * PAGE_SIZE) /* a page border, with room on both sides */
+#define C_EBREAK   0x9002                 /* what follows the code under test */
+#define CODE_MAX   256
+
+#define ENCODINGS   32 /* of each op */
+#define TRIALS      64 /* operand sets of each encoding */
+#define PROGRAMS    4000
+#define PROGRAM_MAX 24
+
+struct pair {
+    struct fixture fa, fb;
+    struct rv_hart *a, *b; /* interpreter, IR */
+    struct rv_ext_set exts;
+    struct rv_csrs csr; /* as both start with */
+    uint64_t rng;
+    uint64_t insns; /* count at the start */
+    uint8_t code[CODE_MAX];
+    size_t code_len;
+    gva_t pc;
+    unsigned count; /* guest instructions of the code */
+    bool ran_on;    /* the interpreter reached the breakpoint behind the code */
+    struct ir_block block;
+    struct ir_insn ir[4096];
+    uint64_t values[4096];
+    /* What was seen. */
+    unsigned traps, faults, exits, leaves;
+};
+
+static struct pair *pair;
+static uint64_t seed;
+
+/* --- random numbers (splitmix64) --- */
+
+static uint64_t random_64(void)
+{
+    uint64_t z = pair->rng += 0x9e3779b97f4a7c15ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return z ^ z >> 31;
+}
+
+static uint64_t below(uint64_t n)
+{
+    return random_64() % n;
+}
+
+static bool one_in(unsigned n)
+{
+    return !below(n);
+}
+
+static uint64_t random_integer(void)
+{
+    static const uint64_t corners[] = {
+        0,
+        1,
+        2,
+        ~0ull,
+        1ull << 63,
+        (1ull << 63) - 1,
+        0x80000000,
+        0x7fffffff,
+        0xffffffff80000000,
+        0xffffffff,
+        1ull << 32,
+        31,
+        32,
+        63,
+        64,
+        0x8000,
+        0x7f,
+        0x80,
+        0xff00ff0000ff0001,
+    };
+    switch (below(4)) {
+    case 0:
+        return corners[below(ARRAY_LEN(corners))];
+    case 1:
+        return random_64() >> below(64);
+    case 2:
+        return (uint64_t)((int64_t)random_64() >> below(64));
+    default:
+        return random_64();
+    }
+}
+
+/* Singles (boxed or not), doubles and what lies near their limits. */
+static uint64_t random_float(void)
+{
+    static const uint64_t corners[] = {
+        0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000,
+        0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001,
+        0x0000000000000001, 0x000fffffffffffff, 0x7fefffffffffffff, 0x41dfffffffc00000,
+        0x41e0000000000000, 0x43e0000000000000, 0xc1e0000000000000, 0x3fe0000000000000,
+        0xffffffff00000000, 0xffffffff80000000, 0xffffffff3f800000, 0xffffffffbf800000,
+        0xffffffff7f800000, 0xffffffffff800000, 0xffffffff7fc00000, 0xffffffff7f800001,
+        0xffffffff00000001, 0xffffffff7f7fffff, 0xffffffff4f000000, 0xffffffff5f000000,
+        0xffffffff3f000000, 0x000000003f800000,
+    };
+    switch (below(4)) {
+    case 0:
+        return corners[below(ARRAY_LEN(corners))];
+    case 1:
+        return 0xffffffff00000000 | random_64();
+    case 2: /* a number of ordinary size */
+        return (random_64() & 0x800fffffffffffff) | (1023 - 40 + below(80)) << 52;
+    default:
+        return 0xffffffff00000000 | (random_64() & 0x807fffff) | (127 - 20 + below(40)) << 23;
+    }
+}
+
+/* --- the evaluator's way to its machine --- */
+
+static void arrive(struct rv_hart *h, const struct ir_place *at)
+{
+    h->pc = at->pc;
+    h->insns = pair->insns + at->retired;
+}
+
+static uint64_t env_slot_get(void *opaque, unsigned slot)
+{
+    const struct ir_slot *s = &rv_ir_guest.slots[slot];
+    uint64_t v = 0;
+    memcpy(&v, (const char *)opaque + s->offset, s->size);
+    return v;
+}
+
+static void env_slot_set(void *opaque, unsigned slot, uint64_t value)
+{
+    const struct ir_slot *s = &rv_ir_guest.slots[slot];
+    memcpy((char *)opaque + s->offset, &value, s->size);
+}
+
+static bool env_load(void *opaque, const struct ir_place *at, unsigned size, uint64_t addr,
+                     uint64_t *value)
+{
+    arrive(opaque, at);
+    struct rv_load r = rv_load_slow(opaque, addr, size);
+    *value = r.value;
+    return r.ok;
+}
+
+static bool env_store(void *opaque, const struct ir_place *at, unsigned size, uint64_t addr,
+                      uint64_t value)
+{
+    arrive(opaque, at);
+    return rv_store_slow(opaque, addr, size, value);
+}
+
+static bool env_amo(void *opaque, const struct ir_place *at, unsigned size, enum amo_op op,
+                    uint64_t addr, uint64_t value, uint64_t *old)
+{
+    arrive(opaque, at);
+    struct rv_load r = rv_amo_slow(opaque, addr, size, op, value);
+    *old = r.value;
+    return r.ok;
+}
+
+static bool env_cas(void *opaque, const struct ir_place *at, unsigned size, uint64_t addr,
+                    uint64_t expected, uint64_t desired, uint64_t *old)
+{
+    uint64_t mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+    arrive(opaque, at);
+    struct rv_load r = rv_cas_slow(opaque, addr, size, expected & mask, desired & mask);
+    *old = r.value;
+    return r.ok;
+}
+
+static void env_fence(void *opaque, unsigned order)
+{
+    (void)opaque;
+    assert_true(order < 16);
+}
+
+static struct ir_result env_call(void *opaque, const struct ir_place *at,
+                                 const struct ir_helper *fn, const uint64_t args[IR_ARGS_MAX])
+{
+    arrive(opaque, at);
+    return fn->fn(opaque, args[0], args[1], args[2], args[3], args[4]);
+}
+
+static const struct ir_env env = {
+    .slot_get = env_slot_get,
+    .slot_set = env_slot_set,
+    .load = env_load,
+    .store = env_store,
+    .amo = env_amo,
+    .cas = env_cas,
+    .fence = env_fence,
+    .call = env_call,
+};
+
+/* --- state --- */
+
+static void both_write(gpa_t gpa, const void *bytes, size_t len)
+{
+    assert_int_equal(physmem_write(pair->fa.pm, gpa, bytes, len), 0);
+    assert_int_equal(physmem_write(pair->fb.pm, gpa, bytes, len), 0);
+}
+
+static void fill_data(void)
+{
+    for (gpa_t p = DATA; p < DATA + DATA_BYTES; p += 8) {
+        uint64_t v = one_in(2) ? random_integer() : random_float();
+        *(uint64_t *)(void *)physmem_host(pair->fa.pm, p) = v;
+        *(uint64_t *)(void *)physmem_host(pair->fb.pm, p) = v;
+    }
+}
+
+static void reset_hart(struct rv_hart *h)
+{
+    h->csr = pair->csr;
+    h->priv = PRIV_M;
+    h->attention = 0;
+    h->trap = (struct rv_trap){0};
+    h->pc = pair->pc;
+    h->insns = pair->insns;
+    h->hart.shared.until = pair->insns + pair->count;
+    rv_mmu_update(h);
+}
+
+/* Both machines to the same random state; registers that the caller wants otherwise come after. */
+static void reset_pair(void)
+{
+    struct rv_hart *a = pair->a, *b = pair->b;
+    pair->insns = random_64() >> 20;
+    pair->csr.mstatus &= ~(MSTATUS_FS | MSTATUS_SD);
+    pair->csr.mstatus |= one_in(8) ? below(4) << 13 : MSTATUS_FS;
+    if ((pair->csr.mstatus & MSTATUS_FS) == MSTATUS_FS)
+        pair->csr.mstatus |= MSTATUS_SD;
+    pair->csr.frm = (uint8_t)(one_in(8) ? below(8) : below(5));
+    pair->csr.fflags = (uint8_t)below(32);
+    for (unsigned i = 1; i < 32; i++)
+        a->x[i] = b->x[i] = one_in(8) ? random_float() : random_integer();
+    for (unsigned i = 0; i < 32; i++)
+        a->f[i] = b->f[i] = one_in(8) ? random_integer() : random_float();
+    reset_hart(a);
+    reset_hart(b);
+}
+
+static void both_x(unsigned reg, uint64_t value)
+{
+    if (reg)
+        pair->a->x[reg] = pair->b->x[reg] = value;
+}
+
+/* --- running --- */
+
+static void run_interp(void)
+{
+    struct rv_hart *h = pair->a;
+    rv_fp_enter(h);
+    do /* it leaves at a page it has not fetched from yet */
+        rv_interp(h);
+    while (!h->trap.pending && !h->attention && h->insns < pair->insns + pair->count);
+    rv_fp_leave(h);
+    pair->ran_on = h->trap.pending && h->pc == pair->pc + pair->code_len;
+    if (pair->ran_on) {
+        assert_int_equal(h->trap.cause, CAUSE_BREAKPOINT);
+        h->trap = (struct rv_trap){0};
+    }
+    if (h->attention & RV_ATTEND_MMU)
+        rv_mmu_update(h);
+}
+
+static void print_case(void)
+{
+    char text[80];
+    size_t at = 0;
+    while (at < pair->code_len) {
+        struct rv_insn insn;
+        uint32_t raw;
+        memcpy(&raw, pair->code + at, 4);
+        rv_decode(raw, &pair->exts, &insn);
+        rv_disasm(&insn, pair->pc + at, text, sizeof(text));
+        print_error("%#lx: %s\n", (unsigned long)(pair->pc + at), text);
+        at += insn.len;
+    }
+    ir_dump(&pair->block, stderr);
+    print_error("MH_SEED=%#lx\n", (unsigned long)seed);
+}
+
+/* The instruction that failed, as the engine fills it in where nobody else knew it. */
+static uint32_t raw_at(gva_t pc)
+{
+    struct rv_insn insn;
+    uint32_t raw = 0;
+    memcpy(&raw, pair->code + (pc - pair->pc), 4);
+    rv_decode(raw, &pair->exts, &insn);
+    return insn.raw;
+}
+
+static void run_ir(void)
+{
+    struct rv_hart *h = pair->b;
+    struct ir_outcome out;
+    rv_code_enter(h->guest->code, h);
+    rv_fp_enter(h);
+    ir_eval(&pair->block, pair->pc, &env, h, pair->values, &out);
+    rv_fp_leave(h);
+    rv_code_leave(h->guest->code, h);
+    h->pc = out.pc;
+    h->insns = pair->insns + out.retired;
+    if (out.how == IR_TRAPPED)
+        rv_raise(h, (enum rv_cause)out.cause, out.tval);
+    if (out.how == IR_FAULTED && h->trap.cause == CAUSE_ILLEGAL && !h->trap.tval)
+        h->trap.tval = raw_at(h->pc);
+    if (pair->ran_on && (out.how != IR_WENT_ON || out.exit_kind != IR_EXIT_CHAIN)) {
+        print_case();
+        fail_msg("the interpreter went on, the IR did not");
+    }
+    if (h->attention & RV_ATTEND_MMU)
+        rv_mmu_update(h);
+    pair->traps += out.how == IR_TRAPPED;
+    pair->faults += out.how == IR_FAULTED;
+    pair->exits += out.how == IR_WENT_ON;
+    pair->leaves += out.how == IR_WENT_ON && out.exit_kind == IR_EXIT_LEAVE;
+}
+
+static void expect_equal(const char *what, unsigned n, uint64_t a, uint64_t b)
+{
+    if (a == b)
+        return;
+    print_case();
+    fail_msg("%s %u: interpreter %#lx, IR %#lx", what, n, (unsigned long)a, (unsigned long)b);
+}
+
+static void compare_csrs(void)
+{
+    const struct rv_csrs *a = &pair->a->csr, *b = &pair->b->csr;
+    expect_equal("mstatus", 0, a->mstatus, b->mstatus);
+    expect_equal("frm", 0, a->frm, b->frm);
+    expect_equal("fflags", 0, a->fflags, b->fflags);
+    for (unsigned i = 0; i < sizeof(*a); i++)
+        expect_equal("byte of struct rv_csrs", i, ((const uint8_t *)a)[i], ((const uint8_t *)b)[i]);
+}
+
+static void compare(void)
+{
+    const struct rv_hart *a = pair->a, *b = pair->b;
+    expect_equal("pc", 0, a->pc, b->pc);
+    expect_equal("trap pending", 0, a->trap.pending, b->trap.pending);
+    expect_equal("cause", 0, a->trap.cause, b->trap.cause);
+    expect_equal("tval", 0, a->trap.tval, b->trap.tval);
+    expect_equal("instructions", 0, a->insns, b->insns);
+    expect_equal("attention", 0, a->attention, b->attention);
+    expect_equal("privilege", 0, a->priv, b->priv);
+    for (unsigned i = 1; i < 32; i++)
+        expect_equal("x", i, a->x[i], b->x[i]);
+    for (unsigned i = 0; i < 32; i++)
+        expect_equal("f", i, a->f[i], b->f[i]);
+    if (memcmp(&a->csr, &b->csr, sizeof(a->csr)))
+        compare_csrs();
+}
+
+static void compare_memory(gpa_t from, gpa_t to)
+{
+    const uint8_t *a = physmem_host(pair->fa.pm, from), *b = physmem_host(pair->fb.pm, from);
+    if (!memcmp(a, b, to - from))
+        return;
+    for (gpa_t i = 0; i < to - from; i++)
+        expect_equal("byte of memory", (unsigned)(from + i - DATA), a[i], b[i]);
+}
+
+/* --- code --- */
+
+/* Puts the code, which pair->code holds, where both machines fetch it, and translates it. */
+static void place_code(void)
+{
+    static const uint16_t after = C_EBREAK;
+    struct ir_fault fault;
+    pair->pc = CODE + 2 * below(PAGE_SIZE / 2);
+    if (one_in(16))
+        pair->pc = CODE + PAGE_SIZE - 2;
+    memcpy(pair->code + pair->code_len, &after, 2);
+    both_write(pair->pc, pair->code, pair->code_len + 2);
+    ir_begin(&pair->block, &rv_ir_guest, pair->ir, ARRAY_LEN(pair->ir));
+    unsigned n =
+        rv_translate_block(&pair->block, &pair->exts, pair->code, pair->code_len, PROGRAM_MAX + 1);
+    assert_int_equal(n, pair->count);
+    if (ir_check(&pair->block, &fault)) {
+        print_case();
+        fail_msg("%%%u: %s", fault.at, fault.what);
+    }
+}
+
+/* CSRs that hold still and need nothing around the hart. */
+static uint32_t random_csr(void)
+{
+    static const uint16_t csrs[] = {
+        0x001, 0x002, 0x003, 0x300, 0x302, 0x303, 0x304, 0x305, 0x306, 0x340,
+        0x341, 0x342, 0x343, 0x100, 0x105, 0x140, 0x141, 0x142, 0x143, 0x180,
+        0x3a0, 0x3b0, 0xb00, 0xb02, 0xc00, 0xc02, 0xf14, 0x7c0, 0x000,
+    };
+    return csrs[below(ARRAY_LEN(csrs))];
+}
+
+/* A random word that decodes to op. */
+static void random_insn(unsigned op, struct rv_insn *insn)
+{
+    const struct rv_op_info *info = rv_op_info(op);
+    for (int tries = 0; tries < 10000; tries++) {
+        uint32_t raw = info->match | ((uint32_t)random_64() & ~info->mask);
+        if (info->flags & RV_IS_CSR)
+            raw = (raw & 0xfffff) | random_csr() << 20;
+        rv_decode(raw, &pair->exts, insn);
+        if (insn->op == op && !(info->flags & (RV_IS_BRANCH | RV_IS_JUMP) && insn->imm == 4))
+            return;
+    }
+    fail_msg("no encoding of %s", info->name);
+}
+
+static uint64_t random_address(unsigned flags)
+{
+    uint64_t near = MIDDLE + below(512) - 256;
+    if (one_in(16))
+        return random_64();
+    if (one_in(16))
+        return RAM_BASE - below(16);
+    return flags & RV_IS_AMO || !one_in(4) ? near & ~15ull : near;
+}
+
+/* Operands that let the instruction do something. */
+static void aim(const struct rv_insn *insn)
+{
+    unsigned flags = rv_op_info(insn->op)->flags;
+    if (!(flags & (RV_IS_LOAD | RV_IS_STORE)))
+        return;
+    gva_t va = random_address(flags);
+    int32_t imm = flags & RV_IS_AMO ? 0 : insn->imm;
+    both_x(insn->rs1, va - (uint64_t)(int64_t)imm);
+    bool in_data = va >= DATA && va < DATA + DATA_BYTES - 16;
+    if (flags & RV_IS_AMO && in_data && one_in(2)) { /* comparands of a CAS that succeeds */
+        const uint64_t *p = (const uint64_t *)(const void *)physmem_host(pair->fa.pm, va & ~7ull);
+        if (insn->rd != insn->rs1)
+            both_x(insn->rd, p[0]);
+        if (insn->rd && insn->rd < 31 && insn->rd + 1 != insn->rs1)
+            both_x(insn->rd + 1u, p[1]);
+    }
+    if (flags & RV_IS_AMO && one_in(2)) { /* an SC that succeeds */
+        rv_lr(pair->a, va, 4);
+        rv_lr(pair->b, va, 4);
+        pair->a->trap = pair->b->trap = (struct rv_trap){0};
+    }
+}
+
+static void try_encoding(unsigned op)
+{
+    struct rv_insn insn;
+    random_insn(op, &insn);
+    memcpy(pair->code, &insn.raw, 4);
+    pair->code_len = insn.len;
+    pair->count = 1;
+    place_code();
+    for (int i = 0; i < TRIALS; i++) {
+        reset_pair();
+        aim(&insn);
+        run_interp();
+        run_ir();
+        compare();
+        compare_memory(MIDDLE - 512, MIDDLE + 512);
+        if (rv_op_info(op)->flags & (RV_IS_SYSTEM | RV_IS_CSR)) {
+            tlb_flush_all(&pair->a->hart.tlb);
+            tlb_flush_all(&pair->b->hart.tlb);
+        }
+    }
+}
+
+static void each_instruction_agrees(void **state)
+{
+    (void)state;
+    for (unsigned op = 1; op < RV_OP_COUNT; op++) {
+        fill_data();
+        for (int i = 0; i < ENCODINGS; i++)
+            try_encoding(op);
+    }
+    compare_memory(RAM_BASE, RAM_BASE + RAM_SIZE);
+    /* All ways out of a block were taken. */
+    assert_true(pair->traps > 100);
+    assert_true(pair->faults > 100);
+    assert_true(pair->exits > 100000);
+    assert_true(pair->leaves > 100);
+}
+
+static void illegal_words_trap(void **state)
+{
+    (void)state;
+    static const uint32_t words[] = {0x00000000, 0xffffffff, 0x0000707f, 0x00009c79};
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        struct rv_insn insn;
+        rv_decode(words[i], &pair->exts, &insn);
+        assert_int_equal(insn.op, RV_OP_illegal);
+        assert_true(insn.len == 2 || insn.raw == words[i]);
+        memcpy(pair->code, &words[i], 4);
+        pair->code_len = insn.len;
+        pair->count = 1;
+        place_code();
+        reset_pair();
+        run_interp();
+        run_ir();
+        compare();
+        assert_int_equal(pair->b->trap.cause, CAUSE_ILLEGAL);
+        assert_int_equal(pair->b->trap.tval, insn.raw);
+    }
+}
+
+/* --- programs --- */
+
+#define POINTER_1 8 /* both in reach of the short forms */
+#define POINTER_2 9
+
+/* Whether a program may hold it before its end. */
+static bool fits_inside(const struct rv_insn *insn)
+{
+    unsigned flags = rv_op_info(insn->op)->flags;
+    bool writes_pointer = flags & RV_WRITES_RD && (insn->rd == POINTER_1 || insn->rd == POINTER_2);
+    bool through_pointer = insn->rs1 == POINTER_1 || insn->rs1 == POINTER_2;
+    if (insn->op == RV_OP_illegal || flags & RV_ENDS_BLOCK || writes_pointer)
+        return false;
+    return !(flags & (RV_IS_LOAD | RV_IS_STORE)) || through_pointer;
+}
+
+static void random_program_insn(struct rv_insn *insn)
+{
+    do {
+        if (one_in(3))
+            rv_decode((uint32_t)random_64() & 0xffff, &pair->exts, insn);
+        else
+            random_insn(1 + (unsigned)below(RV_OP_COUNT - 1), insn);
+        if (insn->len == 4 && rv_op_info(insn->op)->flags & (RV_IS_LOAD | RV_IS_STORE)) {
+            uint32_t raw = (insn->raw & ~(31u << 15)) | (POINTER_1 + (uint32_t)below(2)) << 15;
+            rv_decode(raw, &pair->exts, insn);
+        }
+    } while (!fits_inside(insn));
+}
+
+/* Ends blocks, and can follow what fits inside. */
+static void random_last_insn(struct rv_insn *insn)
+{
+    static const uint16_t ops[] = {RV_OP_jal,    RV_OP_jalr,   RV_OP_beq,   RV_OP_bne,
+                                   RV_OP_blt,    RV_OP_bge,    RV_OP_bltu,  RV_OP_bgeu,
+                                   RV_OP_csrrw,  RV_OP_csrrs,  RV_OP_csrrc, RV_OP_ecall,
+                                   RV_OP_ebreak, RV_OP_fence_i};
+    random_insn(ops[below(ARRAY_LEN(ops))], insn);
+}
+
+static void append_code(const struct rv_insn *insn)
+{
+    memcpy(pair->code + pair->code_len, &insn->raw, insn->len);
+    pair->code_len += insn->len;
+    pair->count++;
+}
+
+static void random_program(void)
+{
+    struct rv_insn insn;
+    unsigned n = 1 + (unsigned)below(PROGRAM_MAX);
+    pair->code_len = 0;
+    pair->count = 0;
+    for (unsigned i = 0; i < n; i++) {
+        random_program_insn(&insn);
+        append_code(&insn);
+    }
+    if (one_in(2)) {
+        random_last_insn(&insn);
+        append_code(&insn);
+    }
+}
+
+static uint64_t program_pointer(void)
+{
+    if (one_in(16))
+        return random_address(0);
+    return (MIDDLE + below(512) - 256) & (one_in(4) ? ~0ull : ~15ull);
+}
+
+static void programs_agree(void **state)
+{
+    (void)state;
+    fill_data();
+    for (int i = 0; i < PROGRAMS; i++) {
+        random_program();
+        place_code();
+        for (int k = 0; k < 8; k++) {
+            reset_pair();
+            both_x(POINTER_1, program_pointer());
+            both_x(POINTER_2, program_pointer());
+            run_interp();
+            run_ir();
+            compare();
+            compare_memory(DATA, DATA + DATA_BYTES);
+        }
+        tlb_flush_all(&pair->a->hart.tlb);
+        tlb_flush_all(&pair->b->hart.tlb);
+    }
+    compare_memory(RAM_BASE, RAM_BASE + RAM_SIZE);
+}
+
+/* --- the block loop --- */
+
+static unsigned translate(const void *code, size_t len, unsigned max, unsigned room)
+{
+    struct ir_fault fault;
+    ir_begin(&pair->block, &rv_ir_guest, pair->ir, room);
+    unsigned n = rv_translate_block(&pair->block, &pair->exts, code, len, max);
+    if (n)
+        assert_int_equal(ir_check(&pair->block, &fault), 0);
+    return n;
+}
+
+static const struct ir_insn *last(void)
+{
+    return &pair->block.insns[pair->block.count - 1];
+}
+
+static void blocks_end_where_they_must(void **state)
+{
+    (void)state;
+    static const uint32_t code[] = {0x00158593 /* addi a1,a1,1 */, 0x00158593, 0x0000006f /* j . */,
+                                    0x00158593};
+    assert_int_equal(translate(code, sizeof(code), 100, 4096), 3);
+    assert_int_equal(last()->op, IR_exit);
+    assert_int_equal(last()->disp, 8);
+    assert_int_equal(last()->index, 3);
+    /* By number. */
+    assert_int_equal(translate(code, sizeof(code), 1, 4096), 1);
+    assert_int_equal(last()->disp, 4);
+    assert_int_equal(last()->index, 1);
+    /* By the code's end, in the middle of an instruction. */
+    assert_int_equal(translate(code, 7, 100, 4096), 1);
+    assert_int_equal(last()->disp, 4);
+    assert_int_equal(translate(code, 3, 100, 4096), 0);
+    assert_int_equal(translate(code, 1, 100, 4096), 0);
+    assert_int_equal(translate(code, 0, 100, 4096), 0);
+    /* By room. */
+    assert_int_equal(translate(code, sizeof(code), 100, RV_IR_PER_INSN), 0);
+    assert_int_equal(translate(code, sizeof(code), 100, RV_IR_PER_INSN + 2), 1);
+}
+
+static void text_of_programs_round_trips(void **state)
+{
+    (void)state;
+    static struct ir_insn again[4096];
+    for (int i = 0; i < 200; i++) {
+        struct ir_block copy;
+        struct ir_fault fault = {0};
+        char *text;
+        size_t size;
+        random_program();
+        place_code();
+        FILE *out = open_memstream(&text, &size);
+        ir_dump(&pair->block, out);
+        fclose(out);
+        ir_begin(&copy, &rv_ir_guest, again, ARRAY_LEN(again));
+        if (ir_parse(&copy, text, &fault))
+            fail_msg("line %u: %s", fault.at, fault.what);
+        assert_int_equal(copy.count, pair->block.count);
+        assert_memory_equal(again, pair->ir, copy.count * sizeof(again[0]));
+        free(text);
+    }
+}
+
+/* --- setting up --- */
+
+static int open_pair(void **state)
+{
+    (void)state;
+    const char *given = getenv("MH_SEED");
+    pair = calloc(1, sizeof(*pair));
+    assert_non_null(pair);
+    seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+    print_message("MH_SEED=%#lx\n", (unsigned long)seed);
+    pair->rng = seed;
+    isa_set_default(&pair->exts);
+    pair->a = fixture_hart(&pair->fa, NULL);
+    pair->b = fixture_hart(&pair->fb, NULL);
+    /* One hart each: nobody is to be told of reservations. */
+    pair->fa.pm->single_writer = pair->fb.pm->single_writer = true;
+    pair->csr = pair->a->csr;
+    fill_data();
+    return 0;
+}
+
+static int close_pair(void **state)
+{
+    (void)state;
+    fixture_close(&pair->fa);
+    fixture_close(&pair->fb);
+    free(pair);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_instruction_agrees),
+        cmocka_unit_test(illegal_words_trap),
+        cmocka_unit_test(programs_agree),
+        cmocka_unit_test(blocks_end_where_they_must),
+        cmocka_unit_test(text_of_programs_round_trips),
+    };
+    return cmocka_run_group_tests(tests, open_pair, close_pair);
+}
