@@ -38,8 +38,9 @@
 
 #define ARRAY_BYTES   (RV_OPS_BYTES + PAGE_SIZE) /* the page-end slot has a page of its own, never private */
 #define ARRAY_STRIDE  (2 * RV_OPS_BYTES)         /* keeps arrays aligned to their size */
-#define LIVE_MAX      2048                       /* pages of guest code: 8 MiB */
+#define LIVE_MAX      1280                       /* pages of guest code: 5 MiB, at most 45 MiB here */
 #define ARRAYS_MAX    (2 * LIVE_MAX)             /* given-up arrays that harts may still be in */
+#define GIVEN_UP_MAX  64                         /* above so many it is worth a look at all harts */
 #define DECODE_AHEAD  32                         /* instructions per visit of the decoder */
 #define FLAG_WAIT_NS  20000
 #define DROP_EACH_MAX 4 /* fetch entries of so many pages are dropped one by one, of more all at once */
@@ -64,7 +65,7 @@ struct rv_code_cache {
     CACHE_ALIGNED struct lock lock; /* RANK_CODE: everything below */
     uint64_t flag_clears;           /* how often PAGE_CODE was cleared on any page */
     int made, free, given_up, hand; /* arrays ever mapped; list heads, -1 empty; clock hand */
-    unsigned live;
+    unsigned live, given_up_count;
     int recent[DROP_EACH_MAX]; /* arrays given up at generation g: recent[g % DROP_EACH_MAX] */
     struct rv_code_stats stats;
     struct array array[ARRAYS_MAX];
@@ -168,6 +169,7 @@ static void give_up_locked(struct rv_code_cache *c, int i)
     c->recent[a->given_up % DROP_EACH_MAX] = i;
     a->next = c->given_up;
     c->given_up = i;
+    c->given_up_count++;
     c->live--;
     store_seq_cst(&c->generation, a->given_up);
 }
@@ -194,6 +196,7 @@ static void reclaim_locked(struct rv_code_cache *c)
             continue;
         }
         *link = a->next;
+        c->given_up_count--;
         madvise(array_ops(c, i), ARRAY_BYTES, MADV_DONTNEED); /* back to the template */
         a->next = c->free;
         c->free = i;
@@ -222,7 +225,7 @@ static int array_take_locked(struct rv_code_cache *c)
 {
     if (c->live >= LIVE_MAX)
         evict_one_locked(c);
-    if (c->free < 0 && c->given_up >= 0)
+    if (c->given_up_count > (c->free < 0 ? 0 : GIVEN_UP_MAX))
         reclaim_locked(c);
     if (c->free >= 0) {
         int i = c->free;

@@ -96,12 +96,21 @@ void rv_sem_pause(struct rv_hart *h)
 
 /* --- waiting --- */
 
+/* While a hart is out or parked, others may look at its state: all of it is in memory then. */
+static bool sleep_until(struct rv_hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
+{
+    rv_fp_leave(h);
+    bool goes_on = hart_wait(&h->hart, wake_irqs, deadline_ns);
+    rv_fp_enter(h);
+    return goes_on;
+}
+
 static bool wait_for_interrupt(struct rv_hart *h)
 {
     h->stats.wfi++;
     if (rv_interrupt_pending(h))
         return true;
-    bool goes_on = hart_wait(&h->hart, h->csr.mie, rv_timer_deadline_ns(h));
+    bool goes_on = sleep_until(h, h->csr.mie, rv_timer_deadline_ns(h));
     rv_timer_update(h);
     return goes_on;
 }
@@ -124,7 +133,7 @@ static bool wait_for_start(struct rv_hart *h)
         rv_sbi_begin(h);
         return true;
     }
-    return hart_wait(&h->hart, 0, FUTEX_NO_DEADLINE);
+    return sleep_until(h, 0, FUTEX_NO_DEADLINE);
 }
 
 void rv_hart_wake(struct rv_hart *h)
@@ -173,9 +182,11 @@ static bool limit_reached(struct rv_hart *h)
 /* The alarm word says look.  False: the machine ends. */
 static bool heed_alarm(struct rv_hart *h)
 {
-    if (h->insns >= h->hart.limit && !limit_reached(h))
-        return false;
-    return !(hart_poll(&h->hart) & REQUEST_STOP);
+    rv_fp_leave(h);
+    bool goes_on = (h->insns < h->hart.limit || limit_reached(h)) &&
+                   !(hart_poll(&h->hart) & REQUEST_STOP);
+    rv_fp_enter(h);
+    return goes_on;
 }
 
 /* One round; false: the machine ends. */

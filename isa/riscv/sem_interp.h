@@ -298,6 +298,8 @@ static inline val v_rorw(val a, val b) { return v_rolw(a, -b); }
 #define FP_DIRTY()                                                                                 \
     do {                                                                                           \
         if (unlikely((h->csr.mstatus & MSTATUS_FS) != MSTATUS_FS)) {                               \
+            if (!slow)                                                                             \
+                GO_SLOW();                                                                         \
             FP_NEED();                                                                             \
             h->csr.mstatus |= MSTATUS_FS | MSTATUS_SD;                                             \
         }                                                                                          \
