@@ -540,27 +540,56 @@ static void *release_later(void *opaque)
     return NULL;
 }
 
+static void slow_fd_callback(void *opaque, uint32_t events)
+{
+    (void)events;
+    slow_callback(opaque);
+}
+
+/* Runs s's callback as a source of the kind and removes the source while it is inside. */
+static void remove_while_inside(struct loop *l, unsigned kind, struct slow *s)
+{
+    struct loop_fd *f;
+    struct loop_bell *b;
+    struct loop_timer *t;
+    pthread_t thread;
+    int fd = eventfd(1, EFD_CLOEXEC);
+
+    if (kind == 0) {
+        assert_int_equal(loop_fd_add(l, fd, EPOLLIN, slow_fd_callback, s, &f), 0);
+    } else if (kind == 1) {
+        assert_int_equal(loop_bell_add(l, slow_callback, s, &b), 0);
+        loop_bell_ring(b);
+    } else {
+        assert_int_equal(loop_timer_add(l, slow_callback, s, &t), 0);
+        loop_timer_set(t, 1);
+    }
+    await(&s->entered, 1);
+    pthread_create(&thread, NULL, release_later, s);
+    if (kind == 0)
+        loop_fd_remove(f);
+    else if (kind == 1)
+        loop_bell_remove(b);
+    else
+        loop_timer_remove(t);
+    assert_int_equal(load_acquire(&s->left), 1);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
 /* Off the loop's thread, removal returns when the running callback has. */
 static void test_remove_waits(void **state)
 {
     struct fixture *f = *state;
 
     start(f);
-    for (int i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         struct slow s = {0};
-        struct loop_bell *b;
-        pthread_t thread;
-        loop_bell_add(f->l, slow_callback, &s, &b);
-        loop_bell_ring(b);
-        await(&s.entered, 1);
-        pthread_create(&thread, NULL, release_later, &s);
-        loop_bell_remove(b);
-        assert_int_equal(load_acquire(&s.left), 1);
-        pthread_join(thread, NULL);
+        remove_while_inside(f->l, i % 3, &s);
     }
 }
 
-/* Each of these lives on the stack of its cycle: a callback after removal would hit poison. */
+/* Each of these lives for one cycle: a callback after removal would find it freed. */
 struct cell {
     uint64_t magic;
     uint32_t calls; /* atomic */

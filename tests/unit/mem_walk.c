@@ -265,6 +265,9 @@ static void test_pointer_at_last_level(void **state)
     struct world *w = *state;
 
     map(w, 0x1000, RAM_BASE, 0, PTE_V);
+    /* Where a walk that went on would look are leaves. */
+    for (unsigned i = 0; i < 512; i++)
+        *pte_at(w, RAM_BASE + i * 8) = RWX;
     expect_all(w, 0x1000, WALK_PAGE_FAULT);
 }
 
@@ -318,6 +321,8 @@ static void test_napot_faults(void **state)
     map(w, 0x40200000, 0, 1, RWX | PTE_N); /* superpages have no NAPOT encoding */
     expect_all(w, 0x40200000, WALK_PAGE_FAULT);
     map(w, 0x40200000, 8ull << 21, 1, RWX | PTE_N);
+    expect_all(w, 0x40200000, WALK_PAGE_FAULT);
+    map(w, 0x40200000, 8ull << 12, 1, RWX | PTE_N);
     expect_all(w, 0x40200000, WALK_PAGE_FAULT);
 }
 
