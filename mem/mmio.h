@@ -33,8 +33,7 @@ struct mmio_region {
 int mmio_map_create(struct mmio_map **out);
 void mmio_map_destroy(struct mmio_map *m);
 
-/* -EEXIST when it overlaps another region (error text names both), -EINVAL when empty or wrapping.
- */
+/* -EEXIST when it overlaps another region (the text names both), -EINVAL when empty or wrapping. */
 int mmio_map_add(struct mmio_map *m, const struct mmio_region *r);
 /* Removes the region at base.  After it returned no reader is inside its ops any more.  -ENOENT. */
 int mmio_map_remove(struct mmio_map *m, gpa_t base);

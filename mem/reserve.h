@@ -20,10 +20,9 @@
 
 /* One per hart, zeroed then reservation_init. */
 struct reservation {
-    uint64_t granule; /* gpa of the granule or RESERVATION_NONE; written under the shard's lock,
-                         atomic */
-    unsigned size;    /* bytes the LR read, owner only */
-    gpa_t gpa;        /* address the LR read, owner only */
+    uint64_t granule; /* its gpa, or RESERVATION_NONE; atomic, written under the shard's lock */
+    unsigned size;    /* bytes the LR read; owner only */
+    gpa_t gpa;        /* address the LR read; owner only */
     struct reservation *next, **link; /* under the shard's lock */
 };
 
@@ -31,14 +30,15 @@ void reservation_init(struct reservation *r);
 
 /*
  * LR of 4 or 8 bytes, aligned, in RAM.  Registers r (dropping what it held) and returns the value,
- * zero-extended.  Blocks while other harts drop their write entries, on the page's first LR only.
+ * zero-extended.  On the page's first LR it waits for all harts to drop their write entries, so the
+ * caller holds no lock.
  */
 uint64_t reservation_load(struct physmem *pm, struct reservation *r, gpa_t gpa, unsigned size);
 
 /*
  * SC of 4 or 8 bytes, aligned, in RAM.  True when it stored; r is empty afterwards in any case.
- * Fails unless the bytes lie within those the LR read from (same granule and inside the LR's
- * access is required by some cores; here: same granule suffices).
+ * The bytes must lie in the granule of the LR, not in those it read: the granule is the
+ * reservation set.
  */
 bool reservation_store(struct physmem *pm, struct reservation *r, gpa_t gpa, unsigned size,
                        uint64_t value);
@@ -52,8 +52,10 @@ static inline bool reservation_alive(const struct reservation *r)
     return load_relaxed(&r->granule) != RESERVATION_NONE;
 }
 
-/* Kills the reservations of others (all but self) that touch [gpa, gpa+len); shard lock held, one
- * page. */
+/*
+ * Kills the reservations of others (all but self) that touch [gpa, gpa+len), which lies in one
+ * page; shard lock held.
+ */
 void reservation_kill_locked(struct shard *s, const struct reservation *self, gpa_t gpa,
                              uint64_t len);
 
