@@ -32,7 +32,11 @@
 
 #include "sim/base/bits.h"
 
-enum tlb_kind { TLB_FETCH, TLB_READ, TLB_WRITE, TLB_KINDS };
+/*
+ * TLB_SLOW_WRITE has the pages that may be written, but only under their shard's lock (they carry
+ * PAGE_SLOW_WRITE flags): no fast path looks there, it saves the slow one the page walk.
+ */
+enum tlb_kind { TLB_FETCH, TLB_READ, TLB_WRITE, TLB_SLOW_WRITE, TLB_KINDS };
 
 #define TLB_TAG_INVALID  UINT64_MAX
 #define TLB_CTX_SHIFT    3

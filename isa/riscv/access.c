@@ -64,7 +64,7 @@ void rv_mmu_update(struct rv_hart *h)
             continue;
         t->ctx[TLB_READ] = tlb_context(t, context_key(h, data, status), &cleared);
     } while (cleared);
-    t->ctx[TLB_WRITE] = t->ctx[TLB_READ];
+    t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
 }
 
 /* --- translation --- */
@@ -130,12 +130,26 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         physmem_flag_set(pm, w->gpa, PAGE_DIRTY);
         p->slow_write = physmem_page_flags(pm, w->gpa) & PAGE_SLOW_WRITE;
     }
-    if (p->slow_write || !(store ? w->writable : w->readable) ||
+    if (!(store ? w->writable : w->readable) ||
         !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv))
         return;
-    enum tlb_kind kind = store ? TLB_WRITE : TLB_READ;
+    enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
     tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
     tlb_adapt(&h->hart.tlb, kind);
+}
+
+/* The place of va by a TLB entry, if there is one. */
+static bool place_by_tlb(struct rv_hart *h, gva_t va, enum tlb_kind kind, struct place *p)
+{
+    const struct physmem *pm = h->guest->env->pm;
+    const struct tlb_entry *e = tlb_lookup_slow(&h->hart.tlb, kind, va);
+    if (!e)
+        return false;
+    p->host = (uint8_t *)(uintptr_t)(e->addend + va);
+    p->gpa = pm->base + (uint64_t)(p->host - pm->host);
+    p->slow_write = kind == TLB_SLOW_WRITE;
+    /* A page that lost its flags is worth a fast entry again. */
+    return !p->slow_write || physmem_page_flags(pm, p->gpa) & PAGE_SLOW_WRITE;
 }
 
 /*
@@ -146,14 +160,10 @@ static bool resolve(struct rv_hart *h, gva_t va, unsigned size, enum access_type
                     struct place *p)
 {
     struct physmem *pm = h->guest->env->pm;
-    enum tlb_kind kind = access == ACCESS_STORE ? TLB_WRITE : TLB_READ;
-    struct tlb_entry *e = tlb_lookup_slow(&h->hart.tlb, kind, va);
-    if (e) {
-        p->host = (uint8_t *)(uintptr_t)(e->addend + va);
-        p->gpa = pm->base + (uint64_t)(p->host - pm->host);
-        p->slow_write = false;
+    bool store = access == ACCESS_STORE;
+    if (place_by_tlb(h, va, store ? TLB_WRITE : TLB_READ, p) ||
+        (store && place_by_tlb(h, va, TLB_SLOW_WRITE, p)))
         return true;
-    }
     enum rv_priv priv = data_priv(h);
     struct walk_result w;
     if (!translate(h, va, access, priv, &w))
