@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hart's private TLB: three tables (fetch, read, write) of 16-byte entries,
- * probed inline by the interpreter and by generated code.
+ * A hart's private TLB: tables of 16-byte entries for fetch, read and
+ * write, probed inline by the interpreter and by generated code, and one for
+ * slow writes.
  *
  * An entry's tag is the virtual page number, in place, with a 9-bit context
  * number in bits 11:3.  A context stands for one combination of everything

@@ -438,11 +438,13 @@ static void test_drop_host_page(void **state)
     tlb_fill(t, TLB_WRITE, 0x9000 + rival(1), 0, PAGE_SHIFT);  /* which is a victim now */
     tlb_fill(t, TLB_WRITE, 0x6000, host + 0x1000 - 0x6000, PAGE_SHIFT);
     tlb_fill(t, TLB_READ, 0x5000, host - 0x5000, PAGE_SHIFT);
+    tlb_fill(t, TLB_SLOW_WRITE, 0x5000, host - 0x5000, PAGE_SHIFT);
     tlb_drop_host_page(t, ram + 0x123);
     assert_null(tlb_lookup_slow(t, TLB_WRITE, 0x5000));
     assert_null(tlb_lookup_slow(t, TLB_WRITE, 0x9000));
     assert_non_null(tlb_lookup_slow(t, TLB_WRITE, 0x6000));
     assert_non_null(tlb_lookup_slow(t, TLB_READ, 0x5000));
+    assert_non_null(tlb_lookup_slow(t, TLB_SLOW_WRITE, 0x5000)); /* it goes by the shard's lock */
 }
 
 static void test_drop_fetch(void **state)
