@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# kernels.sh [BUILD] [ROUNDS]: the integer kernels natively and on the
+# interpreter, in turn, ROUNDS times (5).  Prints per kernel the medians in ms,
+# the interpreter's share of native speed and its million instructions per
+# second; then the geometric mean, the rate over all kernels, the gain of a
+# second hart, and what reservations cost another hart's stores.
+set -eu
+
+build=${1:-build/release}
+rounds=${2:-5}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+[ -x "$build/manyhart" ] || {
+	echo "kernels.sh: no program in $build; build it first, or name the build folder" >&2
+	exit 2
+}
+
+i=0
+while [ "$i" -lt "$rounds" ]; do
+	i=$((i + 1))
+	"$build/bench/bench_kernels" | sed 's/^/native /' >>"$out/lines"
+	"$build/manyhart" run --engine interp --harts 1 "$build/bench/bench_kernels.elf" \
+		2>/dev/null </dev/null | sed 's/^/guest /' >>"$out/lines"
+	"$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_kernels.elf" \
+		2>/dev/null </dev/null | grep pair >>"$out/lines" || true
+done
+"$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_stores.elf" 2>/dev/null \
+	</dev/null >>"$out/lines" || true
+
+awk '
+function median(s, n, a, i, j, t) {
+	n = split(s, a, " ")
+	for (i = 2; i <= n; i++)
+		for (j = i; j > 1 && a[j] + 0 < a[j - 1] + 0; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
+	low = a[1]; high = a[n]
+	return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2
+}
+$2 == "kernel" {
+	if (!($3 in check)) { check[$3] = $4; order[++kernels] = $3 }
+	if (check[$3] != $4) { print "kernels.sh: " $3 ": host and guest disagree"; bad = 1 }
+	ns[$1, $3] = ns[$1, $3] " " $5
+	if ($1 == "guest") insns[$3] = $6
+}
+$1 == "pair" { gains = gains " " $2 / $3 }
+$1 == "stores" { other = other " " $3 / $2; same = same " " $4 / $2 }
+END {
+	printf "%-10s %10s %10s %9s %9s\n", "kernel", "native ms", "interp ms", "% native", "M insn/s"
+	for (k = 1; k <= kernels; k++) {
+		name = order[k]
+		n = median(ns["native", name]); g = median(ns["guest", name])
+		printf "%-10s %10.2f %10.2f %9.1f %9.0f\n", name, n / 1e6, g / 1e6, 100 * n / g, insns[name] / g * 1e3
+		logs += log(n / g); total_ns += g; total_insns += insns[name]
+	}
+	printf "geometric mean %.1f %% of native; %.0f million instructions/s over all\n", 100 * exp(logs / kernels), total_insns / total_ns * 1e3
+	if (gains != "") { m = median(gains); printf "two harts, two copies: %.2f times one hart (%.2f to %.2f)\n", m, low, high }
+	if (other != "") {
+		m = median(other); printf "stores while another hart does LR/SC on another page: %.2f times the time without (%.2f to %.2f)\n", m, low, high
+		m = median(same); printf "stores while another hart does LR/SC on the same page: %.2f times (%.2f to %.2f)\n", m, low, high
+	}
+	exit bad
+}' "$out/lines"
