@@ -319,14 +319,13 @@ static void test_hsm_start_stop(void **state)
         assert_int_equal(hart_irqs(&other->hart), 0);
     }
     /* Letters to a stopped hart are answered, and it sleeps on. */
-    uint64_t waits = load_relaxed(&other->hart.waits);
     assert_int_equal(call(h, SBI_EID_RFENCE, 0, 2, 0), 0);
     for (unsigned i = 0; i < 50; i++)
         nap();
     assert_int_equal(hart_status(h, 1), 1);
-    assert_true(load_relaxed(&other->hart.waits) - waits < 20);
     smp_stop(fix.g->smp);
     pthread_join(thread, NULL);
+    assert_true(other->hart.waits < 200); /* a few for each start; thousands if it spun */
     fixture_close(&fix);
 }
 
@@ -471,13 +470,13 @@ static void test_rfence_remote(void **state)
     (void)state;
     struct rv_hart *h = open_harts(), *other = fix.g->harts[1];
     pthread_t thread, stopped;
+    uint64_t all = other->hart.tlb.stats.flush_all;
     load_code();
     assert_int_equal(pthread_create(&thread, NULL, hart_thread, other), 0);
     assert_int_equal(pthread_create(&stopped, NULL, hart_thread, fix.g->harts[2]), 0);
     assert_int_equal(call5(h, SBI_EID_HSM, 0, 1, SPIN, 0, 0, 0, NULL), 0);
     while (!ram_word(DATA))
         nap();
-    uint64_t all = load_relaxed(&other->hart.tlb.stats.flush_all);
     for (uint64_t i = 1; i <= 200; i++) {
         assert_int_equal(call(h, SBI_EID_RFENCE, 0, 3, 0), 0);
         assert_int_equal(call5(h, SBI_EID_RFENCE, 1, 2, 0, 0, 0, 0, NULL), 0);
@@ -485,7 +484,6 @@ static void test_rfence_remote(void **state)
         wait_count(&other->sbi.events[FW_SFENCE_ASID_RECEIVED], i);
         wait_count(&other->sbi.events[FW_FENCE_I_RECEIVED], i);
         wait_count(&other->sbi.events[FW_SFENCE_RECEIVED], i);
-        wait_count(&other->hart.tlb.stats.flush_all, all + i);
         assert_int_equal(h->sbi.events[FW_FENCE_I_SENT], i);
         assert_int_equal(h->sbi.events[FW_SFENCE_SENT], i);
         assert_int_equal(h->sbi.events[FW_SFENCE_ASID_SENT], 2 * i);
@@ -496,6 +494,7 @@ static void test_rfence_remote(void **state)
     smp_stop(fix.g->smp);
     pthread_join(thread, NULL);
     pthread_join(stopped, NULL);
+    assert_true(other->hart.tlb.stats.flush_all - all >= 200);
     fixture_close(&fix);
 }
 
