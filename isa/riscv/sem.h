@@ -13,6 +13,7 @@
  *   F(rs1) F(rs2) F(rs3)  floating register, 64 raw bits (NaN-boxed if narrower)
  *   W(rd, v)              writes an integer register (x0: dropped)
  *   WF(rd, v)             writes a floating register, 64 raw bits
+ *   X_RD() ARG_RD() RD_USED()   rd read as X does, as a C integer, and whether it is not x0
  *   K(c)                  a constant; PC() the instruction's address; PC_NEXT() the following one's
  *   imm                   the decoded immediate, a C integer: K(imm)
  *   raw()                 the encoding, a C integer (for tval)
@@ -32,18 +33,21 @@
  *
  * Rules: bind operands first, then compute (C leaves the order of arguments
  * open); registers are read before any is written; memory access, control flow
- * and helpers are statements, and what can trap comes before what writes.
+ * and helpers are statements, and what can trap comes before what writes.  BRANCH_IF, JUMP_*,
+ * LEAVE_TO, TRAP, ILLEGAL and ATTEND come last.
  *
  *   LOAD(v, size, addr)         declares v: zero-extended bytes; traps if it must
  *   STORE(size, addr, value)
  *   AMO(v, size, op, addr, value)      op: SWAP ADD XOR AND OR MIN MAX MINU MAXU; v zero-extended
  *   CAS(v, size, addr, expected, desired)
  *   LR(v, size, addr)  SC(v, size, addr, value)   v of SC: 0 success, 1 failure
- *   FENCE_FULL()  FENCE_ACQUIRE()  FENCE_RELEASE()  FENCE_TSO() COMPILER_ONLY order hints
+ *   FENCE(pred, succ)           C integers, bits I O R W as in the encoding
+ *   PAUSE()                     a hint that the hart spins
  *   BRANCH_IF(c)                to PC + imm
  *   JUMP_REL()                  to PC + imm
  *   JUMP_TO(v)                  to v with bit 0 cleared
- *   TRAP(cause, tval)           C integers or K/val? tval is a val
+ *   LEAVE_TO(v)                 to v, but the run loop looks at the hart first
+ *   TRAP(cause, tval)           a C integer and a val
  *   ILLEGAL()                   TRAP(CAUSE_ILLEGAL, raw)
  *   FP_NEED()                   illegal if FS is off; FP_DIRTY() the same and marks FS dirty
  *   FP_OP1(v, op, a)  FP_OP2(v, op, a, b)  FP_OP3(v, op, a, b, c)
