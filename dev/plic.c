@@ -183,7 +183,10 @@ static int plic_init(struct dev *d, const void *config)
     return p->context ? 0 : -ENOMEM;
 }
 
-/* The wires keep their levels: they are the devices'. */
+/*
+ * The wires keep their levels: they are the devices', which may be reset after us.  So a level that
+ * is high now is forwarded only when somebody enables its source.
+ */
 static void plic_reset(struct dev *d)
 {
     struct plic *p = plic_of(d);
@@ -194,8 +197,6 @@ static void plic_reset(struct dev *d)
         memset(p->context[i].enable, 0, sizeof(p->context[i].enable));
         p->context[i].threshold = 0;
     }
-    for (unsigned n = 1; n <= d->env->irqs; n++)
-        plic_gateway_locked(p, n);
     plic_update_locked(p);
 }
 
@@ -277,10 +278,21 @@ static bool plic_read(struct dev *d, uint64_t offset, unsigned size, uint64_t *v
     return true;
 }
 
+static void plic_write_enable(struct plic *p, uint64_t offset, uint64_t value)
+{
+    unsigned index, word;
+    uint32_t *e = plic_enable_at(p, offset, &index, &word);
+    if (!e)
+        return;
+    *e = (uint32_t)value & plic_word_mask(p, word);
+    for (uint32_t m = *e; m; m &= m - 1)
+        plic_gateway_locked(p, word * 32 + (unsigned)__builtin_ctz(m));
+    plic_update_context_locked(p, index);
+}
+
 static bool plic_write(struct dev *d, uint64_t offset, unsigned size, uint64_t value)
 {
     struct plic *p = plic_of(d);
-    unsigned index, word;
     if (size != 4 || offset & 3)
         return false;
     if (offset < PLIC_PENDING) {
@@ -289,11 +301,7 @@ static bool plic_write(struct dev *d, uint64_t offset, unsigned size, uint64_t v
             plic_update_source_locked(p, (unsigned)offset / 4);
         }
     } else if (offset >= PLIC_ENABLE && offset < PLIC_CONTEXT) {
-        uint32_t *e = plic_enable_at(p, offset, &index, &word);
-        if (e) {
-            *e = (uint32_t)value & plic_word_mask(p, word);
-            plic_update_context_locked(p, index);
-        }
+        plic_write_enable(p, offset, value);
     } else if (offset >= PLIC_CONTEXT) {
         plic_write_context(p, offset, value);
     }

@@ -139,6 +139,27 @@ static void request_outlives_its_level(void **state)
     assert_int_equal(claim(f, 0), 0);
 }
 
+/* A reset may reach the PLIC before the device that holds its line high. */
+static void reset_before_the_device(void **state)
+{
+    struct fixture *f = *state;
+    for (int stays = 0; stays < 2; stays++) {
+        set_priority(f, 5, 1);
+        enable(f, 0, 5);
+        set_line(f, 5, true);
+        assert_int_equal(context_level(f, 0), 1);
+        dev_reset(f->d);
+        assert_int_equal(context_level(f, 0), 0);
+        set_line(f, 5, stays);
+        set_priority(f, 5, 1);
+        enable(f, 0, 5);
+        assert_int_equal(context_level(f, 0), stays);
+        assert_int_equal(claim(f, 0), stays ? 5 : 0);
+        set_line(f, 5, false);
+        complete(f, 0, 5);
+    }
+}
+
 static void completion_by_a_stranger_is_ignored(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(level_that_stays_comes_again_after_completion, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(request_outlives_its_level, setup, teardown),
+        cmocka_unit_test_setup_teardown(reset_before_the_device, setup, teardown),
         cmocka_unit_test_setup_teardown(completion_by_a_stranger_is_ignored, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_exist_reads_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(claims_race, setup, teardown),
