@@ -107,7 +107,8 @@ static int check_irq(const struct mh_machine *m, unsigned irq)
     return 0;
 }
 
-static int check_new(struct mh_machine *m, const char *name, gpa_t base, uint64_t size, unsigned irq)
+static int check_new(struct mh_machine *m, const char *name, gpa_t base, uint64_t size,
+                     unsigned irq)
 {
     enum mh_state state = mh_component_status(&m->component);
     if (state != MH_INITIALIZED)

@@ -44,9 +44,9 @@ static int check_order(enum mh_order order, unsigned orders)
     return bad(-EINVAL, "order", "is not one that this access can have (C11 7.17.7)");
 }
 
-#define LOAD_ORDERS (1u << MH_ORDER_RELAXED | 1u << MH_ORDER_ACQUIRE | 1u << MH_ORDER_SEQ_CST)
+#define LOAD_ORDERS  (1u << MH_ORDER_RELAXED | 1u << MH_ORDER_ACQUIRE | 1u << MH_ORDER_SEQ_CST)
 #define STORE_ORDERS (1u << MH_ORDER_RELAXED | 1u << MH_ORDER_RELEASE | 1u << MH_ORDER_SEQ_CST)
-#define ALL_ORDERS 0x1fu
+#define ALL_ORDERS   0x1fu
 
 static void tell(struct mh_machine *m, mh_gpa addr, size_t size, bool is_write)
 {
@@ -129,7 +129,8 @@ int mh_memory_store(struct mh_machine *m, mh_gpa addr, unsigned size, enum mh_or
     return 0;
 }
 
-/* The exchange itself is always sequentially consistent: on the hosts there are it costs the same. */
+/* The exchange itself is always sequentially consistent: on the hosts there are it costs the same.
+ */
 int mh_memory_compare_exchange(struct mh_machine *m, mh_gpa addr, unsigned size, uint64_t expected,
                                uint64_t desired, enum mh_order success, enum mh_order failure,
                                uint64_t *old)

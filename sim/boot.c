@@ -25,12 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOOT_TOP    (3ull << 30)  /* firmware of old and 32-bit loaders want the tree below */
-#define BOOT_ALIGN  (2ull << 20)
-#define FDT_SLACK   (64ull << 10) /* firmware adds nodes in place */
-#define FW_MAGIC    0x4942534full /* OpenSBI, include/sbi/fw_dynamic.h */
-#define FW_VERSION  2
-#define FW_MODE_S   1
+#define BOOT_TOP   (3ull << 30) /* firmware of old and 32-bit loaders want the tree below */
+#define BOOT_ALIGN (2ull << 20)
+#define FDT_SLACK  (64ull << 10) /* firmware adds nodes in place */
+#define FW_MAGIC   0x4942534full /* OpenSBI, include/sbi/fw_dynamic.h */
+#define FW_VERSION 2
+#define FW_MODE_S  1
 
 struct boot {
     struct mh_machine *m;
@@ -82,8 +82,8 @@ static int kernel_symbols(struct boot *b, const struct file *f)
     layout_init(&scratch, b->m->pm);
     if (!elf_is(f))
         return 0;
-    int rc = elf_load(f, b->m->gt->elf_machine, b->m->pm->base + KERNEL_OFFSET, &scratch,
-                      &b->m->elf);
+    int rc =
+        elf_load(f, b->m->gt->elf_machine, b->m->pm->base + KERNEL_OFFSET, &scratch, &b->m->elf);
     b->m->has_elf = rc == 0;
     return rc;
 }

@@ -98,7 +98,8 @@ static void help_all(FILE *f)
                "--memory 1G --append console=ttyS0\n");
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------- */
+/* ---- parsing -----------------------------------------------------------------------------------
+ */
 
 static const struct cli_option *option_find(const struct cli_verb *v, const char *name, size_t len)
 {
@@ -180,7 +181,8 @@ int cli_parse(const struct cli_verb *v, int argc, char **argv, cli_take_fn *take
     return rc;
 }
 
-/* ---- verbs ---------------------------------------------------------------------------------------- */
+/* ---- verbs
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *verb_next(const void *opaque, size_t i)
 {

@@ -23,7 +23,7 @@ struct cli_verb {
     const char *usage;   /* what follows the name */
     const char *details; /* further lines of --help, or NULL */
     const char *example;
-    const struct cli_option *options; /* sorted, ended by a NULL name */
+    const struct cli_option *options;  /* sorted, ended by a NULL name */
     int (*run)(int argc, char **argv); /* argv[0] is the verb; the exit code */
 };
 

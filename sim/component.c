@@ -124,8 +124,7 @@ int mh_component_init(struct mh_component *c)
 
 int mh_component_start(struct mh_component *c)
 {
-    int rc =
-        operation_begin(c, "start", 1u << MH_INITIALIZED | 1u << MH_STOPPED, MH_STARTING);
+    int rc = operation_begin(c, "start", 1u << MH_INITIALIZED | 1u << MH_STOPPED, MH_STARTING);
     if (rc)
         return rc;
     rc = c->ops->start ? c->ops->start(c) : 0;

@@ -26,8 +26,17 @@
 #define MEMORY_MIN        (64ull << 10)
 #define MEMORY_MAX        (16ull << 40)
 
-enum kind { KIND_TEXT, KIND_LIST, KIND_BOOL, KIND_UNSIGNED, KIND_U64, KIND_SIZE, KIND_TIME, KIND_MODE,
-            KIND_SEED };
+enum kind {
+    KIND_TEXT,
+    KIND_LIST,
+    KIND_BOOL,
+    KIND_UNSIGNED,
+    KIND_U64,
+    KIND_SIZE,
+    KIND_TIME,
+    KIND_MODE,
+    KIND_SEED
+};
 
 struct param {
     const char *name;
@@ -116,7 +125,8 @@ static int check_image(const struct mh_vm_config *cfg)
     if (!cfg->image && !cfg->image_data)
         return 0;
     if (cfg->kernel)
-        return bad("image", image, "a bare-metal program and --kernel exclude each other; give one");
+        return bad("image", image,
+                   "a bare-metal program and --kernel exclude each other; give one");
     if (cfg->firmware && strcmp(cfg->firmware, "none"))
         return bad("firmware", cfg->firmware,
                    "a bare-metal program runs without firmware; leave it out, or load the program "
@@ -164,7 +174,8 @@ static int check_signature(const struct mh_vm_config *cfg)
 {
     if (!cfg->signature || cfg->image || cfg->image_data || cfg->kernel)
         return 0;
-    return bad("signature", cfg->signature, "needs an ELF program that has begin_signature and "
+    return bad("signature", cfg->signature,
+               "needs an ELF program that has begin_signature and "
                "end_signature");
 }
 

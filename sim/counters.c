@@ -348,7 +348,8 @@ uint64_t counters_value(const struct counters *c, unsigned slot, unsigned event)
     return load_relaxed(&c->slot[slot].value[event]);
 }
 
-/* ---- for info ---------------------------------------------------------------------------------- */
+/* ---- for info ----------------------------------------------------------------------------------
+ */
 
 void counters_each_pmu(void (*fn)(void *opaque, const char *pmu, const char *text, unsigned events),
                        void *opaque)
@@ -364,8 +365,10 @@ void counters_each_pmu(void (*fn)(void *opaque, const char *pmu, const char *tex
 
 bool counters_hardware(char *why, size_t size)
 {
-    struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE, .size = sizeof(attr),
-                                   .config = PERF_COUNT_HW_INSTRUCTIONS, .exclude_kernel = 1,
+    struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
+                                   .size = sizeof(attr),
+                                   .config = PERF_COUNT_HW_INSTRUCTIONS,
+                                   .exclude_kernel = 1,
                                    .exclude_hv = 1};
     int rc = try_event(&attr);
     snprintf(why, size, "%s", rc ? strerror(-rc) : "");

@@ -121,8 +121,8 @@ int decompress(const struct file *f, enum compression kind, const uint8_t *data,
                           decompress_name(kind));
     int rc = output_reserve(&to, limit);
     if (!rc)
-        rc = kind == COMPRESS_GZIP ? gunzip(data, size, limit, &to)
-                                   : unzstd(data, size, limit, &to);
+        rc =
+            kind == COMPRESS_GZIP ? gunzip(data, size, limit, &to) : unzstd(data, size, limit, &to);
     if (rc) {
         file_release(&to);
         return explain(f, kind, rc);

@@ -13,7 +13,7 @@ enum compression {
     COMPRESS_NONE,
     COMPRESS_GZIP,
     COMPRESS_ZSTD,
-    COMPRESS_XZ,    /* known by name only, from here on */
+    COMPRESS_XZ, /* known by name only, from here on */
     COMPRESS_LZMA,
     COMPRESS_BZIP2,
     COMPRESS_LZ4,
@@ -25,8 +25,8 @@ const char *decompress_name(enum compression kind);
 
 /*
  * Decompresses data (part of f, which names the messages) into *out, which must be released with
- * file_release.  -EFBIG beyond limit bytes, -EBADMSG for a damaged or truncated stream, -ENOTSUP for
- * a kind known by name only.
+ * file_release.  -EFBIG beyond limit bytes, -EBADMSG for a damaged or truncated stream, -ENOTSUP
+ * for a kind known by name only.
  */
 int decompress(const struct file *f, enum compression kind, const uint8_t *data, uint64_t size,
                uint64_t limit, struct file *out);

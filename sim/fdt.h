@@ -17,12 +17,12 @@ struct fdt_params {
     struct guest *guest;
     unsigned harts;
     const struct physmem *pm;
-    struct dev *devices;     /* linked by next, lowest address first */
-    const char *stdout_path; /* "/soc/serial@10000000", or NULL */
-    const char *bootargs;    /* NULL: none */
+    struct dev *devices;            /* linked by next, lowest address first */
+    const char *stdout_path;        /* "/soc/serial@10000000", or NULL */
+    const char *bootargs;           /* NULL: none */
     gpa_t initrd_start, initrd_end; /* equal: none */
     bool has_seed;
-    uint64_t seed;           /* of /chosen/rng-seed; without it the host's random source */
+    uint64_t seed; /* of /chosen/rng-seed; without it the host's random source */
 };
 
 /* Builds a packed tree; the caller frees *out.  0 or -errno with the error set. */

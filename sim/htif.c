@@ -33,8 +33,8 @@ struct htif {
     struct htif_env env;
     struct lock lock; /* RANK_IRQCHIP: a device may write the page under its own lock */
     gpa_t tohost, fromhost;
-    uint8_t mask;     /* under lock: bytes of tohost written since the last command */
-    bool reading;     /* under lock: the guest waits for a character */
+    uint8_t mask; /* under lock: bytes of tohost written since the last command */
+    bool reading; /* under lock: the guest waits for a character */
     struct loop_timer *half, *input;
 };
 
@@ -93,8 +93,7 @@ static bool system_call(struct htif *h, gpa_t block)
         h->env.exit(h->env.opaque, w[1]);
         return false;
     default:
-        log_at(LOG_SIM, LOG_WARN, "HTIF: system call %llu is not served",
-               (unsigned long long)w[0]);
+        log_at(LOG_SIM, LOG_WARN, "HTIF: system call %llu is not served", (unsigned long long)w[0]);
         result = (uint64_t)-ENOSYS;
     }
     write_word(h, block, result);

@@ -29,7 +29,7 @@ struct htif_env {
     struct physmem *pm;
     struct loop *loop;
     void *opaque;
-    void (*exit)(void *opaque, uint64_t code);                       /* any thread */
+    void (*exit)(void *opaque, uint64_t code); /* any thread */
     size_t (*console_write)(void *opaque, const void *buf, size_t len);
     size_t (*console_read)(void *opaque, void *buf, size_t len);
 };

@@ -37,12 +37,12 @@ int layout_claim(struct layout *l, const char *param, const char *path, gpa_t ba
     char text[32];
     if (!physmem_contains(pm, base, size)) {
         parse_format_size(pm->size, text, sizeof(text));
-        return error_set(MH_ERROR_CORE, -EFAULT, param, path,
-                         "needs 0x%llx to 0x%llx, but RAM is 0x%llx to 0x%llx (%s); link it for RAM "
-                         "or give more --memory",
-                         (unsigned long long)base, (unsigned long long)(base + size),
-                         (unsigned long long)pm->base, (unsigned long long)(pm->base + pm->size),
-                         text);
+        return error_set(
+            MH_ERROR_CORE, -EFAULT, param, path,
+            "needs 0x%llx to 0x%llx, but RAM is 0x%llx to 0x%llx (%s); link it for RAM "
+            "or give more --memory",
+            (unsigned long long)base, (unsigned long long)(base + size),
+            (unsigned long long)pm->base, (unsigned long long)(pm->base + pm->size), text);
     }
     const struct layout_range *r = layout_overlap(l, base, size);
     if (r)

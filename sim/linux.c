@@ -78,7 +78,8 @@ int cli_linux_find(struct cli_linux *out)
         if (set_in(given, out))
             return 0;
         cli_message("--linux: MANYHART_LINUX_DIR '%s' has no kernel and initrd.gz; "
-                    "tests/linux/fetch.sh makes them", given);
+                    "tests/linux/fetch.sh makes them",
+                    given);
         return CLI_USAGE;
     }
     cache_dir(dir, sizeof(dir));
@@ -86,7 +87,8 @@ int cli_linux_find(struct cli_linux *out)
         return 0;
     if (!script_path(script, sizeof(script)))
         cli_message("--linux: '%s' has no kernel and initrd.gz; run tests/linux/fetch.sh of a "
-                    "checkout first", dir);
+                    "checkout first",
+                    dir);
     else if (run_script(script) || !set_in(dir, out))
         cli_message("--linux: %s failed; it needs a Debian mirror", script);
     else

@@ -219,8 +219,8 @@ int elf_load(const struct file *f, uint16_t machine, gpa_t bias, struct layout *
         rc = check_segments(f, &eh, &low);
     if (rc)
         return rc;
-    *out = (struct elf_image){ELF_NO_SYMBOL, UINT64_MAX,    0,            ELF_NO_SYMBOL,
-                              ELF_NO_SYMBOL, ELF_NO_SYMBOL, ELF_NO_SYMBOL};
+    *out = (struct elf_image){ELF_NO_SYMBOL, UINT64_MAX,   0, ELF_NO_SYMBOL, ELF_NO_SYMBOL,
+                              ELF_NO_SYMBOL, ELF_NO_SYMBOL};
     bool move = eh.e_type == ET_DYN && !physmem_contains(l->pm, low, 1);
     uint64_t by = move ? bias - align_down(low, PAGE_SIZE) : 0;
     rc = load_segments(f, &eh, by, l, out);

@@ -171,9 +171,10 @@ static int packed_find(const struct file *f, uint64_t *offset, uint64_t *size,
     *size = file_le(f->data + 12, 4);
     *kind = zboot_compression(f);
     if (*offset > f->size || *size > f->size - *offset)
-        return file_error(f, -ENOEXEC, "is a truncated EFI zboot kernel: payload ends at byte %llu "
-                          "of %llu", (unsigned long long)(*offset + *size),
-                          (unsigned long long)f->size);
+        return file_error(f, -ENOEXEC,
+                          "is a truncated EFI zboot kernel: payload ends at byte %llu "
+                          "of %llu",
+                          (unsigned long long)(*offset + *size), (unsigned long long)f->size);
     if (*kind == COMPRESS_NONE)
         return file_error(f, -ENOTSUP,
                           "is an EFI zboot kernel of unknown compression '%.31s'; gzip and zstd "

@@ -11,7 +11,8 @@
 #include "sim/file.h"
 #include "sim/layout.h"
 
-#define KERNEL_OFFSET (2ull << 20) /* where a kernel that does not say goes, from the base of RAM */
+#define KERNEL_OFFSET (2ull << 20) /* where a kernel that does not say goes, from the base of RAM  \
+                                    */
 
 struct kernel_image {
     gpa_t entry;

@@ -257,8 +257,8 @@ static int start_io(struct mh_machine *m)
 
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
-    plan_pins,      build_memory, build_loop,     build_guest,      machine_devices_create,
-    build_htif,     machine_load, build_counters, build_signature,  start_io,
+    plan_pins,  build_memory, build_loop,     build_guest,     machine_devices_create,
+    build_htif, machine_load, build_counters, build_signature, start_io,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -301,7 +301,8 @@ static int op_init(struct mh_component *c)
     return rc ? rc : watchdog_create(&m->watchdog, m);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static void stop_harts(struct mh_machine *m)
 {
@@ -444,7 +445,8 @@ static const struct mh_component_ops machine_ops = {
     .stop = op_stop,
 };
 
-/* ---- public ------------------------------------------------------------------------------------ */
+/* ---- public ------------------------------------------------------------------------------------
+ */
 
 int mh_machine_create(struct mh_machine **out, const struct mh_vm_config *cfg)
 {

@@ -34,7 +34,7 @@ enum { MACHINE_IRQS = 95 }; /* PLIC sources of QEMU's virt */
 /* What somebody asked the supervisor for. */
 enum machine_request {
     REQUEST_NONE,
-    REQUEST_END,    /* with an enum mh_end and the guest's exit code */
+    REQUEST_END, /* with an enum mh_end and the guest's exit code */
     REQUEST_RESTART,
 };
 
@@ -74,15 +74,15 @@ struct mh_machine {
     pthread_t io, supervisor;
     bool has_io, has_supervisor;
 
-    uint64_t request;    /* enum machine_request, enum mh_end and code packed; atomic, first wins */
-    uint32_t bell;       /* futex word of the supervisor */
-    uint32_t ended;      /* futex word: 1 once result is complete, atomic */
+    uint64_t request; /* enum machine_request, enum mh_end and code packed; atomic, first wins */
+    uint32_t bell;    /* futex word of the supervisor */
+    uint32_t ended;   /* futex word: 1 once result is complete, atomic */
     struct mh_result result; /* written before ended */
-    int event_fd;        /* readable once ended */
+    int event_fd;            /* readable once ended */
     uint64_t started_ns;
 };
 
-/* Asks for the end or a reboot; the first request wins, and the end over a reboot.  Any thread, any lock. */
+/* Asks for the end or a reboot; the first wins, and the end over a reboot.  Any thread, any lock. */
 void machine_request(struct mh_machine *m, enum machine_request what, enum mh_end end, int code);
 
 /* machine_devices.c: console, devices, and the wires between them and the harts. */

@@ -223,8 +223,8 @@ static int add_all(struct mh_machine *m)
     if (!rc)
         rc = machine_device_add(m, &uart16550_type, "uart0", UART16550_BASE, UART16550_IRQ, &uart);
     if (!rc)
-        rc = machine_device_add(m, &rtc_goldfish_type, "rtc0", RTC_GOLDFISH_BASE,
-                                RTC_GOLDFISH_IRQ, NULL);
+        rc = machine_device_add(m, &rtc_goldfish_type, "rtc0", RTC_GOLDFISH_BASE, RTC_GOLDFISH_IRQ,
+                                NULL);
     if (!rc)
         rc = machine_device_add(m, &finisher_type, "finisher0", FINISHER_BASE, 0, NULL);
     return rc ? rc : add_slots(m);

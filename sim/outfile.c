@@ -25,8 +25,7 @@ struct outfile {
 
 static int fail(const struct outfile *o, int rc)
 {
-    return error_set(MH_ERROR_CORE, rc, o->option, o->path, "cannot be written: %s",
-                     strerror(-rc));
+    return error_set(MH_ERROR_CORE, rc, o->option, o->path, "cannot be written: %s", strerror(-rc));
 }
 
 /* A name beside the final one that nobody uses; mkstemp would give the file mode 0600. */

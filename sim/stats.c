@@ -90,8 +90,9 @@ static json_t *json_sources(const struct counters *c)
 static json_t *json_all(struct mh_machine *m)
 {
     json_t *o = json_object(), *harts = json_array();
-    json_object_set_new(o, "manyhart", json_sprintf("%d.%d.%d", MH_VERSION_MAJOR, MH_VERSION_MINOR,
-                                                    MH_VERSION_PATCH));
+    json_object_set_new(
+        o, "manyhart",
+        json_sprintf("%d.%d.%d", MH_VERSION_MAJOR, MH_VERSION_MINOR, MH_VERSION_PATCH));
     json_object_set_new(o, "config", json_config(&m->cfg));
     json_object_set_new(o, "end", json_string(stats_end_name(m->result.end)));
     json_object_set_new(o, "exit_code", json_integer(m->result.exit_code));

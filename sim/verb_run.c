@@ -41,7 +41,8 @@ static const struct cli_option options[] = {
     {"help", NULL, "this text"},
     {"initrd", "F", "initial RAM disk for the kernel"},
     {"isa", "STRING", "RISC-V ISA string or profile (all there is)"},
-    {"kernel", "F[,raw[@ADDR]]", "an S-mode kernel: Image, gzip, zstd, EFI zboot, ELF, or raw bytes"},
+    {"kernel", "F[,raw[@ADDR]]",
+     "an S-mode kernel: Image, gzip, zstd, EFI zboot, ELF, or raw bytes"},
     {"linux", NULL, "boot the Debian kernel and busybox that tests/linux/fetch.sh keeps"},
     {"log", "SPEC", "messages: LEVEL or SUBSYSTEM=LEVEL,... (warn)"},
     {"max-insns", "N", "end after N instructions of a hart with exit code 124 (no limit)"},
@@ -66,7 +67,8 @@ struct run {
     int signal; /* that ended the run, or 0 */
 };
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------
+ */
 
 static int take_word(struct run *r, const char *word)
 {
@@ -82,7 +84,8 @@ static int take_log(const char *value)
     if (log_configure(value) == 0)
         return 0;
     cli_message("--log '%s': give error, warn, info, debug or trace, or mem=debug,dev=trace "
-                "(base, mem, smp, jit, isa, dev, sim)", value);
+                "(base, mem, smp, jit, isa, dev, sim)",
+                value);
     return CLI_USAGE;
 }
 
@@ -110,7 +113,9 @@ static int apply_linux(struct run *r)
     struct mh_vm_config *cfg = &r->cfg;
     if (cfg->image || cfg->kernel || cfg->initrd) {
         cli_message("--linux: brings its own kernel and initrd; leave out %s",
-                    cfg->image ? cfg->image : cfg->kernel ? "--kernel" : "--initrd");
+                    cfg->image    ? cfg->image
+                    : cfg->kernel ? "--kernel"
+                                  : "--initrd");
         return CLI_USAGE;
     }
     int rc = cli_linux_find(&r->linux_files);
@@ -133,14 +138,16 @@ static int apply_embedded(struct run *r)
     return 0;
 #else
     (void)r;
-    cli_message("run: give a bare-metal program or --kernel FILE (this build has no embedded guest)");
+    cli_message(
+        "run: give a bare-metal program or --kernel FILE (this build has no embedded guest)");
     return CLI_USAGE;
 #endif
 }
 
 static bool nothing_to_run(const struct mh_vm_config *cfg)
 {
-    bool firmware = cfg->firmware && strcmp(cfg->firmware, "builtin") && strcmp(cfg->firmware, "none");
+    bool firmware =
+        cfg->firmware && strcmp(cfg->firmware, "builtin") && strcmp(cfg->firmware, "none");
     return !cfg->image && !cfg->kernel && !firmware;
 }
 
@@ -155,7 +162,8 @@ static int complete(struct run *r)
     return apply_embedded(r);
 }
 
-/* ---- signals ------------------------------------------------------------------------------------ */
+/* ---- signals ------------------------------------------------------------------------------------
+ */
 
 /* The terminal is in raw mode: give it back before a crash is reported. */
 static void crash(int sig)
@@ -195,7 +203,8 @@ static void wait_for_end(struct run *r)
     }
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------------------------------- */
 
 static int guest_code(int code)
 {
@@ -266,7 +275,8 @@ static int print_stats(struct run *r, const char *text, int code)
     return outfile_commit(o) ? cli_error() : code;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running
+ * -------------------------------------------------------------------------------------- */
 
 static int dump_dtb(struct run *r)
 {
