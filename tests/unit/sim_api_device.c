@@ -12,10 +12,10 @@
 #define BASE 0x20000000ull
 
 /* Writes 21 to the device, reads it back doubled and ends with that; a read of offset 8 faults. */
-static const char *const lines[] = {
-    "lui t0,0x20000", "addi t1,zero,21", "sw t1,4(t0)", "lw a5,4(t0)", "lui t0,0x80001",
-    "slli t0,t0,32", "srli t0,t0,32", "slli a5,a5,1", "addi a5,a5,1", "sd a5,0(t0)",
-    "jal zero,0x80000028", NULL};
+static const char *const lines[] = {"lui t0,0x20000", "addi t1,zero,21",     "sw t1,4(t0)",
+                                    "lw a5,4(t0)",    "lui t0,0x80001",      "slli t0,t0,32",
+                                    "srli t0,t0,32",  "slli a5,a5,1",        "addi a5,a5,1",
+                                    "sd a5,0(t0)",    "jal zero,0x80000028", NULL};
 
 struct doubler {
     uint64_t value;
@@ -89,7 +89,7 @@ static void test_route(void **state)
     uint64_t v;
     (void)state;
     assert_int_equal(mh_devices_read(m, (mh_gpa){0x10001000}, 4, &v), 0);
-    assert_int_equal(v, 0x74726976); /* virtio's magic */
+    assert_int_equal(v, 0x74726976);                                         /* virtio's magic */
     assert_int_equal(mh_devices_write(m, (mh_gpa){0x10000007}, 1, 0x5a), 0); /* UART scratch */
     assert_int_equal(mh_devices_read(m, (mh_gpa){0x10000007}, 1, &v), 0);
     assert_int_equal(v, 0x5a);
@@ -202,9 +202,9 @@ static void test_interrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),             cmocka_unit_test(test_route),
-        cmocka_unit_test(test_own_device),       cmocka_unit_test(test_register_refuses),
-        cmocka_unit_test(test_unregister),       cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_list),       cmocka_unit_test(test_route),
+        cmocka_unit_test(test_own_device), cmocka_unit_test(test_register_refuses),
+        cmocka_unit_test(test_unregister), cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

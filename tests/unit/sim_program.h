@@ -64,8 +64,8 @@ static inline void program_symbols(struct program *p)
     };
     size_t at = 1;
     for (unsigned i = 0; i < PROGRAM_SYMBOLS - 1; i++) {
-        p->sym[i + 1] = (Elf64_Sym){.st_name = (Elf64_Word)at, .st_value = rows[i].value,
-                                    .st_shndx = 1};
+        p->sym[i + 1] =
+            (Elf64_Sym){.st_name = (Elf64_Word)at, .st_value = rows[i].value, .st_shndx = 1};
         strcpy(p->str + at, rows[i].name);
         at += strlen(rows[i].name) + 1;
     }
@@ -75,7 +75,10 @@ static inline void program_symbols(struct program *p)
 static inline void program_make(struct program *p, const char *const *lines)
 {
     memset(p, 0, sizeof(*p));
-    memcpy(p->eh.e_ident, "\x7f" "ELF\x02\x01\x01", 7);
+    memcpy(p->eh.e_ident,
+           "\x7f"
+           "ELF\x02\x01\x01",
+           7);
     p->eh.e_type = ET_EXEC;
     p->eh.e_machine = EM_RISCV;
     p->eh.e_entry = PROGRAM_BASE;
@@ -85,15 +88,24 @@ static inline void program_make(struct program *p, const char *const *lines)
     p->eh.e_shoff = offsetof(struct program, sh);
     p->eh.e_shentsize = sizeof(Elf64_Shdr);
     p->eh.e_shnum = 3;
-    p->ph[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = offsetof(struct program, code),
-                            .p_vaddr = PROGRAM_BASE, .p_paddr = PROGRAM_BASE,
-                            .p_filesz = sizeof(p->code), .p_memsz = sizeof(p->code)};
-    p->ph[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = offsetof(struct program, data),
-                            .p_vaddr = PROGRAM_DATA, .p_paddr = PROGRAM_DATA,
-                            .p_filesz = sizeof(p->data), .p_memsz = sizeof(p->data)};
-    p->sh[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB, .sh_offset = offsetof(struct program, sym),
-                            .sh_size = sizeof(p->sym), .sh_link = 2};
-    p->sh[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = offsetof(struct program, str),
+    p->ph[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+                            .p_offset = offsetof(struct program, code),
+                            .p_vaddr = PROGRAM_BASE,
+                            .p_paddr = PROGRAM_BASE,
+                            .p_filesz = sizeof(p->code),
+                            .p_memsz = sizeof(p->code)};
+    p->ph[1] = (Elf64_Phdr){.p_type = PT_LOAD,
+                            .p_offset = offsetof(struct program, data),
+                            .p_vaddr = PROGRAM_DATA,
+                            .p_paddr = PROGRAM_DATA,
+                            .p_filesz = sizeof(p->data),
+                            .p_memsz = sizeof(p->data)};
+    p->sh[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB,
+                            .sh_offset = offsetof(struct program, sym),
+                            .sh_size = sizeof(p->sym),
+                            .sh_link = 2};
+    p->sh[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+                            .sh_offset = offsetof(struct program, str),
                             .sh_size = sizeof(p->str)};
     program_symbols(p);
     program_assemble(p->code, sizeof(p->code), lines);
