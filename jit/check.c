@@ -12,6 +12,7 @@ struct check {
     const struct ir_block *b;
     ir_ref point;     /* the last one */
     bool reg_written; /* since then */
+    bool retired;     /* since then an exit counted its instruction as done */
     const char *what; /* the rule broken, or NULL */
 };
 
@@ -141,6 +142,15 @@ static void check_fault(struct check *k, const struct ir_insn *i)
         k->reg_written = true;
 }
 
+/* Exits before the end may be taken or not; what is done by then must be the same. */
+static void check_exit(struct check *k, const struct ir_insn *i)
+{
+    unsigned before = k->point ? k->b->insns[k->point].index : 0;
+    demand(k, i->index == before || (k->point && i->index == before + 1),
+           "an exit that retires what was not executed");
+    k->retired |= i->index != before;
+}
+
 static void check_point(struct check *k, unsigned at)
 {
     const struct ir_insn *i = &k->b->insns[at];
@@ -148,6 +158,7 @@ static void check_point(struct check *k, unsigned at)
         demand(k, i->index > k->b->insns[k->point].index, "points retire out of order");
     k->point = (ir_ref)at;
     k->reg_written = false;
+    k->retired = false;
 }
 
 static void check_insn(struct check *k, unsigned at)
@@ -168,6 +179,12 @@ static void check_insn(struct check *k, unsigned at)
     if (k->what)
         return; /* what follows walks along operands */
     check_fields(k, i);
+    demand(k,
+           !k->retired || info->extra == IR_EXTRA_EXIT || info->extra == IR_EXTRA_POINT ||
+               !(info->flags & IR_EFFECT),
+           "an effect of an instruction that is retired");
+    if (info->extra == IR_EXTRA_EXIT)
+        check_exit(k, i);
     if (info->flags & IR_FAULTS)
         check_fault(k, i);
     if (i->op == IR_point)

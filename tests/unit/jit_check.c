@@ -100,6 +100,22 @@ static const struct {
     {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 call - helper=2 flags=3 at=1\n"
      "%4 load %2 size=8 disp=0 at=1\n" END(5),
      4, "may fault after its instruction wrote a register"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 exit_if %2 kind=0 disp=4 retired=1\n"
+     "%4 slot_set %2 slot=1\n" END(5),
+     4, "an effect of an instruction that is retired"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 exit_if %2 kind=0 disp=4 retired=1\n"
+     "%4 fence order=15\n" END(5),
+     4, "an effect of an instruction that is retired"},
+    /* One that is left before it did anything goes on freely, and so does the next one. */
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 exit_if %2 kind=0 disp=0 retired=0\n"
+     "%4 slot_set %2 slot=1\n%5 exit_if %2 kind=0 disp=9 retired=1\n%6 point disp=4 retired=1\n"
+     "%7 slot_set %2 slot=1\n%8 exit kind=0 disp=8 retired=2\n",
+     0, NULL},
+    {"%1 point disp=0 retired=1\n%2 exit kind=0 disp=8 retired=3\n", 2,
+     "an exit that retires what was not executed"},
+    {"%1 point disp=0 retired=1\n%2 exit kind=0 disp=8 retired=0\n", 2,
+     "an exit that retires what was not executed"},
+    {"%1 exit kind=0 disp=8 retired=1\n", 1, "an exit that retires what was not executed"},
     {"%1 point disp=0 retired=1\n%2 point disp=4 retired=1\n" END(3), 2,
      "points retire out of order"},
 };
