@@ -212,13 +212,14 @@ static int verb_unknown(const char *name)
 
 /*
  * A descriptor below 3 that is closed would be given to the next file that is opened, and the
- * console's bytes would go there.  stdin becomes empty, the others refuse to be written.
+ * console's bytes would go there.  stdin becomes empty; the others a folder, which refuses to be
+ * written however it is opened again.
  */
 static void occupy_standard_descriptors(void)
 {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", O_RDONLY);
+            (void)!open(fd ? "/" : "/dev/null", O_RDONLY);
 }
 
 /* stdout is often a pipe that ends early; what was printed by help or info then failed. */

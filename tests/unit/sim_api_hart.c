@@ -8,9 +8,9 @@
 
 /* Ends with the code in a5, from wherever pc is put. */
 static const char *const lines[] = {
-    "jal zero,0x80000000", /* 0: endless */
-    "lui t0,0x80001", "slli t0,t0,32", "srli t0,t0,32", /* 4 */
-    "slli a5,a5,1", "addi a5,a5,1", "sd a5,0(t0)", "jal zero,0x8000001c", NULL};
+    "jal zero,0x80000000",                                   /* 0: endless */
+    "lui t0,0x80001",      "slli t0,t0,32", "srli t0,t0,32", /* 4 */
+    "slli a5,a5,1",        "addi a5,a5,1",  "sd a5,0(t0)",   "jal zero,0x8000001c", NULL};
 
 static struct program p;
 

@@ -9,11 +9,13 @@
 
 static const char *const endless[] = {"jal zero,0x80000000", NULL};
 /* Counts the word at tohost + 1024 up by LR/SC until a 1 appears beside it. */
-static const char *const counting[] = {
-    "lui t0,0x80001", "slli t0,t0,32", "srli t0,t0,32", "addi t0,t0,1024",
-    "lr.d t1,(t0)", "addi t1,t1,1", "sc.d t2,t1,(t0)", "bne t2,zero,0x80000010",
-    "ld t3,8(t0)", "beq t3,zero,0x80000010",
-    "addi t1,zero,1", "sd t1,-1024(t0)", "jal zero,0x80000030", NULL};
+static const char *const counting[] = {"lui t0,0x80001",      "slli t0,t0,32",
+                                       "srli t0,t0,32",       "addi t0,t0,1024",
+                                       "lr.d t1,(t0)",        "addi t1,t1,1",
+                                       "sc.d t2,t1,(t0)",     "bne t2,zero,0x80000010",
+                                       "ld t3,8(t0)",         "beq t3,zero,0x80000010",
+                                       "addi t1,zero,1",      "sd t1,-1024(t0)",
+                                       "jal zero,0x80000030", NULL};
 
 #define COUNT ((mh_gpa){PROGRAM_TOHOST + 1024})
 #define FLAG  ((mh_gpa){PROGRAM_TOHOST + 1032})
@@ -100,12 +102,12 @@ static void test_orders(void **state)
         enum mh_order order = (enum mh_order)o;
         assert_int_equal(mh_memory_load(m, a, 8, order, &v) == 0, allowed[o][0]);
         assert_int_equal(mh_memory_store(m, a, 8, order, 1) == 0, allowed[o][1]);
-        assert_int_equal(
-            mh_memory_compare_exchange(m, a, 8, 1, 2, order, MH_ORDER_RELAXED, &v) == 0,
-            allowed[o][2]);
-        assert_int_equal(
-            mh_memory_compare_exchange(m, a, 8, 1, 2, MH_ORDER_SEQ_CST, order, &v) == 0,
-            allowed[o][3]);
+        assert_int_equal(mh_memory_compare_exchange(m, a, 8, 1, 2, order, MH_ORDER_RELAXED, &v) ==
+                             0,
+                         allowed[o][2]);
+        assert_int_equal(mh_memory_compare_exchange(m, a, 8, 1, 2, MH_ORDER_SEQ_CST, order, &v) ==
+                             0,
+                         allowed[o][3]);
     }
     assert_int_equal(mh_memory_load(m, a, 8, (enum mh_order)9, &v), -EINVAL);
     mh_machine_destroy(m);
@@ -119,17 +121,20 @@ static void test_exchange(void **state)
     (void)state;
     for (unsigned size = 4; size <= 8; size += 4) {
         assert_int_equal(mh_memory_store(m, a, size, MH_ORDER_RELAXED, 5), 0);
-        assert_int_equal(mh_memory_compare_exchange(m, a, size, 4, 9, MH_ORDER_ACQ_REL,
-                                                    MH_ORDER_ACQUIRE, &old), 0);
+        assert_int_equal(
+            mh_memory_compare_exchange(m, a, size, 4, 9, MH_ORDER_ACQ_REL, MH_ORDER_ACQUIRE, &old),
+            0);
         assert_int_equal(old, 5);
-        assert_int_equal(mh_memory_compare_exchange(m, a, size, 5, 9, MH_ORDER_ACQ_REL,
-                                                    MH_ORDER_ACQUIRE, &old), 0);
+        assert_int_equal(
+            mh_memory_compare_exchange(m, a, size, 5, 9, MH_ORDER_ACQ_REL, MH_ORDER_ACQUIRE, &old),
+            0);
         assert_int_equal(old, 5);
         assert_int_equal(mh_memory_load(m, a, size, MH_ORDER_RELAXED, &old), 0);
         assert_int_equal(old, 9);
     }
-    assert_int_equal(mh_memory_compare_exchange(m, a, 2, 5, 9, MH_ORDER_RELAXED, MH_ORDER_RELAXED,
-                                                &old), -EINVAL);
+    assert_int_equal(
+        mh_memory_compare_exchange(m, a, 2, 5, 9, MH_ORDER_RELAXED, MH_ORDER_RELAXED, &old),
+        -EINVAL);
     mh_machine_destroy(m);
 }
 
@@ -141,7 +146,8 @@ static void *count_up(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t seen = 0, old;
         while (mh_memory_compare_exchange(m, COUNT, 8, seen, seen + 1, MH_ORDER_SEQ_CST,
-                                          MH_ORDER_RELAXED, &old) == 0 && old != seen)
+                                          MH_ORDER_RELAXED, &old) == 0 &&
+               old != seen)
             seen = old;
     }
     return NULL;

@@ -102,8 +102,8 @@ static void write_file(const char *name, const void *data, size_t size)
 
 static void make_inputs(void)
 {
-    static const char *const pass[] = {"lui t0,0x100", "lui t1,0x5", "addi t1,t1,1365",
-                                       "sw t1,0(t0)", "jal zero,0x80000010", NULL};
+    static const char *const pass[] = {"lui t0,0x100", "lui t1,0x5",          "addi t1,t1,1365",
+                                       "sw t1,0(t0)",  "jal zero,0x80000010", NULL};
     static const char *const endless[] = {"jal zero,0x80000000", NULL};
     uint8_t random[5000];
     struct program p;
@@ -320,10 +320,10 @@ static void test_signals(void **state)
 /* stdin closed, stdout closed, stdout a pipe without reader, stdout full. */
 static void test_descriptors(void **state)
 {
-    char *argv[] = {(char *)"manyhart", (char *)"run", (char *)"--timeout", (char *)"5",
-                    (char *)"hello.elf", NULL};
-    static const char *const hello[] = {
-        "lui t0,0x10000", "addi t1,zero,72", "sb t1,0(t0)", "jal zero,0x80000000", NULL};
+    char *argv[] = {(char *)"manyhart", (char *)"run",       (char *)"--timeout",
+                    (char *)"5",        (char *)"hello.elf", NULL};
+    static const char *const hello[] = {"lui t0,0x10000", "addi t1,zero,72", "sb t1,0(t0)",
+                                        "jal zero,0x80000000", NULL};
     struct program p;
     struct outcome o;
     int fds[2];
@@ -344,12 +344,25 @@ static void test_descriptors(void **state)
         assert_non_null(strstr(o.err, "space"));
         close(full);
     }
+    FILE *err = tmpfile();
+    int status;
     pid_t pid = fork();
+    if (pid == 0) {
+        close(1);
+        dup2(fileno(err), 2);
+        _exit(cli_main(5, argv));
+    }
+    waitpid(pid, &status, 0);
+    drain(dup(fileno(err)), o.err);
+    fclose(err);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), CLI_USAGE);
+    assert_non_null(strstr(o.err, "ad file descriptor"));
+    pid = fork();
     if (pid == 0) {
         close(0);
         _exit(cli_main(3, (char *[]){argv[0], argv[1], (char *)"pass.elf", NULL}));
     }
-    int status;
     waitpid(pid, &status, 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -386,9 +399,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_help_is_sorted), cmocka_unit_test(test_dump_dtb),
-        cmocka_unit_test(test_signals),        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_help_is_sorted),    cmocka_unit_test(test_dump_dtb),
+        cmocka_unit_test(test_signals),           cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_trap_loop_is_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
