@@ -91,14 +91,31 @@ static ALWAYS_INLINE const struct rv_op *go_near(struct rv_hart *h, const struct
     return go(h, (const struct rv_op *)((const char *)d + ((intptr_t)offset * (1 << (RV_SLOT_SHIFT - 1)))), n);
 }
 
-static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct rv_op *d, uint64_t n,
-                                           struct flow o, unsigned len, bool far)
+/* Where a relative branch leads, known when it is decoded. */
+enum reach {
+    REACH_NEAR,       /* inside the page */
+    REACH_FAR,        /* perhaps out of it */
+    REACH_MISALIGNED, /* to where no instruction may begin (IALIGN is 32) */
+};
+
+static COLD const struct rv_op *branch_misaligned(struct rv_hart *h, const struct rv_op *d,
+                                                  uint64_t n)
+{
+    rv_raise(h, CAUSE_FETCH_MISALIGNED, PC() + (gva_t)(int64_t)d->imm);
+    return leave(h, PC(), n);
+}
+
+static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct rv_op *d,
+                                                uint64_t n, struct flow o, unsigned len,
+                                                enum reach reach)
 {
     switch (o.kind) {
     case FLOW_NEXT:
         return go(h, d + len / 2, n + 1);
     case FLOW_BRANCH:
-        if (far)
+        if (reach == REACH_MISALIGNED)
+            return branch_misaligned(h, d, n);
+        if (reach == REACH_FAR)
             return go_to(h, PC() + (gva_t)(int64_t)d->imm, n + 1);
         return go_near(h, d, d->imm, n + 1);
     case FLOW_JUMP:
@@ -116,14 +133,14 @@ static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct 
 }
 
 /* A handler and its slow variant, which the compiler drops where nothing leads to it. */
-#define HANDLER(name, len, far, suffix)                                                            \
+#define HANDLER(name, len, reach, suffix)                                                            \
     static COLD const struct rv_op *op_##name##suffix##_slow(struct rv_hart *h,                    \
                                                              const struct rv_op *d, uint64_t n)    \
     {                                                                                              \
         struct flow o = {FLOW_NEXT, 0};                                                            \
         sem_##name(h, d, n, &o, true, len, d->imm, d->rd, d->rs1, d->rs2, d->rs3,                  \
                    (unsigned)d->imm);                                                              \
-        return finish(h, d, n, o, len, far);                                                       \
+        return finish(h, d, n, o, len, reach);                                                       \
     }                                                                                              \
     static const struct rv_op *op_##name##suffix(struct rv_hart *h, const struct rv_op *d,         \
                                                  uint64_t n)                                       \
@@ -133,18 +150,18 @@ static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct 
                    (unsigned)d->imm);                                                              \
         if (o.kind == FLOW_SLOW)                                                                   \
             return op_##name##suffix##_slow(h, d, n);                                              \
-        return finish(h, d, n, o, len, far);                                                       \
+        return finish(h, d, n, o, len, reach);                                                       \
     }
 
 #define INSN(name, ext, format, picture)                                                           \
-    HANDLER(name, 2, false, _2)                                                                    \
-    HANDLER(name, 4, false, _4)
+    HANDLER(name, 2, REACH_NEAR, _2)                                                                    \
+    HANDLER(name, 4, REACH_NEAR, _4)
 #include "isa/riscv/insns.def"
 
 /* What branches relative to the pc, in its far variant. */
 #define FAR(name)                                                                                  \
-    HANDLER(name, 2, true, _2_far)                                                                 \
-    HANDLER(name, 4, true, _4_far)
+    HANDLER(name, 2, REACH_FAR, _2_far)                                                                 \
+    HANDLER(name, 4, REACH_FAR, _4_far)
 FAR(jal)
 FAR(beq)
 FAR(bne)
@@ -152,6 +169,15 @@ FAR(blt)
 FAR(bge)
 FAR(bltu)
 FAR(bgeu)
+
+/* Only 4-byte branches exist where IALIGN is 32. */
+#define MISALIGNED(name) HANDLER(name, 4, REACH_MISALIGNED, _4_misaligned)
+MISALIGNED(beq)
+MISALIGNED(bne)
+MISALIGNED(blt)
+MISALIGNED(bge)
+MISALIGNED(bltu)
+MISALIGNED(bgeu)
 
 static const struct rv_op *op_illegal(struct rv_hart *h, const struct rv_op *d, uint64_t n)
 {
@@ -239,6 +265,27 @@ rv_handler *rv_handler_of(unsigned op, bool four, bool far)
     return far && far_[op][four] ? far_[op][four] : near_[op][four];
 }
 
+/* jal writes rd before it jumps, so its misaligned variant is the exception alone. */
+static rv_handler *misaligned_handler_of(unsigned op)
+{
+    switch (op) {
+    case RV_OP_beq:
+        return op_beq_4_misaligned;
+    case RV_OP_bne:
+        return op_bne_4_misaligned;
+    case RV_OP_blt:
+        return op_blt_4_misaligned;
+    case RV_OP_bge:
+        return op_bge_4_misaligned;
+    case RV_OP_bltu:
+        return op_bltu_4_misaligned;
+    case RV_OP_bgeu:
+        return op_bgeu_4_misaligned;
+    default:
+        return branch_misaligned;
+    }
+}
+
 rv_handler *rv_op_build(const struct rv_guest *g, const struct rv_insn *insn, unsigned offset,
                         struct rv_op *op)
 {
@@ -253,8 +300,9 @@ rv_handler *rv_op_build(const struct rv_guest *g, const struct rv_insn *insn, un
         op->imm = (int32_t)insn->raw;
     if (insn->op == RV_OP_jal || flags & RV_IS_BRANCH) {
         int64_t target = (int64_t)offset + insn->imm;
-        bool aligned = !(target & 2) || rv_ext_has(&g->exts, RV_EXT_Zca);
-        far = target < 0 || target >= (int64_t)PAGE_SIZE || !aligned || offset == PAGE_SIZE - 2;
+        if (target & 2 && !rv_ext_has(&g->exts, RV_EXT_Zca))
+            return misaligned_handler_of(insn->op);
+        far = target < 0 || target >= (int64_t)PAGE_SIZE || offset == PAGE_SIZE - 2;
     }
     return rv_handler_of(insn->op, insn->len == 4, far);
 }

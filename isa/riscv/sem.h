@@ -45,7 +45,8 @@
  *   PAUSE()                     a hint that the hart spins
  *   BRANCH_IF(c)                to PC + imm
  *   JUMP_REL()                  to PC + imm
- *   JUMP_TO(v)                  to v with bit 0 cleared
+ *   CHECK_TARGET(v)             traps if IALIGN is 32 and v is not aligned to 4; bit 0 is clear
+ *   JUMP_TO(v)                  to v
  *   LEAVE_TO(v)                 to v, but the run loop looks at the hart first
  *   TRAP(cause, tval)           a C integer and a val
  *   ILLEGAL()                   TRAP(CAUSE_ILLEGAL, raw)

@@ -267,8 +267,13 @@ static inline val v_rorw(val a, val b) { return v_rolw(a, -b); }
 #define JUMP_REL() ((void)(o->kind = FLOW_BRANCH))
 #define JUMP_TO(v)                                                                                 \
     do {                                                                                           \
-        o->target = (v) & ~1ull;                                                                   \
+        o->target = (v);                                                                           \
         o->kind = FLOW_JUMP;                                                                       \
+    } while (0)
+#define CHECK_TARGET(v)                                                                            \
+    do {                                                                                           \
+        if (unlikely((v)&h->fetch_mask & ~PAGE_MASK))                                              \
+            TRAP(CAUSE_FETCH_MISALIGNED, (v));                                                     \
     } while (0)
 #define LEAVE_TO(v)                                                                                \
     do {                                                                                           \

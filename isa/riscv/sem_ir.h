@@ -195,7 +195,8 @@ static inline void tr_fence(struct rv_tr *t, unsigned pred, unsigned succ)
 
 #define BRANCH_IF(c)      tr_branch_if(t, c)
 #define JUMP_REL()        ir_exit(t->b, IR_EXIT_CHAIN, t->retired + 1, t->disp + imm)
-#define JUMP_TO(v)        tr_exit_to(t, IR_EXIT_CHAIN, v_and(v, K(-2)))
+#define CHECK_TARGET(v)   tr_check_target(t, v)
+#define JUMP_TO(v)        tr_exit_to(t, IR_EXIT_CHAIN, v)
 #define LEAVE_TO(v)       tr_exit_to(t, IR_EXIT_LEAVE, v)
 #define ATTEND()          tr_attend(t)
 #define TRAP(cause, tval) ir_trap(t->b, t->point, cause, (tval).ref)
@@ -204,6 +205,13 @@ static inline void tr_fence(struct rv_tr *t, unsigned pred, unsigned succ)
 static inline void tr_branch_if(struct rv_tr *t, val c)
 {
     ir_exit_if(t->b, IR_EXIT_CHAIN, t->retired + 1, t->disp + t->insn->imm, c.ref);
+}
+
+/* Bit 1 of the fetch mask says that instructions are aligned to 4 (rv.h). */
+static inline void tr_check_target(struct rv_tr *t, val target)
+{
+    val wrong = v_and(v_and(target, tr_slot(t, RV_SLOT_FETCH_MASK)), K(2));
+    ir_trap_if(t->b, t->point, CAUSE_FETCH_MISALIGNED, target.ref, wrong.ref);
 }
 
 static inline void tr_exit_to(struct rv_tr *t, enum ir_exit_kind kind, val target)

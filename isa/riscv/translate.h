@@ -15,6 +15,7 @@ enum rv_ir_slot {
     RV_SLOT_MSTATUS = 64,
     RV_SLOT_FRM,
     RV_SLOT_ATTENTION,
+    RV_SLOT_FETCH_MASK,
     RV_IR_SLOTS,
 };
 
