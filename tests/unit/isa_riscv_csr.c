@@ -5,6 +5,8 @@
  */
 #include "isa_riscv_fixture.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 
 #define RAW 0x12345073u
@@ -330,6 +332,46 @@ static void test_ssip_not_lost(void **state)
     fixture_close(&fix);
 }
 
+#define RAISES 3000
+
+struct raiser {
+    struct rv_hart *h;
+    unsigned round, done;
+};
+
+static void *raiser_thread(void *arg)
+{
+    struct raiser *r = arg;
+    for (unsigned i = 1; i <= RAISES; i++) {
+        while (load_acquire(&r->round) < i)
+            sched_yield();
+        hart_irq_raise(&r->h->hart, 2);
+        store_release(&r->done, i);
+    }
+    return NULL;
+}
+
+/* The same with a thread that raises it at any moment of the csrrc. */
+static void test_ssip_race(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    struct raiser r = {.h = h};
+    pthread_t thread;
+    csrw(h, 0x303, 0x222);
+    assert_int_equal(pthread_create(&thread, NULL, raiser_thread, &r), 0);
+    for (unsigned i = 1; i <= RAISES; i++) {
+        csrw(h, 0x144, 0);
+        store_release(&r.round, i);
+        do
+            assert_true(access_csr(h, 0x144, CSR_CLEAR, 0x20, true, NULL));
+        while (load_acquire(&r.done) < i);
+        assert_int_equal(hart_irqs(&h->hart), 2);
+    }
+    pthread_join(thread, NULL);
+    fixture_close(&fix);
+}
+
 /* sie and sip show and change what mideleg gives to S, no more. */
 static void test_supervisor_views(void **state)
 {
@@ -520,14 +562,23 @@ static void test_fs_dirty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_warl),          cmocka_unit_test(test_warl_reduced),
-        cmocka_unit_test(test_privilege),     cmocka_unit_test(test_unknown_numbers),
-        cmocka_unit_test(test_conditions),    cmocka_unit_test(test_counter_enables),
-        cmocka_unit_test(test_set_clear),     cmocka_unit_test(test_seip),
-        cmocka_unit_test(test_ssip_not_lost), cmocka_unit_test(test_supervisor_views),
-        cmocka_unit_test(test_sstatus_view),  cmocka_unit_test(test_minstret),
-        cmocka_unit_test(test_inhibit),       cmocka_unit_test(test_time),
-        cmocka_unit_test(test_peek_poke),     cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_warl),
+        cmocka_unit_test(test_warl_reduced),
+        cmocka_unit_test(test_privilege),
+        cmocka_unit_test(test_unknown_numbers),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_counter_enables),
+        cmocka_unit_test(test_set_clear),
+        cmocka_unit_test(test_seip),
+        cmocka_unit_test(test_ssip_not_lost),
+        cmocka_unit_test(test_ssip_race),
+        cmocka_unit_test(test_supervisor_views),
+        cmocka_unit_test(test_sstatus_view),
+        cmocka_unit_test(test_minstret),
+        cmocka_unit_test(test_inhibit),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_peek_poke),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_fs_dirty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

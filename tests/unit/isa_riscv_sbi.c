@@ -7,6 +7,7 @@
 #include "isa_riscv_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -329,19 +330,25 @@ static void test_hsm_start_stop(void **state)
     fixture_close(&fix);
 }
 
+#define RACES 3000
+
 struct starter {
     struct rv_hart *self;
     uint64_t opaque;
-    unsigned *go, *won;
+    unsigned *round, *done, *won;
 };
 
+/* In each round, as soon as it begins. */
 static void *starter_thread(void *arg)
 {
     struct starter *s = arg;
-    while (!load_acquire(s->go))
-        cpu_relax();
-    if (!call5(s->self, SBI_EID_HSM, 0, 1, ENTRY, s->opaque, 0, 0, NULL))
-        fetch_add_seq_cst(s->won, 1);
+    for (unsigned i = 1; i <= RACES; i++) {
+        for (unsigned spins = 0; load_acquire(s->round) < i; spins++) /* so that both go at once */
+            spins < 5000 ? cpu_relax() : (void)sched_yield();
+        if (!call5(s->self, SBI_EID_HSM, 0, 1, ENTRY, s->opaque + i, 0, 0, NULL))
+            fetch_add_seq_cst(s->won, s->opaque);
+        fetch_add_seq_cst(s->done, 1);
+    }
     return NULL;
 }
 
@@ -349,28 +356,32 @@ static void *starter_thread(void *arg)
 static void test_hsm_race(void **state)
 {
     (void)state;
-    for (unsigned round = 0; round < 200; round++) {
-        open_harts();
-        unsigned go = 0, won = 0;
-        struct starter s[2] = {{fix.g->harts[0], 1, &go, &won}, {fix.g->harts[2], 2, &go, &won}};
-        pthread_t thread[2];
-        for (unsigned i = 0; i < 2; i++)
-            assert_int_equal(pthread_create(&thread[i], NULL, starter_thread, &s[i]), 0);
-        store_release(&go, 1);
-        for (unsigned i = 0; i < 2; i++)
-            pthread_join(thread[i], NULL);
-        struct rv_hart *h = fix.g->harts[1];
-        unsigned winner = s[0].self->x[10] ? 1 : 0;
-        assert_int_equal(won, 1);
+    open_harts();
+    struct rv_hart *h = fix.g->harts[1];
+    unsigned round = 0, done = 0, won = 0;
+    struct starter s[2] = {{fix.g->harts[0], 1 << 16, &round, &done, &won},
+                           {fix.g->harts[2], 2 << 16, &round, &done, &won}};
+    pthread_t thread[2];
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, starter_thread, &s[i]), 0);
+    for (unsigned i = 1; i <= RACES; i++) {
+        h->hsm_state = HSM_STOPPED;
+        won = 0;
+        store_release(&round, i);
+        while (load_acquire(&done) < 2 * i)
+            sched_yield();
+        assert_true(won == 1 << 16 || won == 2 << 16);
         assert_int_equal(h->hsm_state, HSM_START_PENDING);
-        assert_int_equal(hart_status(fix.g->harts[0], 1), 2);
-        assert_int_equal(h->hsm_opaque, winner + 1);
-        rv_sbi_begin(h);
-        assert_int_equal(h->hsm_state, HSM_STARTED);
-        assert_int_equal(h->x[10], 1);
-        assert_int_equal(h->pc, ENTRY);
-        fixture_close(&fix);
+        assert_int_equal(h->hsm_opaque, won + i);
     }
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(hart_status(fix.g->harts[0], 1), 2);
+    rv_sbi_begin(h);
+    assert_int_equal(h->hsm_state, HSM_STARTED);
+    assert_int_equal(h->x[10], 1);
+    assert_int_equal(h->pc, ENTRY);
+    fixture_close(&fix);
 }
 
 static void test_hsm_suspend(void **state)

@@ -382,6 +382,14 @@ static void test_stip(void **state)
     assert_true(stip(h));
     assert_int_equal(rv_csr_poke(h, 0x30a, ENVCFG_STCE), 0);
     assert_false(stip(h));
+    /* What was written to it while it was read-only is not remembered. */
+    assert_int_equal(rv_csr_poke(h, 0x344, 0), 0);
+    assert_int_equal(rv_csr_poke(h, 0x30a, 0), 0);
+    assert_int_equal(rv_csr_poke(h, 0x344, 0), 0);
+    assert_int_equal(rv_csr_poke(h, 0x30a, ENVCFG_STCE), 0);
+    assert_int_equal(rv_csr_poke(h, 0x344, 0x20), 0);
+    assert_int_equal(rv_csr_poke(h, 0x30a, 0), 0);
+    assert_false(stip(h));
     fixture_close(&fix);
 }
 
