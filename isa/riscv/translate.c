@@ -47,6 +47,18 @@ bool rv_translate_insn(struct ir_block *b, const struct rv_insn *insn, int32_t d
     return !ir_ended(b) && !(rv_op_info(insn->op)->flags & RV_ENDS_BLOCK);
 }
 
+static void check(const struct ir_block *b)
+{
+#if defined(MH_DEBUG)
+    struct ir_fault fault;
+    if (ir_check(b, &fault))
+        BUG("translated block: %%%u (%s): %s", fault.at, ir_ops[b->insns[fault.at].op].name,
+            fault.what);
+#else
+    (void)b;
+#endif
+}
+
 /* The word at code; false if the code ends in the middle of it. */
 static bool code_word(const uint8_t *code, size_t len, uint32_t *word)
 {
@@ -78,5 +90,7 @@ unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, c
     }
     if (n && !ir_ended(b))
         ir_exit(b, IR_EXIT_CHAIN, n, (int32_t)at);
+    if (n)
+        check(b);
     return n;
 }
