@@ -190,6 +190,15 @@ uint64_t chardev_written(struct chardev *c)
     return n;
 }
 
+size_t chardev_pending(struct chardev *c)
+{
+    lock_take(&c->lock);
+    bool goes_out = c->out_fd >= 0 && !c->displace && !c->failed;
+    size_t n = goes_out ? (size_t)(c->out_wpos - c->out_rpos) : 0;
+    lock_drop(&c->lock);
+    return n;
+}
+
 size_t chardev_read(struct chardev *c, void *buf, size_t n)
 {
     lock_take(&c->lock);

@@ -74,6 +74,8 @@ size_t chardev_write(struct chardev *c, const void *buf, size_t n);
 size_t chardev_read(struct chardev *c, void *buf, size_t n);
 /* Bytes of output taken so far; 0 for CHARDEV_NONE. */
 uint64_t chardev_written(struct chardev *c);
+/* Bytes of output not yet written out, while somebody can take them. */
+size_t chardev_pending(struct chardev *c);
 /* Bytes of input waiting. */
 size_t chardev_readable(struct chardev *c);
 /* The terminal's size in characters; false when it has none. */

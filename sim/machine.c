@@ -342,6 +342,8 @@ static void finish(struct mh_machine *m, enum mh_end end, int code)
     stop_harts(m);
     loop_timer_set(m->timeout, UINT64_MAX);
     write_signature(m, &end);
+    if (!machine_console_sync(m))
+        end = MH_END_ERROR;
     m->gt->stats(m->guest, -1, &stats);
     m->result = (struct mh_result){end, code, clock_now_ns() - m->started_ns, stats.insns};
     e.u.completed.insns = stats.insns;

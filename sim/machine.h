@@ -55,6 +55,9 @@ struct mh_machine {
     struct irq_line plic_line[MACHINE_IRQS + 1];
     uint64_t irq_seen[2]; /* raised since the observers were last told, atomic bits */
     struct loop_bell *irq_bell;
+    struct loop_bell *sync_bell; /* says that the loop has come round */
+    uint32_t synced;             /* futex word, atomic */
+    bool console_failed;         /* atomic */
     struct chardev *console;
     struct htif *htif;
     struct outfile *signature;
@@ -82,7 +85,8 @@ struct mh_machine {
     uint64_t started_ns;
 };
 
-/* Asks for the end or a reboot; the first wins, and the end over a reboot.  Any thread, any lock. */
+/* Asks for the end or a reboot; the first wins, and the end over a reboot.  Any thread, any lock.
+ */
 void machine_request(struct mh_machine *m, enum machine_request what, enum mh_end end, int code);
 
 /* machine_devices.c: console, devices, and the wires between them and the harts. */
@@ -92,6 +96,8 @@ void machine_devices_reset(struct mh_machine *m);
 /* dev_create for this machine, linked in by address; irq 0: none. */
 int machine_device_add(struct mh_machine *m, const struct dev_type *type, const char *name,
                        gpa_t base, unsigned irq, const void *config);
+/* Waits until the console's output is written out; false when it could not be.  I/O thread runs. */
+bool machine_console_sync(struct mh_machine *m);
 size_t machine_console_write(void *machine, const void *buf, size_t len);
 size_t machine_console_write_all(void *machine, const void *buf, size_t len); /* waits */
 size_t machine_console_read(void *machine, void *buf, size_t len);

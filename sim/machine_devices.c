@@ -14,7 +14,9 @@
 #include "dev/virtio/blk.h"
 #include "dev/virtio/rng.h"
 #include "dev/virtio/virtio.h"
+#include "sim/base/clock.h"
 #include "sim/base/error.h"
+#include "sim/base/futex.h"
 #include "sim/base/log.h"
 
 #include <errno.h>
@@ -49,6 +51,7 @@ static void console_quit(void *opaque)
 static void console_error(void *opaque, int err)
 {
     log_at(LOG_SIM, LOG_ERROR, "console: output failed: %s", strerror(-err));
+    store_release(&((struct mh_machine *)opaque)->console_failed, true);
     machine_request(opaque, REQUEST_END, MH_END_ERROR, 0);
 }
 
@@ -82,6 +85,36 @@ static int console_create(struct mh_machine *m)
         .on_error = console_error,
     };
     return chardev_create(&m->console, m->loop, &cfg);
+}
+
+static void loop_came_round(void *opaque)
+{
+    struct mh_machine *m = opaque;
+    store_release(&m->synced, 1);
+    futex_wake(&m->synced, 1);
+}
+
+/* A reader that takes nothing for this long is not waited for. */
+#define CONSOLE_STALL_NS (5 * NS_PER_SEC)
+
+bool machine_console_sync(struct mh_machine *m)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    uint64_t since = clock_now_ns();
+    size_t left, before = SIZE_MAX;
+    while ((left = chardev_pending(m->console)) && clock_now_ns() - since < CONSOLE_STALL_NS) {
+        if (left != before)
+            since = clock_now_ns();
+        before = left;
+        nanosleep(&pause, NULL);
+    }
+    /* The callback that reports a failure may still be under way; the bell comes after it. */
+    store_release(&m->synced, 0);
+    loop_bell_ring(m->sync_bell);
+    uint64_t deadline = clock_now_ns() + NS_PER_SEC;
+    while (!load_acquire(&m->synced) && clock_now_ns() < deadline)
+        futex_wait(&m->synced, 0, deadline);
+    return !load_acquire(&m->console_failed);
 }
 
 /* What a full buffer does not take is the caller's to repeat. */
@@ -245,6 +278,8 @@ int machine_devices_create(struct mh_machine *m)
     };
     int rc = loop_bell_add(m->loop, tell_irqs, m, &m->irq_bell);
     if (!rc)
+        rc = loop_bell_add(m->loop, loop_came_round, m, &m->sync_bell);
+    if (!rc)
         rc = console_create(m);
     return rc ? rc : add_all(m);
 }
@@ -271,7 +306,9 @@ void machine_devices_destroy(struct mh_machine *m)
     m->console = NULL;
     if (m->irq_bell)
         loop_bell_remove(m->irq_bell);
-    m->irq_bell = NULL;
+    if (m->sync_bell)
+        loop_bell_remove(m->sync_bell);
+    m->irq_bell = m->sync_bell = NULL;
 }
 
 void machine_devices_reset(struct mh_machine *m)

@@ -199,7 +199,7 @@ MH_API const char *mh_state_name(enum mh_state state);
 
 /*
  * Calls fn for each event of the component, on the thread where it happens and with no lock held.
- * Returns an id above 0, or -ENOMEM.
+ * fn must not wait for the machine to end or stop.  Returns an id above 0, or -ENOMEM.
  */
 MH_API int mh_subscribe(struct mh_component *c, mh_event_fn *fn, void *opaque);
 

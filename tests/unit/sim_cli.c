@@ -324,12 +324,17 @@ static void test_descriptors(void **state)
                     (char *)"5",        (char *)"hello.elf", NULL};
     static const char *const hello[] = {"lui t0,0x10000", "addi t1,zero,72", "sb t1,0(t0)",
                                         "jal zero,0x80000000", NULL};
+    static const char *const brief[] = {"lui t0,0x10000", "addi t1,zero,72",     "sb t1,0(t0)",
+                                        "lui t0,0x100",   "lui t1,0x5",          "addi t1,t1,1365",
+                                        "sw t1,0(t0)",    "jal zero,0x8000001c", NULL};
     struct program p;
     struct outcome o;
     int fds[2];
     (void)state;
     program_make(&p, hello);
     write_file("hello.elf", &p, sizeof(p));
+    program_make(&p, brief);
+    write_file("brief.elf", &p, sizeof(p));
     assert_int_equal(pipe(fds), 0);
     close(fds[0]);
     run_with(argv, -1, fds[1], &o);
@@ -342,6 +347,8 @@ static void test_descriptors(void **state)
         run_with(argv, -1, full, &o);
         assert_int_equal(o.code, CLI_USAGE);
         assert_non_null(strstr(o.err, "space"));
+        run_with((char *[]){argv[0], argv[1], (char *)"brief.elf", NULL}, -1, full, &o);
+        assert_int_equal(o.code, CLI_USAGE); /* also when the run ends with its only character */
         close(full);
     }
     FILE *err = tmpfile();
