@@ -16,7 +16,8 @@ run() {
 # What is waited for is never what the terminal echoes: the shell computes it.
 # shellcheck disable=SC2016
 run 'wait:manyhart# ' 'send:echo a$((6*7))b\r' 'wait:a42b' \
-	'send:cat\r' 'send:twice\r' 'wait:twice' 'wait:twice' 'send:\003' 'wait:manyhart# ' \
+	'send:echo r$((6*9))s; cat\r' 'wait:r54s' 'send:twice\r' 'wait:twice' 'wait:twice' \
+	'send:\003' 'wait:manyhart# ' \
 	'send:echo c$((6*8))d\r' 'wait:c48d' 'send:poweroff -f\r' || fail "poweroff: exit code $?"
 run 'wait:manyhart# ' 'send:\001h' 'wait:Ctrl-A' 'send:\r' 'wait:manyhart# ' 'send:\001x'
 code=$?

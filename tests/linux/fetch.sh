@@ -140,7 +140,7 @@ applets="sh ash cat echo ls cp mv rm ln mkdir rmdir mount umount mknod chmod cho
 	true false sleep sync dd cmp diff head tail wc sort uniq cut tr sed awk grep egrep find xargs
 	printf seq expr nproc uname hostname dmesg date time usleep kill killall pidof ps top free
 	uptime vmstat taskset nice renice stty setsid cttyhack getty login poweroff reboot halt
-	insmod lsmod rmmod modprobe blockdev losetup mkfs.ext2 mke2fs blkid fdisk hexdump od xxd
+	insmod lsmod rmmod modprobe blockdev losetup blkid fdisk hexdump od xxd
 	md5sum sha1sum sha256sum sha512sum cksum gzip gunzip zcat tar cpio vi less more env which
 	readlink realpath stat du df tee yes who id su watch timeout ifconfig ip ping wget nc
 	hwclock rtcwake chrt devmem unshare factor bc dc"
