@@ -11,6 +11,9 @@
 #include "sim/base/futex.h"
 #include "smp/smp.h"
 
+#define LOOK_MIN_NS 5000
+#define LOOK_MAX_NS 100000
+
 int hart_init(struct hart *h, unsigned index, unsigned tlb_entries)
 {
     h->index = index;
@@ -104,23 +107,60 @@ uint32_t hart_poll(struct hart *h)
     return requests & (REQUEST_IRQ | REQUEST_GUEST | REQUEST_STOP);
 }
 
-bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
+static bool wake_wanted(const struct hart *h, uint64_t wake_irqs)
+{
+    const struct hart_shared *s = &h->shared;
+    return load_seq_cst(&s->requests) || load_seq_cst(&s->irq) & wake_irqs ||
+           load_acquire(&h->smp->stopping);
+}
+
+/*
+ * Being woken by the host costs some 50 us.  A hart that is often woken soon therefore looks for
+ * its reason itself for a while before it sleeps; one that sleeps long stops doing so.
+ */
+static void adapt_look(struct hart *h, uint64_t waited_ns)
+{
+    if (waited_ns < LOOK_MAX_NS)
+        h->look_ns = min_u64(LOOK_MAX_NS, h->look_ns * 2 + LOOK_MIN_NS);
+    else
+        h->look_ns /= 2;
+}
+
+/* True: there is a reason to be awake. */
+static bool look_around(const struct hart *h, uint64_t wake_irqs, uint64_t start_ns,
+                        uint64_t deadline_ns)
+{
+    uint64_t end_ns = h->smp->crowded ? 0 : min_u64(deadline_ns, start_ns + h->look_ns);
+    do {
+        if (wake_wanted(h, wake_irqs))
+            return true;
+        cpu_relax();
+    } while (clock_now_ns() < end_ns);
+    return false;
+}
+
+static void sleep_until(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
 {
     struct hart_shared *s = &h->shared;
-    uint64_t start = clock_now_ns();
     uint32_t seen = load_acquire(&s->wake);
-    store_seq_cst(&s->place, HART_OUT);
+    /* Pairs with hart_kick: it asks whether we sleep after it gave us a reason not to. */
     store_seq_cst(&s->asleep, 1);
-    while (!load_seq_cst(&s->requests) && !(load_seq_cst(&s->irq) & wake_irqs) &&
-           !load_acquire(&h->smp->stopping)) {
-        if (futex_wait(&s->wake, seen, deadline_ns))
-            break;
-        if (load_acquire(&s->wake) != seen)
-            break;
-    }
+    while (!wake_wanted(h, wake_irqs) && !futex_wait(&s->wake, seen, deadline_ns) &&
+           load_acquire(&s->wake) == seen)
+        ;
     store_seq_cst(&s->asleep, 0);
+}
+
+bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
+{
+    uint64_t start_ns = clock_now_ns();
+    store_seq_cst(&h->shared.place, HART_OUT);
+    if (!look_around(h, wake_irqs, start_ns, deadline_ns))
+        sleep_until(h, wake_irqs, deadline_ns);
+    uint64_t waited_ns = clock_now_ns() - start_ns;
+    adapt_look(h, waited_ns);
     h->waits++;
-    h->wait_ns += clock_now_ns() - start;
+    h->wait_ns += waited_ns;
     return hart_enter(h);
 }
 

@@ -77,6 +77,7 @@ struct hart {
     pthread_t thread;
     bool has_thread;
     uint64_t waits, wait_ns; /* statistics: sleeps and their time */
+    uint64_t look_ns;        /* how long hart_wait looks around before it sleeps */
     struct hart_shared shared;
 };
 

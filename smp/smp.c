@@ -19,6 +19,7 @@
 #include "sim/base/error.h"
 #include "sim/base/futex.h"
 #include "sim/base/log.h"
+#include "smp/pin.h"
 
 #define SPINS_BEFORE_YIELD 256
 #define WAIT_REPORT_NS     (10 * NS_PER_SEC)
@@ -43,6 +44,7 @@ int smp_create(struct smp **out, struct hart **harts, unsigned count, const stru
     }
     memcpy(s->harts, harts, count * sizeof(*harts));
     s->count = count;
+    s->crowded = count > pin_processors();
     s->ops = ops;
     lock_init(&s->world, RANK_WORLD);
     for (unsigned i = 0; i < count; i++)
@@ -233,6 +235,14 @@ static bool all_out(const struct smp *s, const struct hart *self)
     return true;
 }
 
+/* Parks if it must; what the guest has to look at stays for its own poll. */
+static void park_keeping_requests(struct hart *self)
+{
+    uint32_t requests = hart_poll(self);
+    if (requests)
+        hart_kick(self, requests);
+}
+
 void smp_pause(struct smp *s, struct hart *self)
 {
     unsigned spins = 0;
@@ -240,7 +250,7 @@ void smp_pause(struct smp *s, struct hart *self)
     /* While we wait for our turn, the one whose turn it is waits for us to be out. */
     while (!lock_try(&s->world)) {
         if (self)
-            hart_poll(self);
+            park_keeping_requests(self);
         wait_step(&spins);
     }
     store_seq_cst(&s->paused, 1);

@@ -18,6 +18,7 @@ struct smp_hooks {
 
 struct smp {
     unsigned count;      /* constant */
+    bool crowded;        /* more harts than processors to run them on; constant */
     struct hart **harts; /* constant */
     const struct hart_ops *ops;
     struct smp_hooks hooks;

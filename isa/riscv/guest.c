@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "sim/base/error.h"
-#include "smp/pin.h"
 
 static const struct hart_ops rv_hart_ops = {.run = rv_run};
 
@@ -126,8 +125,6 @@ static int rv_create(struct guest **out, const struct guest_config *cfg, const s
     g->cfg = *cfg;
     g->machine = *env;
     g->env = &g->machine;
-    g->processors = pin_processors();
-    g->crowded = cfg->harts > g->processors;
     if (cfg->isa)
         err = isa_string_parse(cfg->isa, &g->exts);
     else
@@ -157,6 +154,7 @@ static void hart_boot(struct rv_hart *h, const struct guest_boot *boot)
 {
     const struct guest_config *cfg = &h->guest->cfg;
     bool waits = boot->start == START_BOOT && h->hart.index;
+    h->insns = 0; /* first: minstret is relative to it */
     rv_reset(h);
     if (boot->start == START_BOOT)
         rv_sbi_prepare(h);
@@ -167,7 +165,6 @@ static void hart_boot(struct rv_hart *h, const struct guest_boot *boot)
     h->hsm_state = waits ? HSM_STOPPED : HSM_STARTED;
     h->attention = 0;
     h->trap.pending = false;
-    h->insns = 0;
     h->stop_at = cfg->max_insns ? cfg->max_insns : UINT64_MAX;
     h->hart.limit = h->stop_at;
     h->hart.shared.until = h->hart.limit;

@@ -90,7 +90,7 @@ bool rv_sem_wrs(struct rv_hart *h, bool short_timeout)
 void rv_sem_pause(struct rv_hart *h)
 {
     cpu_relax();
-    if (h->guest->crowded && ++h->pauses % PAUSES_A_YIELD == 0)
+    if (h->hart.smp->crowded && ++h->pauses % PAUSES_A_YIELD == 0)
         sched_yield();
 }
 
@@ -121,7 +121,7 @@ static void wait_for_reservation(struct rv_hart *h)
     while (reservation_alive(&h->hart.reservation) && !rv_interrupt_pending(h) &&
            clock_now_ns() < h->wrs_deadline_ns && load_relaxed(&h->hart.shared.until)) {
         cpu_relax();
-        if (h->guest->crowded)
+        if (h->hart.smp->crowded)
             sched_yield();
     }
 }
@@ -164,7 +164,7 @@ static bool attend(struct rv_hart *h)
 /* The next instruction count at which the hart looks up of itself; the next poll arms it. */
 static void set_limit(struct rv_hart *h)
 {
-    uint64_t slice_end = h->guest->crowded ? h->insns + CROWDED_SLICE : UINT64_MAX;
+    uint64_t slice_end = h->hart.smp->crowded ? h->insns + CROWDED_SLICE : UINT64_MAX;
     h->hart.limit = min_u64(h->stop_at, slice_end);
 }
 
@@ -176,7 +176,7 @@ static bool limit_reached(struct rv_hart *h)
         h->stop_at = UINT64_MAX;
     }
     set_limit(h);
-    return !h->guest->crowded || hart_yield(&h->hart);
+    return !h->hart.smp->crowded || hart_yield(&h->hart);
 }
 
 /* The alarm word says look.  False: the machine ends. */

@@ -193,8 +193,6 @@ struct rv_guest {
     struct rv_hart **harts;
     struct rv_code_cache *code;
     struct guest_boot boot;
-    unsigned processors; /* of the host that this process may use; constant */
-    bool crowded;        /* more harts than processors; constant */
 };
 
 static inline bool rv_has(const struct rv_hart *h, enum rv_ext ext)
