@@ -78,8 +78,10 @@ static void test_transitions(void **state)
         enum mh_state from;
         int next[3];
     } rows[] = {
-        {MH_UNINITIALIZED, {MH_INITIALIZED, -1, -1}}, {MH_INITIALIZED, {-1, MH_RUNNING, -1}},
-        {MH_RUNNING, {-1, -1, MH_STOPPED}},           {MH_STOPPED, {-1, MH_RUNNING, -1}},
+        {MH_UNINITIALIZED, {MH_INITIALIZED, -1, -1}},
+        {MH_INITIALIZED, {-1, MH_RUNNING, -1}},
+        {MH_RUNNING, {-1, -1, MH_STOPPED}},
+        {MH_STOPPED, {-1, MH_RUNNING, -1}},
         {MH_STATE_ERROR, {-1, -1, -1}},
     };
     (void)state;

@@ -145,9 +145,9 @@ static void test_copy_is_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_default),        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_too_many_disks),
-        cmocka_unit_test(test_combinations),   cmocka_unit_test(test_copy_is_deep),
+        cmocka_unit_test(test_default),      cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_too_many_disks),
+        cmocka_unit_test(test_combinations), cmocka_unit_test(test_copy_is_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

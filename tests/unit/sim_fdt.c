@@ -75,8 +75,8 @@ static void test_tree(void **state)
             char path[64];
             snprintf(path, sizeof(path), "/cpus/cpu@%x", h);
             assert_int_equal(cells(fdt, path, "reg", 0, 1), h);
-            uint32_t plic = (uint32_t)cells(fdt, "/soc/plic@c000000", "interrupts-extended",
-                                            4 * h + 2, 1);
+            uint32_t plic =
+                (uint32_t)cells(fdt, "/soc/plic@c000000", "interrupts-extended", 4 * h + 2, 1);
             check_phandle(fdt, plic, "riscv,cpu-intc");
             assert_int_equal(fdt_parent_offset(fdt, fdt_node_offset_by_phandle(fdt, plic)),
                              fdt_path_offset(fdt, path));

@@ -29,11 +29,11 @@ struct fixture {
     struct loop *loop;
     struct htif *htif;
     pthread_t thread;
-    uint64_t code;   /* atomic */
-    unsigned exits;  /* atomic */
-    char out[256];   /* console; atomic length */
+    uint64_t code;  /* atomic */
+    unsigned exits; /* atomic */
+    char out[256];  /* console; atomic length */
     unsigned out_len;
-    char in;         /* what would be read, 0: nothing; atomic */
+    char in; /* what would be read, 0: nothing; atomic */
 };
 
 static void on_exit(void *opaque, uint64_t code)
@@ -179,7 +179,7 @@ static void test_calls(void **state)
 
 static void test_nonsense(void **state)
 {
-    static const uint64_t values[] = {2,           0x1000, BASE + (1 << 20) - 8, BLOCK + 4,
+    static const uint64_t values[] = {2,          0x1000,     BASE + (1 << 20) - 8, BLOCK + 4,
                                       7ull << 56, 1ull << 48, UINT64_MAX << 1};
     struct fixture *f = *state;
     forget(f);
@@ -221,8 +221,12 @@ static int setup(void **state)
     *state = &f;
     if (physmem_create(&f.pm, &cfg) || loop_create(&f.loop))
         return -1;
-    struct htif_env env = {.pm = f.pm, .loop = f.loop, .opaque = &f, .exit = on_exit,
-                           .console_write = on_write, .console_read = on_read};
+    struct htif_env env = {.pm = f.pm,
+                           .loop = f.loop,
+                           .opaque = &f,
+                           .exit = on_exit,
+                           .console_write = on_write,
+                           .console_read = on_read};
     if (htif_create(&f.htif, &env))
         return -1;
     f.pm->hooks.watch_opaque = f.htif;
@@ -246,14 +250,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exit_codes),
-        cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_low_half_alone),
-        cmocka_unit_test(test_other_bytes_of_the_page),
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_nonsense),
-        cmocka_unit_test(test_read_character),
-        cmocka_unit_test(test_set_refuses),
+        cmocka_unit_test(test_exit_codes),     cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_low_half_alone), cmocka_unit_test(test_other_bytes_of_the_page),
+        cmocka_unit_test(test_calls),          cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_read_character), cmocka_unit_test(test_set_refuses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

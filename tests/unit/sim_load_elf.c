@@ -29,7 +29,10 @@ struct sample {
 static void sample_make(struct sample *s)
 {
     memset(s, 0, sizeof(*s));
-    memcpy(s->eh.e_ident, "\x7f" "ELF\x02\x01\x01", 7);
+    memcpy(s->eh.e_ident,
+           "\x7f"
+           "ELF\x02\x01\x01",
+           7);
     s->eh.e_type = ET_EXEC;
     s->eh.e_machine = EM_RISCV;
     s->eh.e_entry = BASE + 0x1004;
@@ -39,14 +42,20 @@ static void sample_make(struct sample *s)
     s->eh.e_shoff = offsetof(struct sample, sh);
     s->eh.e_shentsize = sizeof(Elf64_Shdr);
     s->eh.e_shnum = 3;
-    s->ph[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = offsetof(struct sample, code),
-                            .p_vaddr = BASE + 0x1000, .p_paddr = BASE + 0x1000, .p_filesz = 32,
+    s->ph[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+                            .p_offset = offsetof(struct sample, code),
+                            .p_vaddr = BASE + 0x1000,
+                            .p_paddr = BASE + 0x1000,
+                            .p_filesz = 32,
                             .p_memsz = 64};
     s->ph[1] = s->ph[0];
     s->ph[1].p_paddr += 0x100;
-    s->sh[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB, .sh_offset = offsetof(struct sample, sym),
-                            .sh_size = sizeof(s->sym), .sh_link = 2};
-    s->sh[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = offsetof(struct sample, str),
+    s->sh[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB,
+                            .sh_offset = offsetof(struct sample, sym),
+                            .sh_size = sizeof(s->sym),
+                            .sh_link = 2};
+    s->sh[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+                            .sh_offset = offsetof(struct sample, str),
                             .sh_size = sizeof(s->str)};
     memcpy(s->str, "\0tohost\0begin_signature", 23);
     s->sym[1] = (Elf64_Sym){.st_name = 1, .st_value = BASE + 0x1020, .st_shndx = 1};
@@ -136,16 +145,26 @@ static void test_spoiled(void **state)
         void (*spoil)(struct sample *);
         const char *says;
     } rows[] = {
-        {spoil_magic, "not an ELF"},       {spoil_class32, "32-bit"},
-        {spoil_class9, "ELF class 9"},     {spoil_big_endian, "big-endian"},
-        {spoil_x86, "x86-64"},             {spoil_aarch64, "AArch64"},
-        {spoil_object, "relocatable"},     {spoil_core, "not an executable"},
-        {spoil_no_phdrs, "no program"},    {spoil_phentsize, "no program"},
-        {spoil_phoff, "truncated"},        {spoil_interp, "dynamic loader"},
-        {spoil_nothing, "nothing to load"}, {spoil_filesz, "more bytes in the file"},
-        {spoil_offset, "truncated"},       {spoil_size, "truncated"},
-        {spoil_wraps, "wraps"},            {spoil_outside, "but RAM is"},
-        {spoil_past_end, "but RAM is"},    {spoil_overlap, "overlaps"},
+        {spoil_magic, "not an ELF"},
+        {spoil_class32, "32-bit"},
+        {spoil_class9, "ELF class 9"},
+        {spoil_big_endian, "big-endian"},
+        {spoil_x86, "x86-64"},
+        {spoil_aarch64, "AArch64"},
+        {spoil_object, "relocatable"},
+        {spoil_core, "not an executable"},
+        {spoil_no_phdrs, "no program"},
+        {spoil_phentsize, "no program"},
+        {spoil_phoff, "truncated"},
+        {spoil_interp, "dynamic loader"},
+        {spoil_nothing, "nothing to load"},
+        {spoil_filesz, "more bytes in the file"},
+        {spoil_offset, "truncated"},
+        {spoil_size, "truncated"},
+        {spoil_wraps, "wraps"},
+        {spoil_outside, "but RAM is"},
+        {spoil_past_end, "but RAM is"},
+        {spoil_overlap, "overlaps"},
         {spoil_entry, "entry"},
     };
     struct fixture *f = *state;
@@ -210,8 +229,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_position_independent),
-        cmocka_unit_test(test_spoiled),      cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_position_independent),
+        cmocka_unit_test(test_spoiled),     cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_bad_symbols),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

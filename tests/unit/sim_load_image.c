@@ -277,10 +277,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_image),         cmocka_unit_test(test_gzip_and_zstd),
-        cmocka_unit_test(test_zboot),         cmocka_unit_test(test_known_but_not_ours),
-        cmocka_unit_test(test_random),        cmocka_unit_test(test_damaged_header),
-        cmocka_unit_test(test_truncated_pe),  cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_image),        cmocka_unit_test(test_gzip_and_zstd),
+        cmocka_unit_test(test_zboot),        cmocka_unit_test(test_known_but_not_ours),
+        cmocka_unit_test(test_random),       cmocka_unit_test(test_damaged_header),
+        cmocka_unit_test(test_truncated_pe), cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_spec),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

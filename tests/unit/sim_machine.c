@@ -22,10 +22,10 @@
 static const char *const endless[] = {"jal zero,0x80000000", NULL};
 static const char *const htif_exit_7[] = {TOHOST, "addi t1,zero,15", "sd t1,0(t0)",
                                           "jal zero,0x80000014", NULL};
-static const char *const finisher_pass[] = {"lui t0,0x100", "lui t1,0x5", "addi t1,t1,1365",
-                                            "sw t1,0(t0)", "jal zero,0x80000010", NULL};
-static const char *const finisher_fail_3[] = {"lui t0,0x100", "lui t1,0x33", "addi t1,t1,819",
-                                              "sw t1,0(t0)", "jal zero,0x80000010", NULL};
+static const char *const finisher_pass[] = {
+    "lui t0,0x100", "lui t1,0x5", "addi t1,t1,1365", "sw t1,0(t0)", "jal zero,0x80000010", NULL};
+static const char *const finisher_fail_3[] = {
+    "lui t0,0x100", "lui t1,0x33", "addi t1,t1,819", "sw t1,0(t0)", "jal zero,0x80000010", NULL};
 
 static struct mh_machine *make(const struct program *p, unsigned harts)
 {
@@ -188,8 +188,8 @@ static void test_reboot(void **state)
 {
     static const char *const lines[] = {
         TOHOST,
-        "addi t2,t0,2040",    /* the count, beyond the program */
-        "ld t3,256(t0)",      /* inside the image: must be 0 at each boot */
+        "addi t2,t0,2040", /* the count, beyond the program */
+        "ld t3,256(t0)",   /* inside the image: must be 0 at each boot */
         "bne t3,zero,0x80000050",
         "addi t3,zero,1",
         "sd t3,256(t0)",
@@ -276,8 +276,16 @@ static void test_events(void **state)
 static void test_signature(void **state)
 {
     static const char *const lines[] = {
-        TOHOST, "lui t1,0x12345", "addi t1,t1,1656", "sw t1,256(t0)", "addi t1,zero,-1",
-        "sw t1,268(t0)", "addi t1,zero,1", "sd t1,0(t0)", "jal zero,0x80000028", NULL,
+        TOHOST,
+        "lui t1,0x12345",
+        "addi t1,t1,1656",
+        "sw t1,256(t0)",
+        "addi t1,zero,-1",
+        "sw t1,268(t0)",
+        "addi t1,zero,1",
+        "sd t1,0(t0)",
+        "jal zero,0x80000028",
+        NULL,
     };
     char path[] = "/tmp/mh-signature-XXXXXX", text[128];
     struct mh_vm_config cfg;
@@ -306,11 +314,16 @@ static void test_signature(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends_of_the_guest), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_stop_and_go_on),    cmocka_unit_test(test_destroy_in_every_state),
-        cmocka_unit_test(test_bad_input),         cmocka_unit_test(test_update),
-        cmocka_unit_test(test_reboot),            cmocka_unit_test(test_several),
-        cmocka_unit_test(test_events),            cmocka_unit_test(test_signature),
+        cmocka_unit_test(test_ends_of_the_guest),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_stop_and_go_on),
+        cmocka_unit_test(test_destroy_in_every_state),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_reboot),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,8 +83,13 @@ static void test_format_size(void **state)
     static const struct {
         uint64_t bytes;
         const char *text;
-    } rows[] = {{0, "0"}, {1, "1"}, {4096, "4K"}, {128ull << 20, "128M"}, {4097, "4097"},
-                {16ull << 40, "16T"}, {2048ull << 40, "2048T"}};
+    } rows[] = {{0, "0"},
+                {1, "1"},
+                {4096, "4K"},
+                {128ull << 20, "128M"},
+                {4097, "4097"},
+                {16ull << 40, "16T"},
+                {2048ull << 40, "2048T"}};
     char buf[32];
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -101,15 +106,15 @@ static void test_nearest(void **state)
     assert_string_equal(parse_nearest_in("MEMROY", names), "memory");
     assert_string_equal(parse_nearest_in("kernel", names), "kernel");
     assert_null(parse_nearest_in("console", names));
-    assert_null(parse_nearest_in("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-                                 names));
+    assert_null(parse_nearest_in(
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", names));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_u64),         cmocka_unit_test(test_size),
-        cmocka_unit_test(test_seconds),     cmocka_unit_test(test_format_size),
+        cmocka_unit_test(test_u64),     cmocka_unit_test(test_size),
+        cmocka_unit_test(test_seconds), cmocka_unit_test(test_format_size),
         cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
