@@ -76,6 +76,7 @@ static void test_report(void **state)
     assert_true(integer(root, "time_ns") > 0);
     assert_true(integer(json_object_get(root, "total"), "insns") >= 26);
     assert_non_null(json_object_get(root, "counter_sources"));
+    assert_true(integer(json_object_get(root, "io_counters"), cfg.counters) > 0);
     check_sums(root);
     assert_non_null(strstr(table, "instructions retired"));
     assert_non_null(strstr(table, "end: guest"));
