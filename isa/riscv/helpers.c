@@ -122,7 +122,6 @@ static const struct ir_slot slots[RV_IR_SLOTS] = {
     [RV_SLOT_MSTATUS] = SLOT(csr.mstatus, IR_SLOT_STATE, "mstatus"),
     [RV_SLOT_FRM] = SLOT(csr.frm, IR_SLOT_STATE, "frm"),
     [RV_SLOT_ATTENTION] = SLOT(attention, IR_SLOT_STATE, "attention"),
-    [RV_SLOT_FETCH_MASK] = SLOT(fetch_mask, IR_SLOT_STATE, "fetch_mask"),
 };
 
 const struct ir_guest rv_ir_guest = {

@@ -31,6 +31,7 @@ struct rv_tr {
     ir_ref point;
     int32_t disp;
     unsigned retired; /* before it */
+    bool ialign_32;   /* instructions are aligned to 4 */
 };
 
 #define SEM(name)                                                                                  \
@@ -202,16 +203,31 @@ static inline void tr_fence(struct rv_tr *t, unsigned pred, unsigned succ)
 #define TRAP(cause, tval) ir_trap(t->b, t->point, cause, (tval).ref)
 #define ILLEGAL()         TRAP(CAUSE_ILLEGAL, K(raw()))
 
-static inline void tr_branch_if(struct rv_tr *t, val c)
+/* A block of a guest with IALIGN 32 begins at a multiple of 4: distances say enough. */
+static inline bool tr_misaligned(const struct rv_tr *t)
 {
-    ir_exit_if(t->b, IR_EXIT_CHAIN, t->retired + 1, t->disp + t->insn->imm, c.ref);
+    return t->ialign_32 && (t->disp + t->insn->imm) & 2;
 }
 
-/* Bit 1 of the fetch mask says that instructions are aligned to 4 (rv.h). */
+/* To a place where no instruction may begin, if c holds. */
+static inline void tr_misaligned_if(struct rv_tr *t, val target, val c)
+{
+    ir_trap_if(t->b, t->point, CAUSE_FETCH_MISALIGNED, target.ref, c.ref);
+}
+
+static inline void tr_branch_if(struct rv_tr *t, val c)
+{
+    int32_t target = t->disp + t->insn->imm;
+    if (tr_misaligned(t))
+        tr_misaligned_if(t, (val){ir_pc(t->b, target)}, c);
+    else
+        ir_exit_if(t->b, IR_EXIT_CHAIN, t->retired + 1, target, c.ref);
+}
+
 static inline void tr_check_target(struct rv_tr *t, val target)
 {
-    val wrong = v_and(v_and(target, tr_slot(t, RV_SLOT_FETCH_MASK)), K(2));
-    ir_trap_if(t->b, t->point, CAUSE_FETCH_MISALIGNED, target.ref, wrong.ref);
+    if (t->ialign_32)
+        tr_misaligned_if(t, target, v_and(target, K(2)));
 }
 
 static inline void tr_exit_to(struct rv_tr *t, enum ir_exit_kind kind, val target)

@@ -35,13 +35,27 @@ static tr_fn *const texts[RV_OP_COUNT] = {
 #include "isa/riscv/insns.def"
 };
 
-bool rv_translate_insn(struct ir_block *b, const struct rv_insn *insn, int32_t disp,
-                       unsigned retired)
+/* The text of jal writes rd before it jumps; where it cannot jump it is the exception alone. */
+static bool jal_misaligned(struct rv_tr *t)
+{
+    if (t->insn->op != RV_OP_jal || !tr_misaligned(t))
+        return false;
+    ir_trap(t->b, t->point, CAUSE_FETCH_MISALIGNED, ir_pc(t->b, t->disp + t->insn->imm));
+    return true;
+}
+
+bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
+                       const struct rv_insn *insn, int32_t disp, unsigned retired)
 {
     unsigned before = b->count;
-    struct rv_tr t = {.b = b, .insn = insn, .disp = disp, .retired = retired};
+    struct rv_tr t = {.b = b,
+                      .insn = insn,
+                      .disp = disp,
+                      .retired = retired,
+                      .ialign_32 = !rv_ext_has(exts, RV_EXT_Zca)};
     t.point = ir_point(b, disp, retired);
-    texts[insn->op](&t, insn->imm, insn->rd, insn->rs1, insn->rs2, insn->rs3, insn->rm);
+    if (!jal_misaligned(&t))
+        texts[insn->op](&t, insn->imm, insn->rd, insn->rs1, insn->rs2, insn->rs3, insn->rm);
     if (unlikely(b->count - before > RV_IR_PER_INSN))
         BUG("%s became %u IR instructions", rv_op_info(insn->op)->name, b->count - before);
     return !ir_ended(b) && !(rv_op_info(insn->op)->flags & RV_ENDS_BLOCK);
@@ -84,7 +98,7 @@ unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, c
            code_word(code + at, len - at, &word)) {
         struct rv_insn insn;
         rv_decode(word, exts, &insn);
-        goes_on = rv_translate_insn(b, &insn, (int32_t)at, n);
+        goes_on = rv_translate_insn(b, exts, &insn, (int32_t)at, n);
         at += insn.len;
         n++;
     }

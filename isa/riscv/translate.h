@@ -15,7 +15,6 @@ enum rv_ir_slot {
     RV_SLOT_MSTATUS = 64,
     RV_SLOT_FRM,
     RV_SLOT_ATTENTION,
-    RV_SLOT_FETCH_MASK,
     RV_IR_SLOTS,
 };
 
@@ -37,8 +36,8 @@ extern const struct ir_guest rv_ir_guest;
  * Appends one instruction, disp bytes from the block's start and after `retired` others of the
  * block.  False: the block ends with it (it may lack its last exit: ir_ended).
  */
-bool rv_translate_insn(struct ir_block *b, const struct rv_insn *insn, int32_t disp,
-                       unsigned retired);
+bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
+                       const struct rv_insn *insn, int32_t disp, unsigned retired);
 
 /*
  * Translates code (len bytes that follow each other in guest memory) to the end of its first basic
