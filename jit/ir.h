@@ -78,8 +78,8 @@ enum ir_order {
 enum ir_call_flag {
     IR_CALL_FAULTS = 1 << 0, /* its result says whether it recorded an exception */
     IR_CALL_REGS = 1 << 1,   /* reads and writes register slots */
-    IR_CALL_STATE = 1 << 2,  /* reads and writes the other slots */
-    IR_CALL_MEMORY = 1 << 3, /* guest memory */
+    IR_CALL_STATE = 1 << 2,  /* writes state slots; all may read them */
+    IR_CALL_MEMORY = 1 << 3, /* reads and writes guest memory */
 };
 
 enum ir_exit_kind {
@@ -115,7 +115,7 @@ extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 enum ir_slot_kind {
     IR_SLOT_ABSENT, /* a number that no block may use */
     IR_SLOT_REG,    /* a register; a fault finds it as the last instruction left it */
-    IR_SLOT_STATE,  /* control state */
+    IR_SLOT_STATE, /* control state: a slot_set is in memory at once, for whatever C code follows */
 };
 
 struct ir_slot {

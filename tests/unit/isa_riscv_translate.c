@@ -202,11 +202,66 @@ static void env_fence(void *opaque, unsigned order)
     assert_true(order < 16);
 }
 
+#define WINDOW 512 /* bytes on both sides of MIDDLE that single instructions may write */
+
+/* What a helper that does not declare it must leave alone. */
+struct untouched {
+    uint64_t x[32], f[32], state[3];
+    uint8_t memory[2 * WINDOW];
+};
+
+static void look(const struct rv_hart *h, struct untouched *u)
+{
+    memcpy(u->x, h->x, sizeof(u->x));
+    memcpy(u->f, h->f, sizeof(u->f));
+    u->state[0] = h->csr.mstatus;
+    u->state[1] = h->csr.frm;
+    u->state[2] = h->attention;
+    memcpy(u->memory, physmem_host(h->guest->env->pm, MIDDLE - WINDOW), sizeof(u->memory));
+}
+
+static void noise(struct rv_hart *h)
+{
+    for (unsigned i = 1; i < 32; i++)
+        h->x[i] = random_64();
+    for (unsigned i = 0; i < 32; i++)
+        h->f[i] = random_64();
+}
+
+static void check_flags(const struct ir_helper *fn, const struct rv_hart *h,
+                        const struct untouched *u, bool ok)
+{
+    struct untouched now;
+    look(h, &now);
+    bool regs = memcmp(now.x, u->x, sizeof(u->x)) || memcmp(now.f, u->f, sizeof(u->f));
+    if (regs && !(fn->flags & IR_CALL_REGS))
+        fail_msg("%s writes registers", fn->name);
+    if (memcmp(now.state, u->state, sizeof(u->state)) && !(fn->flags & IR_CALL_STATE))
+        fail_msg("%s writes state", fn->name);
+    if (memcmp(now.memory, u->memory, sizeof(u->memory)) && !(fn->flags & IR_CALL_MEMORY))
+        fail_msg("%s writes memory", fn->name);
+    if ((!ok || h->trap.pending) && !(fn->flags & IR_CALL_FAULTS))
+        fail_msg("%s faults", fn->name);
+}
+
+/* Calls the helper with noise in the registers that it does not declare. */
 static struct ir_result env_call(void *opaque, const struct ir_place *at,
                                  const struct ir_helper *fn, const uint64_t args[IR_ARGS_MAX])
 {
-    arrive(opaque, at);
-    return fn->fn(opaque, args[0], args[1], args[2], args[3], args[4]);
+    struct rv_hart *h = opaque;
+    struct untouched before, u;
+    arrive(h, at);
+    look(h, &before);
+    if (!(fn->flags & IR_CALL_REGS))
+        noise(h);
+    look(h, &u);
+    struct ir_result r = fn->fn(h, args[0], args[1], args[2], args[3], args[4]);
+    check_flags(fn, h, &u, r.ok);
+    if (!(fn->flags & IR_CALL_REGS)) {
+        memcpy(h->x, before.x, sizeof(before.x));
+        memcpy(h->f, before.f, sizeof(before.f));
+    }
+    return r;
 }
 
 static const struct ir_env env = {
@@ -505,7 +560,7 @@ static void try_encoding(unsigned form)
         run_interp();
         run_ir();
         compare();
-        compare_memory(MIDDLE - 512, MIDDLE + 512);
+        compare_memory(MIDDLE - WINDOW, MIDDLE + WINDOW);
         if (rv_op_info(insn.op)->flags & (RV_IS_SYSTEM | RV_IS_CSR)) {
             tlb_flush_all(&pair->a->hart.tlb);
             tlb_flush_all(&pair->b->hart.tlb);
