@@ -5,6 +5,8 @@
  */
 #include "smp/hart.h"
 
+#include <stdlib.h>
+
 #include <sched.h>
 
 #include "sim/base/clock.h"
@@ -20,6 +22,8 @@ int hart_init(struct hart *h, unsigned index, unsigned tlb_entries)
     h->limit = UINT64_MAX;
     h->shared.until = UINT64_MAX;
     h->shared.mail_oldest = UINT64_MAX;
+    h->shared.mail = h->shared.mail_few;
+    h->shared.mail_slots = MAILBOX_SLOTS;
     lock_init(&h->shared.mail_lock, RANK_MAILBOX);
     reservation_init(&h->reservation);
     return tlb_init(&h->tlb, tlb_entries);
@@ -27,6 +31,8 @@ int hart_init(struct hart *h, unsigned index, unsigned tlb_entries)
 
 void hart_fini(struct hart *h)
 {
+    if (h->shared.mail != h->shared.mail_few)
+        free(h->shared.mail);
     tlb_fini(&h->tlb);
 }
 
@@ -34,7 +40,7 @@ static uint64_t oldest_letter_locked(const struct hart_shared *s)
 {
     uint64_t oldest = UINT64_MAX;
     for (unsigned i = 0; i < s->mail_count; i++)
-        oldest = min_u64(oldest, s->mail[(s->mail_head + i) % MAILBOX_SLOTS].ticket);
+        oldest = min_u64(oldest, s->mail[(s->mail_head + i) % s->mail_slots].ticket);
     return oldest;
 }
 
@@ -47,7 +53,7 @@ static bool take_letter(struct hart *h, struct hart_letter *out)
     store_seq_cst(&s->mail_oldest, oldest_letter_locked(s));
     if (s->mail_count) {
         *out = s->mail[s->mail_head];
-        s->mail_head = (s->mail_head + 1) % MAILBOX_SLOTS;
+        s->mail_head = (s->mail_head + 1) % s->mail_slots;
         s->mail_count--;
         got = true;
     }

@@ -33,7 +33,7 @@ struct smp;
 /* Runs on the target hart's thread between two instructions; must be short, must not wait. */
 typedef void hart_fn(struct hart *h, uint64_t a, uint64_t b, uint64_t c);
 
-#define MAILBOX_SLOTS 64
+#define MAILBOX_SLOTS 64 /* more letters make a mailbox grow, and wake a hart that sleeps */
 
 struct hart_letter {
     hart_fn *fn;
@@ -63,7 +63,9 @@ struct hart_shared {
     CACHE_ALIGNED struct lock mail_lock; /* RANK_MAILBOX */
     unsigned mail_head, mail_count;      /* under mail_lock */
     uint64_t mail_oldest; /* ticket of the oldest letter whose effect is not complete, UINT64_MAX if none */
-    struct hart_letter mail[MAILBOX_SLOTS]; /* under mail_lock */
+    unsigned mail_slots;      /* under mail_lock, and the two below */
+    struct hart_letter *mail; /* ring of mail_slots: mail_few, or allocated */
+    struct hart_letter mail_few[MAILBOX_SLOTS];
 };
 
 /* Private to the hart's thread. */

@@ -4,7 +4,7 @@
  *
  * A letter to a hart that is OUT does not wake it: it takes effect before the
  * hart is IN again, which is all that the sender needs; waking every idle hart
- * for each remote fence would cost some 50 us each.  Only a full mailbox does.
+ * for each remote fence would cost some 50 us each.  Only many letters do.
  */
 #include "smp/smp.h"
 
@@ -162,25 +162,47 @@ static void wait_check(uint64_t since, const char *what)
 
 /* --- letters --- */
 
-static bool put_letter(struct hart *h, const struct hart_letter *letter)
+/* Room for another letter; false: no memory. */
+static bool mail_room_locked(struct hart_shared *s)
+{
+    if (s->mail_count < s->mail_slots)
+        return true;
+    struct hart_letter *bigger = malloc(2 * s->mail_slots * sizeof(*bigger));
+    if (!bigger)
+        return false;
+    for (unsigned i = 0; i < s->mail_count; i++)
+        bigger[i] = s->mail[(s->mail_head + i) % s->mail_slots];
+    if (s->mail != s->mail_few)
+        free(s->mail);
+    s->mail = bigger;
+    s->mail_slots *= 2;
+    s->mail_head = 0;
+    return true;
+}
+
+/* How many letters there are then; 0: no room. */
+static unsigned put_letter(struct hart *h, const struct hart_letter *letter)
 {
     struct hart_shared *s = &h->shared;
-    bool room;
+    unsigned count = 0;
     lock_take(&s->mail_lock);
-    room = s->mail_count < MAILBOX_SLOTS;
-    if (room) {
-        s->mail[(s->mail_head + s->mail_count++) % MAILBOX_SLOTS] = *letter;
+    if (mail_room_locked(s)) {
+        s->mail[(s->mail_head + s->mail_count) % s->mail_slots] = *letter;
+        count = ++s->mail_count;
         store_seq_cst(&s->mail_oldest, min_u64(s->mail_oldest, letter->ticket));
     }
     lock_drop(&s->mail_lock);
-    return room;
+    return count;
 }
 
+/*
+ * Does not wait for room: the target may be parked until the sender is out, or not run any more.
+ */
 static void send_letter(struct hart *h, struct hart *self, const struct hart_letter *letter)
 {
-    unsigned spins = 0;
+    unsigned spins = 0, count;
     uint64_t since = clock_now_ns();
-    while (!put_letter(h, letter)) {
+    while (!(count = put_letter(h, letter))) {
         hart_kick(h, REQUEST_MAIL);
         if (self)
             hart_serve(self);
@@ -189,7 +211,7 @@ static void send_letter(struct hart *h, struct hart *self, const struct hart_let
     }
     /* Pairs with hart_enter, which is in first and looks at the mailbox then. */
     fence_seq_cst();
-    if (load_seq_cst(&h->shared.place) == HART_IN)
+    if (count > MAILBOX_SLOTS || load_seq_cst(&h->shared.place) == HART_IN)
         hart_kick(h, REQUEST_MAIL);
 }
 

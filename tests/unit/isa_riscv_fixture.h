@@ -16,7 +16,9 @@
 #include "isa/riscv/rv.h"
 
 #define RAM_BASE 0x80000000ull
+#ifndef RAM_SIZE
 #define RAM_SIZE (1ull << 20)
+#endif
 
 struct fixture {
     struct physmem *pm;

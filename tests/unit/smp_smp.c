@@ -192,13 +192,11 @@ static void step_post(struct mini *m)
     }
 }
 
-/* Ends before the harts do: one whose thread has ended takes a mailbox full and no more. */
+/* Also before harts have begun and after they have ended. */
 static void *outside_posts(void *arg)
 {
     struct world *w = arg;
-    while (load_acquire(&w->begun) < HARTS)
-        sched_yield();
-    for (unsigned i = 0; i < 200 && !load_acquire(&w->smp->stopping); i++)
+    for (unsigned i = 0; i < 200; i++)
         withdraw(w, NULL);
     return NULL;
 }
