@@ -5,9 +5,8 @@
  */
 #include "smp/hart.h"
 
-#include <stdlib.h>
-
 #include <sched.h>
+#include <stdlib.h>
 
 #include "sim/base/clock.h"
 #include "sim/base/futex.h"
