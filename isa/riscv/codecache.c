@@ -48,7 +48,8 @@
 struct array {
     gpa_t gpa;
     uint64_t given_up; /* generation at which it was given up, 0 while live */
-    bool mapped, suspect, used;
+    bool mapped, suspect;
+    bool used; /* since the clock's hand was here; atomic */
     int next; /* in the free or given-up list */
 };
 
@@ -210,8 +211,8 @@ static void evict_one_locked(struct rv_code_cache *c)
         struct array *a = &c->array[c->hand];
         if (a->given_up || !a->mapped)
             continue;
-        if (a->used) {
-            a->used = false;
+        if (load_relaxed(&a->used)) {
+            store_relaxed(&a->used, false);
             continue;
         }
         c->stats.evictions++;
