@@ -497,17 +497,14 @@ bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
 
 /* --- code --- */
 
-const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va)
+const struct rv_op *rv_fetch_rest(struct rv_hart *h, gva_t va)
 {
     struct tlb *t = &h->hart.tlb;
     struct physmem *pm = h->guest->env->pm;
-    if (va & 1 || va & h->fetch_mask & ~PAGE_MASK) {
-        rv_raise(h, CAUSE_FETCH_MISALIGNED, va);
-        return NULL;
-    }
     struct tlb_entry *e = tlb_lookup_slow(t, TLB_FETCH, va);
     if (e)
         return (const struct rv_op *)(uintptr_t)e->addend;
+    uint64_t served = h->hart.served;
     struct walk_result w;
     if (!translate(h, va, ACCESS_FETCH, h->priv, &w))
         return NULL;
@@ -516,11 +513,23 @@ const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va)
         return NULL;
     }
     const struct rv_op *ops = rv_code_page(h->guest->code, h, w.gpa);
+    /* Making a page waits for other harts; if their requests were served, w may be of the past. */
+    if (h->hart.served != served)
+        return NULL;
     if (ops && rv_pmp_page_uniform(h, w.gpa & PAGE_MASK, h->priv)) {
         tlb_fill(t, TLB_FETCH, va, (uintptr_t)ops, w.page_shift);
         tlb_adapt(t, TLB_FETCH);
     }
     return ops;
+}
+
+const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va)
+{
+    if (va & 1 || va & h->fetch_mask & ~PAGE_MASK) {
+        rv_raise(h, CAUSE_FETCH_MISALIGNED, va);
+        return NULL;
+    }
+    return rv_fetch_rest(h, va);
 }
 
 bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa)

@@ -320,10 +320,13 @@ void rv_interp(struct rv_hart *h);
 int rv_interp_init(struct rv_hart *h); /* -ENOMEM */
 void rv_interp_fini(struct rv_hart *h);
 /*
- * Finds the decoded page for fetching at va, entering it into the fetch TLB; NULL: an exception
- * was recorded.  Also checks va's alignment (IALIGN).
+ * Finds the decoded page for fetching two bytes at va, entering it into the fetch TLB if all of it
+ * may be fetched.  NULL: an exception was recorded; or none, then the page was not to be had at
+ * once, or requests of other harts were served meanwhile, and the caller begins anew.
+ * rv_fetch also checks va's alignment (IALIGN); rv_fetch_rest is for the rest of an instruction.
  */
 const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va);
+const struct rv_op *rv_fetch_rest(struct rv_hart *h, gva_t va);
 void rv_guest_kick_all(struct rv_guest *g, struct rv_hart *self);
 /* Starts a hart that is HSM_STOPPED (start bits set by the caller). Any thread. */
 void rv_hart_wake(struct rv_hart *h);

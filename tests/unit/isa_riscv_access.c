@@ -204,6 +204,69 @@ static void test_code_page(void **state)
     fixture_close(&a.f);
 }
 
+/* ---- requests of other harts in the middle of a fetch ---- */
+
+#define FETCH_VA 0x40000000ull
+#define TABLES   (RAM_BASE + 0x10000)
+#define CODE_OLD (RAM_BASE + 0x20000)
+#define CODE_NEW (RAM_BASE + 0x21000)
+
+static void map_fetch_va(struct fixture *f, gpa_t gpa)
+{
+    uint64_t pointer = 1, leaf = gpa >> PAGE_SHIFT << 10 | 0x4b; /* V; V, R, X, A */
+    pointer |= (TABLES + PAGE_SIZE) >> PAGE_SHIFT << 10;
+    assert_int_equal(physmem_write(f->pm, TABLES + (FETCH_VA >> 30) * 8, &pointer, 8), 0);
+    pointer += 1 << 10;
+    assert_int_equal(physmem_write(f->pm, TABLES + PAGE_SIZE, &pointer, 8), 0);
+    assert_int_equal(physmem_write(f->pm, TABLES + 2 * PAGE_SIZE, &leaf, 8), 0);
+}
+
+/* As another hart would: maps the page elsewhere, then SFENCE.VMA here. */
+static void letter_remap(struct hart *hart, uint64_t fixture, uint64_t b, uint64_t c)
+{
+    struct rv_hart *h = rv_hart(hart);
+    (void)b, (void)c;
+    map_fetch_va((struct fixture *)(uintptr_t)fixture, CODE_NEW);
+    tlb_flush_all(&hart->tlb);
+    rv_mmu_update(h);
+    h->attention |= RV_ATTEND_MMU;
+}
+
+/*
+ * Making a code page waits for the other harts, which serves their requests.  One that changes the
+ * translation must not leave the old one in the TLB.
+ */
+static void test_fetch_shootdown(void **state)
+{
+    struct access a;
+    struct hart_set self = {{1}};
+    (void)state;
+    open_access(&a, false);
+    struct rv_hart *h = a.h;
+    assert_int_equal(rv_csr_poke(h, 0x3b0, UINT64_MAX), 0);
+    assert_int_equal(rv_csr_poke(h, 0x3a0, 0x1f), 0);
+    h->priv = PRIV_S;
+    h->csr.satp = 8ull << 60 | TABLES >> PAGE_SHIFT;
+    rv_mmu_update(h);
+    map_fetch_va(&a.f, CODE_OLD);
+    assert_true(hart_enter(&a.f.g->harts[1]->hart)); /* it will not answer */
+    assert_true(hart_enter(&h->hart));
+    smp_post(a.f.g->smp, NULL, &self, letter_remap, (uintptr_t)&a.f, 0, 0);
+    rv_code_enter(a.f.g->code, h);
+    const struct rv_op *ops = rv_fetch(h, FETCH_VA);
+    assert_int_equal(h->hart.served, 1);
+    assert_true(!ops || rv_code_gpa(a.f.g->code, ops) == CODE_NEW);
+    h->attention = 0;
+    while (!ops && !h->trap.pending)
+        ops = rv_fetch(h, FETCH_VA);
+    assert_false(h->trap.pending);
+    assert_true(rv_code_gpa(a.f.g->code, ops) == CODE_NEW);
+    rv_code_leave(a.f.g->code, h);
+    hart_leave(&h->hart);
+    hart_leave(&a.f.g->harts[1]->hart);
+    fixture_close(&a.f);
+}
+
 /* A store as its hart's thread makes it: after what waits in the mailbox. */
 static bool store_of(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
 {
@@ -289,7 +352,8 @@ int main(void)
         cmocka_unit_test(test_fills_tlb),     cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_misaligned),    cmocka_unit_test(test_across_end),
         cmocka_unit_test(test_strict),        cmocka_unit_test(test_mmio),
-        cmocka_unit_test(test_code_page),     cmocka_unit_test(test_reserved_page),
+        cmocka_unit_test(test_code_page),
+        cmocka_unit_test(test_fetch_shootdown),     cmocka_unit_test(test_reserved_page),
         cmocka_unit_test(test_atomics),       cmocka_unit_test(test_cbo_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
