@@ -203,12 +203,15 @@ static const struct rv_op *op_page_end(struct rv_hart *h, const struct rv_op *d,
  * An instruction whose second half lies in the next page.  Which page that is
  * depends on the mapping, so it is put together each time, in slots of the
  * hart's own; those lie where the page's last slot would.
+ *
+ * The same slots serve the instructions of a page in which PMP allows fetches in
+ * part only: one at a time, with page_va such that offset 4094 is its address.
  */
 struct rv_straddle {
     _Alignas(RV_OPS_BYTES) struct rv_op unused[RV_SLOTS - 1];
-    struct rv_op insn; /* at offset 4094 of "its page" */
-    struct rv_op pad;
-    struct rv_op after; /* two bytes into the next page */
+    struct rv_op insn;  /* at offset 4094 of "its page" */
+    struct rv_op after_2; /* what follows it, by its length */
+    struct rv_op after_4;
     uint32_t raw;
 };
 
@@ -218,34 +221,57 @@ static const struct rv_op *op_after_straddle(struct rv_hart *h, const struct rv_
     return go_to(h, h->page_va + PAGE_SIZE + 2, n);
 }
 
-/* The code bytes at va in the page after the current one; false: exception recorded. */
-static bool fetch_next_page(struct rv_hart *h, gva_t va, uint16_t *half)
+/* The code bytes at va, which lies in the page of ops. */
+static uint16_t code_half(const struct rv_hart *h, const struct rv_op *ops, gva_t va)
 {
-    const struct rv_op *ops = rv_fetch(h, va);
-    if (!ops)
+    const uint8_t *page = physmem_host(h->guest->env->pm, rv_code_gpa(h->guest->code, ops));
+    return load_relaxed((const uint16_t *)(const void *)(page + (va & ~PAGE_MASK)));
+}
+
+/* The second half of an instruction, at va; false: not now, an exception may be recorded. */
+static bool fetch_rest(struct rv_hart *h, gva_t va, uint16_t *half)
+{
+    const struct rv_op *ops = rv_fetch_rest(h, va);
+    if (!ops || h->attention)
         return false;
-    *half = load_relaxed((uint16_t *)(void *)physmem_host(h->guest->env->pm,
-                                                          rv_code_gpa(h->guest->code, ops)));
+    *half = code_half(h, ops, va);
     return true;
+}
+
+/* Makes the hart's own slot execute raw.  To it all branches lead out of the page. */
+static const struct rv_op *straddle_build(struct rv_hart *h, uint32_t raw)
+{
+    struct rv_straddle *s = h->straddle;
+    if (raw != s->raw || !s->insn.fn) {
+        struct rv_insn insn;
+        rv_decode(raw, &h->guest->exts, &insn);
+        s->insn.fn = rv_op_build(h->guest, &insn, PAGE_SIZE, &s->insn);
+        s->raw = raw;
+    }
+    return &s->insn;
 }
 
 static const struct rv_op *op_straddle(struct rv_hart *h, const struct rv_op *d, uint64_t n)
 {
-    struct rv_straddle *s = h->straddle;
     uint16_t high;
     h->insns = n;
-    if (!fetch_next_page(h, h->page_va + PAGE_SIZE, &high))
+    if (!fetch_rest(h, h->page_va + PAGE_SIZE, &high))
         return leave(h, PC(), n);
-    if (h->attention)
-        return leave(h, PC(), n);
-    uint32_t raw = (uint32_t)(uint16_t)d->imm | (uint32_t)high << 16;
-    if (raw != s->raw || !s->insn.fn) {
-        struct rv_insn insn;
-        rv_decode(raw, &h->guest->exts, &insn);
-        s->insn.fn = rv_op_build(h->guest, &insn, PAGE_SIZE - 2, &s->insn);
-        s->raw = raw;
+    return go(h, straddle_build(h, (uint32_t)(uint16_t)d->imm | (uint32_t)high << 16), n);
+}
+
+/* The instruction at pc alone; ops is its page.  NULL: not now, an exception may be recorded. */
+static const struct rv_op *fetch_one(struct rv_hart *h, const struct rv_op *ops)
+{
+    uint32_t raw = code_half(h, ops, h->pc);
+    uint16_t high;
+    if ((raw & 3) == 3) {
+        if (!fetch_rest(h, h->pc + 2, &high))
+            return NULL;
+        raw |= (uint32_t)high << 16;
     }
-    return go(h, &s->insn, n);
+    h->page_va = h->pc - (PAGE_SIZE - 2);
+    return straddle_build(h, raw);
 }
 
 const struct rv_handlers rv_handlers = {op_decode, op_page_end, op_straddle};
@@ -302,7 +328,7 @@ rv_handler *rv_op_build(const struct rv_guest *g, const struct rv_insn *insn, un
         int64_t target = (int64_t)offset + insn->imm;
         if (target & 2 && !rv_ext_has(&g->exts, RV_EXT_Zca))
             return misaligned_handler_of(insn->op);
-        far = target < 0 || target >= (int64_t)PAGE_SIZE || offset == PAGE_SIZE - 2;
+        far = target < 0 || target >= (int64_t)PAGE_SIZE || offset >= PAGE_SIZE;
     }
     return rv_handler_of(insn->op, insn->len == 4, far);
 }
@@ -326,8 +352,8 @@ int rv_interp_init(struct rv_hart *h)
     if (!h->straddle)
         return -ENOMEM;
     h->straddle->insn = (struct rv_op){0};
-    h->straddle->after = (struct rv_op){.fn = op_after_straddle};
-    h->straddle->pad = (struct rv_op){.fn = op_illegal};
+    h->straddle->after_2 = (struct rv_op){.fn = op_page_end};
+    h->straddle->after_4 = (struct rv_op){.fn = op_after_straddle};
     return 0;
 }
 
@@ -337,16 +363,23 @@ void rv_interp_fini(struct rv_hart *h)
     h->straddle = NULL;
 }
 
+/* The slot to begin with; NULL: there is something else to do first. */
+static const struct rv_op *fetch_slot(struct rv_hart *h)
+{
+    const struct rv_op *ops = rv_fetch(h, h->pc);
+    if (!ops || h->attention)
+        return NULL;
+    if (unlikely(!rv_pmp_page_uniform(h, rv_code_gpa(h->guest->code, ops), h->priv)))
+        return fetch_one(h, ops);
+    h->page_va = h->pc & PAGE_MASK;
+    return rv_slot(ops, h->pc);
+}
+
 void rv_interp(struct rv_hart *h)
 {
     rv_code_enter(h->guest->code, h);
-    const struct rv_op *ops = rv_fetch(h, h->pc);
-    if (ops && !h->attention) {
-        h->page_va = h->pc & PAGE_MASK;
-        const struct rv_op *d = rv_slot(ops, h->pc);
-        do
-            d = load_acquire(&d->fn)(h, d, h->insns);
-        while (d); /* at once, where handlers jump to each other */
-    }
+    const struct rv_op *d = fetch_slot(h);
+    while (d) /* once, where handlers jump to each other */
+        d = load_acquire(&d->fn)(h, d, h->insns);
     rv_code_leave(h->guest->code, h);
 }

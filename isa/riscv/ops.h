@@ -59,7 +59,8 @@ struct rv_handlers {
 extern const struct rv_handlers rv_handlers;
 /* The handler of op: four says the length is 4, far that a branch leaves the page (or may be misaligned). */
 rv_handler *rv_handler_of(unsigned op, bool four, bool far);
-/* Fills *op but for fn, which is returned.  offset: of the instruction in its page. */
+/* Fills *op but for fn, which is returned.  offset: of the instruction in its page, or
+ * PAGE_SIZE: that of an aligned one in slots where it can branch to none beside it. */
 rv_handler *rv_op_build(const struct rv_guest *g, const struct rv_insn *insn, unsigned offset,
                         struct rv_op *op);
 
@@ -72,7 +73,10 @@ struct rv_code_stats {
 int rv_code_create(struct rv_code_cache **out, struct rv_guest *g);
 void rv_code_destroy(struct rv_code_cache *c);
 
-/* The slots of the RAM page that holds gpa; made if need be.  Never NULL.  h is the caller, inside the interpreter or about to be. */
+/*
+ * The slots of the RAM page that holds gpa; made if need be, which may serve h's letters.  NULL: not
+ * at once, try again.  h is the caller, inside the interpreter or about to be.
+ */
 const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa);
 /* The guest address of an array's page. */
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
