@@ -181,7 +181,7 @@ MISALIGNED(bgeu)
 
 static const struct rv_op *op_illegal(struct rv_hart *h, const struct rv_op *d, uint64_t n)
 {
-    rv_raise(h, CAUSE_ILLEGAL, rv_sem_raw(h, d));
+    rv_raise(h, CAUSE_ILLEGAL, (uint32_t)d->imm);
     return leave(h, PC(), n);
 }
 
@@ -341,7 +341,8 @@ uint32_t rv_sem_raw(struct rv_hart *h, const struct rv_op *d)
     gpa_t gpa = rv_code_gpa(h->guest->code, d) + rv_slot_offset(d);
     const uint16_t *p = (const uint16_t *)(const void *)physmem_host(pm, gpa);
     uint32_t raw = load_relaxed(p);
-    if ((raw & 3) == 3)
+    /* What was decoded may have been overwritten since: in the last slot by half an instruction. */
+    if ((raw & 3) == 3 && rv_slot_offset(d) < PAGE_SIZE - 2)
         raw |= (uint32_t)load_relaxed(p + 1) << 16;
     return raw;
 }
