@@ -25,7 +25,7 @@ while [ "$i" -lt "$rounds" ]; do
 	"$build/manyhart" run --engine interp --harts 1 "$build/bench/bench_kernels.elf" \
 		2>/dev/null </dev/null | sed 's/^/guest /' >>"$out/lines"
 	"$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_kernels.elf" \
-		2>/dev/null </dev/null | grep pair >>"$out/lines" || true
+		2>/dev/null </dev/null | grep pair | sed 's/^/guest /' >>"$out/lines" || true
 done
 "$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_stores.elf" 2>/dev/null \
 	</dev/null >>"$out/lines" || true
@@ -44,7 +44,7 @@ $2 == "kernel" {
 	ns[$1, $3] = ns[$1, $3] " " $5
 	if ($1 == "guest") insns[$3] = $6
 }
-$1 == "pair" { gains = gains " " $2 / $3 }
+$2 == "pair" { gains[$1] = gains[$1] " " $3 / $4 }
 $1 == "stores" { other = other " " $3 / $2; same = same " " $4 / $2 }
 END {
 	printf "%-10s %10s %10s %9s %9s\n", "kernel", "native ms", "interp ms", "% native", "M insn/s"
@@ -55,7 +55,8 @@ END {
 		logs += log(n / g); total_ns += g; total_insns += insns[name]
 	}
 	printf "geometric mean %.1f %% of native; %.0f million instructions/s over all\n", 100 * exp(logs / kernels), total_insns / total_ns * 1e3
-	if (gains != "") { m = median(gains); printf "two harts, two copies: %.2f times one hart (%.2f to %.2f)\n", m, low, high }
+	if ("guest" in gains) { m = median(gains["guest"]); printf "two harts, two copies: %.2f times one hart (%.2f to %.2f)\n", m, low, high }
+	if ("native" in gains) { m = median(gains["native"]); printf "two native threads: %.2f times one (%.2f to %.2f)\n", m, low, high }
 	if (other != "") {
 		m = median(other); printf "stores while another hart does LR/SC on another page: %.2f times the time without (%.2f to %.2f)\n", m, low, high
 		m = median(same); printf "stores while another hart does LR/SC on the same page: %.2f times (%.2f to %.2f)\n", m, low, high
