@@ -100,8 +100,11 @@ static void *hart_thread(void *arg)
 int smp_start(struct smp *s, const int *pin)
 {
     store_release(&s->stopping, 0);
-    for (unsigned i = 0; i < s->count; i++)
+    for (unsigned i = 0; i < s->count; i++) {
         s->pin[i] = pin ? pin[i] : -1;
+        /* A hart that ended by another sign left the request of the last stop. */
+        fetch_and_seq_cst(&s->harts[i]->shared.requests, ~(uint32_t)REQUEST_STOP);
+    }
     for (unsigned i = 0; i < s->count; i++) {
         struct hart *h = s->harts[i];
         int err = pthread_create(&h->thread, NULL, hart_thread, h);
