@@ -223,7 +223,13 @@ static struct {
     unsigned long result;
 } remote;
 
+#if GUEST_HTIF
 #define REMOTE_ROUNDS 3000
+#define IPI_ROUNDS    300
+#else /* QEMU's spinning harts do not make room for each other */
+#define REMOTE_ROUNDS 200
+#define IPI_ROUNDS    50
+#endif
 
 /* Runs the code for each number asked, after a FENCE.I. */
 static void run_remote(void *arg)
@@ -268,7 +274,6 @@ static void fence_hook(struct guest_trap *t)
     __atomic_fetch_add(&fenced, 1, __ATOMIC_RELEASE);
 }
 
-#define IPI_ROUNDS 300
 static unsigned long seen_round;
 
 /* The code returns the number of the round; it may never fall back. */

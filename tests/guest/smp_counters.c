@@ -11,8 +11,8 @@
 #define ADDS     20000
 #define MESSAGES 20000
 #else /* QEMU's spinning harts do not make room for each other */
-#define ADDS     500
-#define MESSAGES 100
+#define ADDS     200
+#define MESSAGES 16
 #endif
 
 static unsigned n;
