@@ -16,6 +16,15 @@
 #define WRS_NTO 0x00d00073u
 #define J_SELF  0x0000006fu
 
+/* On any hart's thread. */
+static void exit_from_hart(void *opaque, enum guest_exit kind, int code)
+{
+    struct fixture *f = opaque;
+    (void)code;
+    __atomic_store_n(&f->exit_kind, kind, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&f->exits, 1, __ATOMIC_RELEASE);
+}
+
 /* Runs the words on all harts from RAM_BASE until stopped. */
 static void start(struct fixture *f, const uint32_t *words, unsigned count, uint64_t max_insns)
 {
@@ -24,6 +33,7 @@ static void start(struct fixture *f, const uint32_t *words, unsigned count, uint
     const struct guest_boot boot = {.start = START_ALL, .entry = RAM_BASE};
     const struct guest_type *type = guest_find("riscv64");
     fixture_open(f, &cfg, NULL);
+    f->g->machine.exit = exit_from_hart;
     assert_int_equal(physmem_write(f->pm, RAM_BASE, words, 4ull * count), 0);
     type->boot(f->guest, &boot);
     assert_int_equal(smp_start(f->g->smp, NULL), 0);
