@@ -183,6 +183,17 @@ static int check_signature(const struct mh_vm_config *cfg)
 
 #define AT(field) offsetof(struct mh_vm_config, field)
 
+/* There is one terminal. */
+static int check_virtio_console(const struct mh_vm_config *cfg)
+{
+    if (!cfg->virtio_console || strcmp(cfg->virtio_console, "stdio"))
+        return 0;
+    if (!cfg->console || strcmp(cfg->console, "stdio"))
+        return 0;
+    return bad("virtio-console", cfg->virtio_console,
+               "is the UART's already; add --console none, or use pty or a file");
+}
+
 static const struct param params[] = {
     {"guest", KIND_TEXT, AT(guest), check_guest},
     {"harts", KIND_UNSIGNED, AT(harts), check_harts},
@@ -198,6 +209,7 @@ static const struct param params[] = {
     {"dtb", KIND_TEXT, AT(dtb), NULL},
     {"disk", KIND_LIST, AT(disk), check_disk},
     {"console", KIND_TEXT, AT(console), NULL},
+    {"virtio-console", KIND_TEXT, AT(virtio_console), check_virtio_console},
     {"pin", KIND_TEXT, AT(pin), NULL},
     {"signature", KIND_TEXT, AT(signature), check_signature},
     {"counters", KIND_TEXT, AT(counters), NULL},

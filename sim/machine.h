@@ -58,7 +58,8 @@ struct mh_machine {
     struct loop_bell *sync_bell; /* says that the loop has come round */
     uint32_t synced;             /* futex word, atomic */
     bool console_failed;         /* atomic */
-    struct chardev *console;
+    struct chardev *console;        /* of the UART and the SBI */
+    struct chardev *virtio_console; /* or NULL */
     struct htif *htif;
     struct outfile *signature;
     struct counters *counters;
@@ -76,6 +77,8 @@ struct mh_machine {
 
     pthread_t io, supervisor;
     bool has_io, has_supervisor;
+
+    uint64_t taken[MH_MAX_HARTS / 64]; /* harts in a user's hands (hart_hold.c); atomic */
 
     uint64_t request; /* enum machine_request, enum mh_end and code packed; atomic, first wins */
     uint32_t bell;    /* futex word of the supervisor */

@@ -12,6 +12,7 @@
 #include "dev/rtc_goldfish.h"
 #include "dev/uart16550.h"
 #include "dev/virtio/blk.h"
+#include "dev/virtio/console.h"
 #include "dev/virtio/rng.h"
 #include "dev/virtio/virtio.h"
 #include "sim/base/clock.h"
@@ -73,9 +74,8 @@ static enum chardev_kind console_kind(const char *text)
     return CHARDEV_FILE;
 }
 
-static int console_create(struct mh_machine *m)
+static int console_create(struct mh_machine *m, const char *text, struct chardev **out)
 {
-    const char *text = m->cfg.console ? m->cfg.console : "none";
     struct chardev_config cfg = {
         .kind = console_kind(text),
         .path = text,
@@ -84,7 +84,7 @@ static int console_create(struct mh_machine *m)
         .on_pty = console_pty,
         .on_error = console_error,
     };
-    return chardev_create(&m->console, m->loop, &cfg);
+    return chardev_create(out, m->loop, &cfg);
 }
 
 static void loop_came_round(void *opaque)
@@ -234,9 +234,10 @@ static int add_disk(struct mh_machine *m, unsigned slot)
     return add_virtio(m, slot, &virtio_blk_type, name, &cfg);
 }
 
-/* Disks from slot 0 on, so that the first is vda; the entropy device in the last slot. */
+/* Disks from slot 0 on, so that the first is vda; the others from the last slot down. */
 static int add_slots(struct mh_machine *m)
 {
+    struct virtio_console_config console = {.chardev = m->virtio_console};
     int rc = 0;
     for (unsigned slot = 0; !rc && slot < VIRTIO_MMIO_SLOTS; slot++) {
         char name[32];
@@ -245,6 +246,8 @@ static int add_slots(struct mh_machine *m)
             rc = add_disk(m, slot);
         else if (slot == VIRTIO_MMIO_SLOTS - 1)
             rc = add_virtio(m, slot, &virtio_rng_type, "virtio-rng0", NULL);
+        else if (slot == VIRTIO_MMIO_SLOTS - 2 && m->virtio_console)
+            rc = add_virtio(m, slot, &virtio_console_type, "virtio-console0", &console);
         else
             rc = add_virtio(m, slot, &virtio_empty_type, name, NULL);
     }
@@ -284,7 +287,9 @@ int machine_devices_create(struct mh_machine *m)
     if (!rc)
         rc = loop_bell_add(m->loop, loop_came_round, m, &m->sync_bell);
     if (!rc)
-        rc = console_create(m);
+        rc = console_create(m, m->cfg.console ? m->cfg.console : "none", &m->console);
+    if (!rc && m->cfg.virtio_console)
+        rc = console_create(m, m->cfg.virtio_console, &m->virtio_console);
     return rc ? rc : add_all(m);
 }
 
@@ -305,9 +310,11 @@ void machine_devices_destroy(struct mh_machine *m)
             machine_device_type_free(type);
         }
     }
+    if (m->virtio_console)
+        chardev_destroy(m->virtio_console);
     if (m->console)
         chardev_destroy(m->console);
-    m->console = NULL;
+    m->console = m->virtio_console = NULL;
     if (m->irq_bell)
         loop_bell_remove(m->irq_bell);
     if (m->sync_bell)

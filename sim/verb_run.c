@@ -53,6 +53,7 @@ static const struct cli_option options[] = {
     {"stats", "F", "counters as JSON at the end; - is stdout, table is a table on stderr"},
     {"strict-align", NULL, "misaligned loads and stores trap (they succeed)"},
     {"timeout", "S", "end after S seconds with exit code 124 (no limit)"},
+    {"virtio-console", "WHERE", "a virtio console (hvc0): stdio, pty, none or a file (no device)"},
     {NULL, NULL, NULL},
 };
 

@@ -107,6 +107,7 @@ struct mh_vm_config {
     const char *disk[MH_MAX_DISKS]; /* F[,ro][,snapshot] */
     unsigned disks;
     const char *console;           /* "stdio", "pty", "none" or a file */
+    const char *virtio_console;    /* the same for a virtio console; NULL: no such device */
     const char *pin;               /* "auto", "none" or a list of processors */
     const char *signature;         /* file written at the end */
     const char *counters;          /* libpfm4 event names, comma separated */
