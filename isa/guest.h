@@ -6,6 +6,7 @@
 #ifndef ISA_GUEST_H
 #define ISA_GUEST_H
 
+#include "isa/engine.h"
 #include "mem/mmio.h"
 #include "mem/physmem.h"
 #include "sim/base/gclock.h"
@@ -15,7 +16,15 @@
 struct guest;
 
 enum guest_exit { GUEST_POWEROFF, GUEST_REBOOT, GUEST_FAIL, GUEST_LIMIT /* max_insns reached */ };
-enum guest_engine { ENGINE_INTERP, ENGINE_JIT, ENGINE_HYBRID };
+
+enum { GUEST_REG_F0 = 32, GUEST_REG_PC = 64 }; /* numbers for reg_get and reg_set */
+
+/* Why guest_type.execute came back. */
+enum guest_pause {
+    PAUSE_LIMIT,   /* as many instructions and traps as it was given */
+    PAUSE_WAITING, /* WFI with nothing to wake it, or a hart that was not started */
+    PAUSE_STOPPED, /* REQUEST_STOP: somebody wants it so, or the guest asked the machine for its end */
+};
 
 /* What the machine gives its guest; constant while the guest lives. */
 struct guest_env {
@@ -79,6 +88,18 @@ struct guest_type {
     void (*boot)(struct guest *g, const struct guest_boot *boot);
     /* Adds /cpus (with riscv,isa, mmu-type, interrupt controllers) to a device tree; intc phandles come back in phandle[harts]. */
     int (*fdt_cpus)(struct guest *g, void *fdt, uint32_t *phandle);
+    /* One hart to the state that boot gave it; it does not run. */
+    void (*reset)(struct guest *g, unsigned hart);
+    /* The guest's engine of that kind, constant; NULL: no such number. */
+    const struct engine *(*engine)(enum guest_engine id);
+    /* Engine that a hart is with, and moving it to another: -ENOTSUP, nothing changed.  It does not run. */
+    const struct engine *(*engine_get)(struct guest *g, unsigned hart);
+    int (*engine_set)(struct guest *g, unsigned hart, enum guest_engine id);
+    /*
+     * Executes at most max instructions and traps on the calling thread, which is attached to the
+     * hart (smp_attach).  The state is in its place afterwards, as if the hart's thread had ended.
+     */
+    enum guest_pause (*execute)(struct guest *g, unsigned hart, uint64_t max);
     /* Interrupt input of a hart by its mip bit number.  Any thread. */
     void (*irq)(struct guest *g, unsigned hart, unsigned bit, bool level);
     /* Registers by number as the psABI's DWARF numbers them (0-31 x, 32-63 f), 64 is pc. Harts stopped or own thread. */

@@ -97,6 +97,19 @@ static void *hart_thread(void *arg)
     return NULL;
 }
 
+void smp_attach(struct smp *s, struct hart *h)
+{
+    BUG_ON(current_hart || h->has_thread);
+    store_release(&s->stopping, 0);
+    fetch_and_seq_cst(&h->shared.requests, (uint32_t)~REQUEST_STOP);
+    current_hart = h;
+}
+
+void smp_detach(void)
+{
+    current_hart = NULL;
+}
+
 int smp_start(struct smp *s, const int *pin)
 {
     store_release(&s->stopping, 0);

@@ -70,6 +70,13 @@ bool smp_done(const struct smp *s, uint64_t ticket);
 /* Waits for that, serving self's own mailbox meanwhile.  self NULL: a thread that is no hart. */
 void smp_wait(struct smp *s, struct hart *self, uint64_t ticket);
 
+/*
+ * Makes the calling thread, which is no hart's, that of h, whose own does not run; afterwards the
+ * guest may go IN on it, until smp_detach.  A stop asked for earlier is forgotten.
+ */
+void smp_attach(struct smp *s, struct hart *h);
+void smp_detach(void);
+
 /* The hart the calling thread is, or NULL. */
 struct hart *smp_self(void);
 

@@ -36,6 +36,8 @@ static struct rv_hart *hart_create(struct rv_guest *g, unsigned index)
     memset(h, 0, sizeof(*h));
     h->guest = g;
     h->code_epoch = UINT64_MAX;
+    h->pause_at = UINT64_MAX;
+    h->engine = rv_engine(g->cfg.engine);
     h->fetch_mask = PAGE_MASK | (rv_ext_has(&g->exts, RV_EXT_Zca) ? 0 : 2);
     lock_init(&h->timer_lock, RANK_LEAF);
     if (hart_init(&h->hart, index, g->cfg.tlb_entries)) {
@@ -104,6 +106,15 @@ static int harts_create(struct rv_guest *g)
     return smp_create(&g->smp, generic, g->cfg.harts, &rv_hart_ops);
 }
 
+static int check_engine(enum guest_engine id)
+{
+    const struct engine *e = rv_engine(id);
+    if (e && !e->missing)
+        return 0;
+    return error_set(MH_ERROR_EXECUTION, -ENOTSUP, "engine", engine_name(id), "%s",
+                     e ? e->missing : "no such engine");
+}
+
 static int check_config(const struct guest_config *cfg)
 {
     char value[16];
@@ -111,7 +122,7 @@ static int check_config(const struct guest_config *cfg)
     if (cfg->harts < 1 || cfg->harts > SMP_MAX_HARTS)
         return error_set(MH_ERROR_CORE, -EINVAL, "harts", value, "must be from 1 to %d",
                          SMP_MAX_HARTS);
-    return 0;
+    return check_engine(cfg->engine);
 }
 
 static int rv_create(struct guest **out, const struct guest_config *cfg, const struct guest_env *env)
@@ -182,6 +193,28 @@ static void rv_boot(struct guest *guest, const struct guest_boot *boot)
     g->boot = *boot;
     for (unsigned i = 0; i < g->cfg.harts; i++)
         hart_boot(g->harts[i], boot);
+}
+
+static void rv_reset_hart(struct guest *guest, unsigned hart)
+{
+    hart_boot(RV_GUEST(guest)->harts[hart], &RV_GUEST(guest)->boot);
+}
+
+static const struct engine *rv_engine_get(struct guest *guest, unsigned hart)
+{
+    return RV_GUEST(guest)->harts[hart]->engine;
+}
+
+static int rv_engine_set(struct guest *guest, unsigned hart, enum guest_engine id)
+{
+    struct rv_hart *h = RV_GUEST(guest)->harts[hart];
+    int rc = check_engine(id);
+    if (rc)
+        return rc;
+    h->engine->sync_from(&h->hart);
+    h->engine = rv_engine(id);
+    h->engine->sync_to(&h->hart);
+    return 0;
 }
 
 static void rv_irq(struct guest *guest, unsigned hart, unsigned bit, bool level)
@@ -336,6 +369,11 @@ const struct guest_type guest_riscv64 = {
     .destroy = rv_destroy,
     .smp = rv_smp,
     .boot = rv_boot,
+    .reset = rv_reset_hart,
+    .engine = rv_engine,
+    .engine_get = rv_engine_get,
+    .engine_set = rv_engine_set,
+    .execute = rv_execute,
     .fdt_cpus = rv_fdt_cpus,
     .irq = rv_irq,
     .reg_get = rv_reg_get,

@@ -364,7 +364,13 @@ void rv_interp_fini(struct rv_hart *h)
     h->straddle = NULL;
 }
 
-/* The slot to begin with; NULL: there is something else to do first. */
+/* The slot to begin with, for one instruction or for all; NULL: there is something else to do first. */
+static const struct rv_op *fetch_step(struct rv_hart *h)
+{
+    const struct rv_op *ops = rv_fetch(h, h->pc);
+    return ops && !h->attention ? fetch_one(h, ops) : NULL;
+}
+
 static const struct rv_op *fetch_slot(struct rv_hart *h)
 {
     const struct rv_op *ops = rv_fetch(h, h->pc);
@@ -381,6 +387,15 @@ void rv_interp(struct rv_hart *h)
     rv_code_enter(h->guest->code, h);
     const struct rv_op *d = fetch_slot(h);
     while (d) /* once, where handlers jump to each other */
+        d = load_acquire(&d->fn)(h, d, h->insns);
+    rv_code_leave(h->guest->code, h);
+}
+
+void rv_interp_step(struct rv_hart *h)
+{
+    rv_code_enter(h->guest->code, h);
+    const struct rv_op *d = fetch_step(h);
+    while (d)
         d = load_acquire(&d->fn)(h, d, h->insns);
     rv_code_leave(h->guest->code, h);
 }

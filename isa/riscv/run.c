@@ -144,7 +144,7 @@ void rv_hart_wake(struct rv_hart *h)
 /* --- the loop --- */
 
 /* What the last instruction left to do.  False: the machine ends. */
-static bool attend(struct rv_hart *h)
+bool rv_attend(struct rv_hart *h)
 {
     uint32_t attention = h->attention;
     h->attention = 0;
@@ -162,10 +162,10 @@ static bool attend(struct rv_hart *h)
 }
 
 /* The next instruction count at which the hart looks up of itself; the next poll arms it. */
-static void set_limit(struct rv_hart *h)
+void rv_set_limit(struct rv_hart *h)
 {
     uint64_t slice_end = h->hart.smp->crowded ? h->insns + CROWDED_SLICE : UINT64_MAX;
-    h->hart.limit = min_u64(h->stop_at, slice_end);
+    h->hart.limit = min_u64(min_u64(h->stop_at, h->pause_at), slice_end);
 }
 
 /* An instruction count was reached.  False: the machine ends. */
@@ -175,12 +175,12 @@ static bool limit_reached(struct rv_hart *h)
         h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
         h->stop_at = UINT64_MAX;
     }
-    set_limit(h);
+    rv_set_limit(h);
     return !h->hart.smp->crowded || hart_yield(&h->hart);
 }
 
 /* The alarm word says look.  False: the machine ends. */
-static bool heed_alarm(struct rv_hart *h)
+bool rv_heed_alarm(struct rv_hart *h)
 {
     rv_fp_leave(h);
     bool goes_on = (h->insns < h->hart.limit || limit_reached(h)) &&
@@ -192,14 +192,14 @@ static bool heed_alarm(struct rv_hart *h)
 /* One round; false: the machine ends. */
 static bool round_once(struct rv_hart *h)
 {
-    if (load_relaxed(&h->hart.shared.until) <= h->insns && !heed_alarm(h))
+    if (load_relaxed(&h->hart.shared.until) <= h->insns && !rv_heed_alarm(h))
         return false;
     if (unlikely(load_relaxed(&h->hsm_state) != HSM_STARTED))
         return wait_for_start(h);
     if (h->attention)
-        return attend(h);
+        return rv_attend(h);
     if (!rv_interrupt_take(h))
-        rv_interp(h);
+        h->engine->run(&h->hart);
     if (h->trap.pending)
         rv_trap_take(h);
     return true;
@@ -211,7 +211,7 @@ void rv_run(struct hart *hart)
     rv_fp_enter(h);
     if (hart_enter(hart)) {
         rv_mmu_update(h);
-        set_limit(h);
+        rv_set_limit(h);
         hart_kick(hart, 0); /* the first poll arms the alarm word */
         while (round_once(h))
             ;

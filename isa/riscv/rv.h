@@ -158,6 +158,7 @@ struct rv_hart {
     struct rv_trap trap;
     struct rv_csrs csr;
     struct rv_guest *guest;
+    const struct engine *engine; /* changes between two rounds only */
     struct rv_stats stats;
     struct loop_timer *timer; /* stimecmp */
     struct lock timer_lock;   /* RANK_LEAF: stimecmp against its callback */
@@ -170,6 +171,7 @@ struct rv_hart {
     uint64_t hsm_pc, hsm_opaque;
     uint64_t wrs_deadline_ns; /* when a WRS ends at the latest */
     uint64_t stop_at;         /* instruction count at which the guest ends (max_insns) */
+    uint64_t pause_at;        /* instruction count at which rv_execute looks up, else UINT64_MAX */
     unsigned pauses;
 
     struct rv_straddle *straddle; /* interp.c: an instruction across two pages */
@@ -313,10 +315,20 @@ void rv_mmu_update(struct rv_hart *h);
 /* Translates for the debugger, with the hart's current data mode; no side effects. */
 bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa);
 
-/* --- guest and run loop: guest.c, run.c, interp.c --- */
+/* --- engines: engine.c --- */
+const struct engine *rv_engine(enum guest_engine id); /* NULL: no such number */
+
+/* --- guest and run loop: guest.c, run.c, piece.c, interp.c --- */
 void rv_run(struct hart *hart);
+enum guest_pause rv_execute(struct guest *guest, unsigned hart, uint64_t max); /* guest_type.execute */
+/* Parts of the run loop: the alarm is due, attention is set.  False: the machine ends. */
+void rv_set_limit(struct rv_hart *h);
+bool rv_heed_alarm(struct rv_hart *h);
+bool rv_attend(struct rv_hart *h);
 /* Executes from h->pc until something needs attention, an alarm or an exception. */
 void rv_interp(struct rv_hart *h);
+/* The same for one instruction; the alarm must be due right after it (hart.limit). */
+void rv_interp_step(struct rv_hart *h);
 int rv_interp_init(struct rv_hart *h); /* -ENOMEM */
 void rv_interp_fini(struct rv_hart *h);
 /*
