@@ -102,6 +102,26 @@ static void operation_end(struct mh_component *c, enum mh_state during, enum mh_
     pthread_mutex_unlock(&c->lock);
 }
 
+int component_hold(struct mh_component *c, unsigned allowed)
+{
+    pthread_mutex_lock(&c->lock);
+    bool ok = (!c->busy || c->holders) && (allowed >> c->state & 1);
+    if (ok) {
+        c->holders++;
+        c->busy = true;
+    }
+    int rc = ok ? (int)c->holders : -EINVAL;
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
+void component_let_go(struct mh_component *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->busy = --c->holders;
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void emit_kind(struct mh_component *c, enum mh_event_kind kind)
 {
     struct mh_event e = {.kind = kind};

@@ -27,7 +27,8 @@ struct mh_component {
     pthread_mutex_t lock; /* fields below; never held while an operation or a callback runs */
     pthread_cond_t idle;  /* a callback returned or an operation ended */
     enum mh_state state;
-    bool busy; /* an operation is under way */
+    bool busy;        /* an operation is under way, or somebody holds the state */
+    unsigned holders; /* how many do */
     int next_id;
     struct subscription *subscriptions;
     uint32_t observers; /* how many subscriptions, atomic: so that an event nobody wants is cheap */
@@ -35,6 +36,14 @@ struct mh_component {
 
 void component_setup(struct mh_component *c, const struct mh_component_ops *ops);
 void component_teardown(struct mh_component *c);
+
+/*
+ * Keeps the component in one of the states of the mask (1 << state) until it is let go; operations
+ * are refused meanwhile as in a wrong state.  Several may hold it: returns how many do now.
+ * -EINVAL: it is in another state or an operation is under way; error_set is the caller's.
+ */
+int component_hold(struct mh_component *c, unsigned allowed);
+void component_let_go(struct mh_component *c);
 
 /* Running -> Stopping by the component itself; false when somebody else has done so. */
 bool component_begin_stop(struct mh_component *c);

@@ -105,12 +105,25 @@ static int check_memory(const struct mh_vm_config *cfg)
     return 0;
 }
 
+enum guest_engine config_engine(enum mh_exec_mode mode)
+{
+    switch (mode) {
+    case MH_EXEC_INTERP:
+        return ENGINE_INTERP;
+    case MH_EXEC_JIT:
+        return ENGINE_JIT;
+    default:
+        return ENGINE_HYBRID;
+    }
+}
+
 static int check_engine(const struct mh_vm_config *cfg)
 {
-    if (cfg->exec_mode == MH_EXEC_JIT)
-        return error_set(MH_ERROR_EXECUTION, -ENOTSUP, "engine", "jit",
-                         "the translator does not exist yet; give interp or hybrid (which then "
-                         "interprets)");
+    enum guest_engine id = config_engine(cfg->exec_mode);
+    const struct guest_type *gt = cfg->guest ? guest_find(cfg->guest) : NULL;
+    if (gt && gt->engine(id)->missing)
+        return error_set(MH_ERROR_EXECUTION, -ENOTSUP, "engine", engine_name(id), "%s",
+                         gt->engine(id)->missing);
     if (cfg->exec_mode == MH_EXEC_HARDWARE)
         return error_set(MH_ERROR_EXECUTION, -ENOTSUP, "engine", "hardware",
                          "needs a host processor of the guest's architecture with KVM; this host "

@@ -6,6 +6,7 @@
 #ifndef SIM_CONFIG_H
 #define SIM_CONFIG_H
 
+#include "isa/engine.h"
 #include "sim/base/bits.h"
 #include "sim/include/manyhart.h"
 
@@ -16,5 +17,6 @@ void config_free(struct mh_vm_config *cfg);
 /* Parameter names in the order of the table, NULL past the end. */
 const char *config_name_at(size_t i);
 const char *config_exec_mode_name(enum mh_exec_mode mode);
+enum guest_engine config_engine(enum mh_exec_mode mode);
 
 #endif

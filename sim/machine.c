@@ -11,6 +11,7 @@
 #include "sim/base/futex.h"
 #include "sim/base/log.h"
 #include "sim/config.h"
+#include "sim/hart_hold.h"
 #include "sim/signature.h"
 #include "sim/watchdog.h"
 #include "smp/pin.h"
@@ -39,6 +40,16 @@ static uint64_t request_pack(enum machine_request what, enum mh_end end, int cod
     return (uint64_t)what | (uint64_t)end << 8 | (uint64_t)(uint32_t)code << 32;
 }
 
+void machine_request_unpack(uint64_t request, struct mh_engine_result *out)
+{
+    if (!request)
+        return;
+    bool reboot = (request & 0xff) == REQUEST_RESTART;
+    out->why = reboot ? MH_STOP_REBOOT : MH_STOP_END;
+    out->end = (enum mh_end)(request >> 8 & 0xff);
+    out->exit_code = (int)(request >> 32);
+}
+
 void machine_request(struct mh_machine *m, enum machine_request what, enum mh_end end, int code)
 {
     uint64_t seen = load_seq_cst(&m->request);
@@ -49,6 +60,7 @@ void machine_request(struct mh_machine *m, enum machine_request what, enum mh_en
     } while (!cas_seq_cst(&m->request, &seen, request_pack(what, end, code)));
     fetch_add_seq_cst(&m->bell, 1);
     futex_wake(&m->bell, 1);
+    hart_hold_stop_all(m);
 }
 
 /* ---- what the guest asks of the machine ---------------------------------------------------- */
@@ -125,7 +137,7 @@ static int build_guest(struct mh_machine *m)
     struct guest_config cfg = {
         .harts = m->cfg.harts,
         .isa = m->cfg.isa,
-        .engine = m->cfg.exec_mode == MH_EXEC_INTERP ? ENGINE_INTERP : ENGINE_HYBRID,
+        .engine = config_engine(m->cfg.exec_mode),
         .strict_align = m->cfg.strict_align,
         .builtin_sbi = builtin_sbi(&m->cfg),
         .max_insns = m->cfg.max_insns,

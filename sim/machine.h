@@ -92,6 +92,9 @@ struct mh_machine {
  */
 void machine_request(struct mh_machine *m, enum machine_request what, enum mh_end end, int code);
 
+/* What a request in m->request says to somebody who executes a hart; 0 says nothing. */
+void machine_request_unpack(uint64_t request, struct mh_engine_result *out);
+
 /* machine_devices.c: console, devices, and the wires between them and the harts. */
 int machine_devices_create(struct mh_machine *m);
 void machine_devices_destroy(struct mh_machine *m);

@@ -84,11 +84,24 @@ static void print_extension(void *opaque, const char *name, const char *version)
     *column += (unsigned)n + 1;
 }
 
+static void print_engines(const struct guest_type *gt)
+{
+    printf("guest %s, engines:\n", gt->name);
+    for (unsigned i = 0; engine_name(i); i++) {
+        const struct engine *e = gt->engine((enum guest_engine)i);
+        if (e->missing)
+            printf("  %s: not there: %s\n", engine_name(i), e->missing);
+        else
+            printf("  %s: %s\n", engine_name(i), engine_summary(i));
+    }
+}
+
 static void print_guests(void)
 {
     const struct guest_type *gt;
     for (size_t i = 0; (gt = guest_at(i)); i++) {
         unsigned column = 3;
+        print_engines(gt);
         printf("guest %s, extensions:\n   ", gt->name);
         gt->list_extensions(print_extension, &column);
         printf("\n");
@@ -115,7 +128,6 @@ static int verb_info_main(int argc, char **argv)
     print_host();
     print_pinning(cfg.harts);
     print_counters();
-    printf("engines: interp, hybrid (the translator does not exist yet: hybrid interprets)\n");
     print_guests();
     print_devices();
     return CLI_OK;

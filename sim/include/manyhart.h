@@ -301,6 +301,99 @@ struct mh_hart_state {
 MH_API int mh_hart_get_state(struct mh_machine *m, unsigned hart, struct mh_hart_state *out);
 MH_API int mh_hart_set_state(struct mh_machine *m, unsigned hart, const struct mh_hart_state *in);
 
+/* ---- engines -------------------------------------------------------------------- */
+
+/* A number that nobody counts. */
+#define MH_UNKNOWN UINT64_MAX
+
+/*
+ * What executes instructions.  A machine that runs drives its engines itself; these functions are
+ * for one that is initialised or stopped, to execute its harts piece by piece: debuggers, tests,
+ * comparing engines.  An engine object joins one hart to one kind of engine; a hart may have
+ * several and changes between them at any instruction.
+ *
+ * Functions take the hart for as long as they last: -EBUSY when the machine runs, or when the hart
+ * is taken by another call; -EINVAL when the machine is not initialised.
+ */
+struct mh_engine;
+
+struct mh_engine_info {
+    const char *name;    /* as for --engine */
+    const char *summary; /* what it does */
+    const char *missing; /* why this guest has no such engine; NULL: it has */
+};
+
+/* The i-th engine, for a guest architecture.  -ENOENT: no such guest, or beyond the last. */
+MH_API int mh_engine_describe(const char *guest, unsigned i, struct mh_engine_info *out);
+
+/* Why execution came back. */
+enum mh_stop {
+    MH_STOP_LIMIT,     /* all that was asked for is done */
+    MH_STOP_WAITING,   /* the hart would sleep (WFI), or was not started yet (SBI HSM) */
+    MH_STOP_CANCELLED, /* mh_engine_stop, or the task was cancelled */
+    MH_STOP_END,       /* the machine was asked to end: end and exit_code */
+    MH_STOP_REBOOT,    /* the guest asked for a reboot */
+};
+
+struct mh_engine_result {
+    enum mh_stop why;
+    enum mh_end end;  /* MH_STOP_END: how the machine would have ended */
+    int exit_code;    /* the guest's */
+    uint64_t insns;   /* retired in this call */
+    uint64_t time_ns; /* of this call */
+    mh_gva pc;        /* where the hart goes on */
+};
+
+/* Sums over the executions of one engine object; MH_UNKNOWN where nobody counts. */
+struct mh_engine_stats {
+    uint64_t insns;
+    uint64_t memory_accesses;
+    uint64_t time_ns;
+    uint64_t tlb_hits, tlb_misses;
+    uint64_t translations, translation_ns; /* blocks made into host code */
+    uint64_t traps;                        /* exceptions and interrupts taken */
+};
+
+/*
+ * An engine for a hart of a machine that is built.  name NULL: that of the configuration.
+ * -ENOTSUP: this guest has no such engine (the error says why), -EINVAL: unknown name.  The caller
+ * destroys it before the machine.
+ */
+MH_API int mh_engine_create(struct mh_engine **out, struct mh_machine *m, unsigned hart,
+                            const char *name);
+/* It must not be executing.  NULL is allowed. */
+MH_API void mh_engine_destroy(struct mh_engine *e);
+MH_API const char *mh_engine_name(const struct mh_engine *e);
+/* Its state is Running while it executes; events: Started, Completed, Stopped of each execution. */
+MH_API struct mh_component *mh_engine_component(struct mh_engine *e);
+
+/*
+ * Executes at most max instructions on the calling thread; a trap counts as one.  Moves the hart to
+ * this engine first.  A hart that would sleep comes back instead and goes on with the next call.
+ * The I/O thread serves devices meanwhile.  Not from a callback of the library.
+ */
+MH_API int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result *out);
+/* Ends an execution that is under way soon; does nothing if there is none.  Any thread. */
+MH_API void mh_engine_stop(struct mh_engine *e);
+/* Registers by the psABI's DWARF numbers: 0 to 31 x, 32 to 63 f.  -EINVAL: no such register. */
+MH_API int mh_engine_get_register(struct mh_engine *e, unsigned reg, uint64_t *value);
+MH_API int mh_engine_set_register(struct mh_engine *e, unsigned reg, uint64_t value);
+MH_API int mh_engine_get_pc(struct mh_engine *e, mh_gva *pc);
+MH_API int mh_engine_set_pc(struct mh_engine *e, mh_gva pc);
+/* Any thread, at any time; of an execution under way nothing is in it yet. */
+MH_API void mh_engine_stats(struct mh_engine *e, struct mh_engine_stats *out);
+/* Sets the hart to its state at boot, with an empty TLB, and the statistics to 0. */
+MH_API int mh_engine_reset(struct mh_engine *e);
+
+/*
+ * Moves the hart both belong to from one engine to the other, with all of its architectural state.
+ * -EINVAL: they belong to different harts.  mh_engine_execute does so by itself.
+ */
+MH_API int mh_engine_sync_to(struct mh_engine *e, struct mh_engine *target);
+MH_API int mh_engine_sync_from(struct mh_engine *e, struct mh_engine *source);
+/* Sets *needed if the hart's state is not with this engine, so that executing moves it. */
+MH_API int mh_engine_needs_sync(struct mh_engine *e, bool *needed);
+
 /* ---- devices -------------------------------------------------------------------- */
 
 struct mh_device_info {
