@@ -161,6 +161,7 @@ struct rv_hart {
     const struct engine *engine; /* changes between two rounds only */
     struct rv_stats stats;
     struct loop_timer *timer; /* stimecmp */
+    struct gclock_watch clock_watch; /* mtime was written */
     struct lock timer_lock;   /* RANK_LEAF: stimecmp against its callback */
     uint64_t timer_compare;   /* comparand in force; written by the owner under timer_lock */
     uint32_t timer_sets;      /* under timer_lock: counts writes of timer_compare */

@@ -12,6 +12,9 @@
  * then sets it once more; so the last set is of the last comparand.
  *
  * Without Sstc the built-in SBI's set_timer uses the same comparand.
+ *
+ * When mtime is written, the deadlines are made anew (clock_moved).  A hart that
+ * sleeps in WFI until the old one may wake early, which WFI permits.
  */
 #include "isa/riscv/rv.h"
 
@@ -70,6 +73,12 @@ static void timer_arm(struct rv_hart *h)
     lock_drop(&h->timer_lock);
 }
 
+/* On the thread that wrote mtime. */
+static void clock_moved(void *opaque)
+{
+    timer_arm(opaque);
+}
+
 /* On the loop's thread. */
 static void timer_fired(void *opaque)
 {
@@ -99,6 +108,8 @@ int rv_timer_init(struct rv_hart *h)
     lock_init(&h->timer_lock, RANK_LEAF);
     h->timer_compare = TIMER_NEVER;
     h->timer = NULL;
+    h->clock_watch = (struct gclock_watch){.moved = clock_moved, .opaque = h};
+    gclock_watch(h->guest->env->clock, &h->clock_watch);
     if (!h->guest->env->loop)
         return 0;
     return loop_timer_add(h->guest->env->loop, timer_fired, h, &h->timer);
@@ -106,6 +117,7 @@ int rv_timer_init(struct rv_hart *h)
 
 void rv_timer_fini(struct rv_hart *h)
 {
+    gclock_unwatch(h->guest->env->clock, &h->clock_watch);
     if (h->timer)
         loop_timer_remove(h->timer);
     h->timer = NULL;
