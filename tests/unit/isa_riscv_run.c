@@ -59,13 +59,25 @@ static uint64_t *word(struct fixture *f, unsigned i)
     return (uint64_t *)(void *)physmem_host(f->pm, RAM_BASE + 0x10000 + 64 * i);
 }
 
+/* Until the hart has retired something; the count is written when an alarm is heeded. */
+static void await_running(struct rv_hart *h)
+{
+    uint64_t until = clock_now_ns() + 20 * NS_PER_SEC;
+    while (!__atomic_load_n(&h->insns, __ATOMIC_RELAXED)) {
+        assert_true(clock_now_ns() < until);
+        hart_kick(&h->hart, 0);
+        sched_yield();
+    }
+}
+
 static void test_stop_loop(void **state)
 {
     static const uint32_t words[] = {J_SELF};
     struct fixture f;
     (void)state;
     start(&f, words, 1, 0);
-    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    for (unsigned i = 0; i < HARTS; i++)
+        await_running(f.g->harts[i]);
     stop(&f);
     for (unsigned i = 0; i < HARTS; i++)
         assert_true(f.g->harts[i]->insns > 0 && f.g->harts[i]->pc == RAM_BASE);
@@ -83,8 +95,11 @@ static void test_limit(void **state)
         sched_yield();
     stop(&f);
     assert_true(f.exits >= 1 && f.exit_kind == GUEST_LIMIT);
+    /* The first that gets there ends the machine; others may not even have begun. */
+    uint64_t most = 0;
     for (unsigned i = 0; i < HARTS; i++)
-        assert_true(f.g->harts[i]->insns > 0);
+        most = max_u64(most, f.g->harts[i]->insns);
+    assert_true(most >= 100000);
     fixture_close(&f);
 }
 
