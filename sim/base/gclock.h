@@ -63,14 +63,19 @@ static inline void gclock_unwatch(struct gclock *c, struct gclock_watch *w)
         *link = w->next;
 }
 
-/* CLOCK_MONOTONIC ns at which the counter reaches ticks; UINT64_MAX if that is beyond any use. */
+/*
+ * CLOCK_MONOTONIC ns at which the counter reaches ticks: 0 if it has, UINT64_MAX if that is beyond
+ * any use.  Right for all values of counter and ticks, as a guest may set both.
+ */
 static inline uint64_t gclock_deadline_ns(const struct gclock *c, uint64_t ticks)
 {
-    uint64_t host = ticks - (uint64_t)load_relaxed(&c->offset);
-    uint64_t per_tick = NS_PER_SEC / c->freq_hz;
-    if (ticks > INT64_MAX / per_tick || host > INT64_MAX / per_tick)
-        return (int64_t)host < 0 && ticks <= INT64_MAX / per_tick ? 0 : UINT64_MAX;
-    return host * per_tick;
+    uint64_t per_tick = NS_PER_SEC / c->freq_hz, host = clock_now_ns() / per_tick;
+    uint64_t now = host + (uint64_t)load_relaxed(&c->offset);
+    if (ticks <= now)
+        return 0;
+    if (ticks - now > INT64_MAX / per_tick)
+        return UINT64_MAX;
+    return (host + (ticks - now)) * per_tick;
 }
 
 #endif

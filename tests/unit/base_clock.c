@@ -64,6 +64,26 @@ static void test_guest_clock(void **state)
     gclock_set(&c, 5000000000);
     assert_true(gclock_now(&c) >= 5000000000);
     assert_int_equal(gclock_deadline_ns(&c, UINT64_MAX), UINT64_MAX);
+    assert_int_equal(gclock_deadline_ns(&c, 4999999999), 0);
+}
+
+/* The guest may write any value to mtime: a second ahead is a second ahead. */
+static void test_far_settings(void **state)
+{
+    static const uint64_t settings[] = {1, 1ull << 56, 1ull << 57, INT64_MAX - 5000000,
+                                        1ull << 63, UINT64_MAX - 20000000};
+    struct gclock c;
+
+    (void)state;
+    gclock_init(&c, 10000000);
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        uint64_t before_ns = clock_now_ns();
+        gclock_set(&c, settings[i]);
+        uint64_t deadline_ns = gclock_deadline_ns(&c, settings[i] + 10000000);
+        assert_true(deadline_ns >= before_ns + NS_PER_SEC - 100);
+        assert_true(deadline_ns <= clock_now_ns() + NS_PER_SEC + 100);
+        assert_int_equal(gclock_deadline_ns(&c, settings[i]), 0);
+    }
 }
 
 int main(void)
@@ -73,6 +93,7 @@ int main(void)
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_thread_time_grows_with_work),
         cmocka_unit_test(test_guest_clock),
+        cmocka_unit_test(test_far_settings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
