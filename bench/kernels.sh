@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernels.sh [BUILD] [ROUNDS]: the integer kernels natively and on the
-# interpreter, in turn, ROUNDS times (5).  Prints per kernel the medians in ms,
-# the interpreter's share of native speed and its million instructions per
-# second; then the geometric mean, the rate over all kernels, the gain of a
-# second hart, and what reservations cost another hart's stores.
+# kernels.sh [BUILD] [ROUNDS] [SAMPLES]: the integer kernels natively and on the
+# interpreter, in turn, ROUNDS times (5).  Prints what host it is; per kernel the
+# medians in ms, the interpreter's share of native speed and its million
+# instructions per second; then the geometric mean, the rate over all kernels,
+# the gain of a second hart, and what reservations cost another hart's stores.
+# The raw samples are kept in the file SAMPLES, if given.
 set -eu
 
 build=${1:-build/release}
 rounds=${2:-5}
+samples=${3:-}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -29,6 +31,15 @@ while [ "$i" -lt "$rounds" ]; do
 done
 "$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_stores.elf" 2>/dev/null \
 	</dev/null >>"$out/lines" || true
+
+[ -z "$samples" ] || cp "$out/lines" "$samples"
+
+echo "date       $(date -u +%Y-%m-%dT%H:%MZ), commit $(git -C "$(dirname "$0")" describe --always --dirty 2>/dev/null || echo unknown)"
+echo "processor  $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg)"
+echo "governor   $(cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor 2>/dev/null || echo 'not shown by this host')"
+echo "kernel     $(uname -r), compilers $(${CC:-gcc} -dumpfullversion) (host), $({ riscv64-unknown-elf-gcc -dumpfullversion || riscv64-linux-gnu-gcc -dumpfullversion; } 2>/dev/null | head -1) (guest)"
+echo "command    bench/kernels.sh BUILD $rounds; harts pinned as 'manyhart info' says"
+echo
 
 awk '
 function median(s, n, a, i, j, t) {
