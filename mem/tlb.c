@@ -392,18 +392,31 @@ static uint64_t table_used(const struct tlb *t, const struct tlb_table *tab)
     return used;
 }
 
-/* Out of memory: the table stays as it is, which is only slower. */
-static void table_resize(struct tlb *t, enum tlb_kind kind, uint64_t count)
+/* Out of memory: the table stays as it is. */
+static int table_resize(struct tlb *t, enum tlb_kind kind, uint64_t count)
 {
     struct tlb_table old = t->table[kind];
 
-    if (table_alloc(&t->table[kind], count))
-        return;
+    int rc = table_alloc(&t->table[kind], count);
+    if (rc) {
+        t->table[kind] = old;
+        return rc;
+    }
     for (uint64_t i = 0; i < table_count(&old); i++)
         if (entry_valid(t, &old.entries[i]))
             *tlb_slot(t, kind, old.entries[i].tag) = old.entries[i];
     free(old.entries);
     t->stats.resizes++;
+    return 0;
+}
+
+int tlb_resize(struct tlb *t, enum tlb_kind kind, unsigned entries)
+{
+    if (!is_pow2(entries) || entries < TLB_MIN_ENTRIES || entries > TLB_MAX_ENTRIES)
+        return -EINVAL;
+    t->fills_since_resize[kind] = 0;
+    t->evictions_since_resize[kind] = 0;
+    return table_resize(t, kind, entries);
 }
 
 /*
@@ -420,9 +433,9 @@ void tlb_adapt(struct tlb *t, enum tlb_kind kind)
         return;
     if (t->evictions_since_resize[kind] > count / 2) {
         if (count < TLB_MAX_ENTRIES)
-            table_resize(t, kind, count * 2);
+            (void)table_resize(t, kind, count * 2); /* without memory it is only slower */
     } else if (count > TLB_MIN_ENTRIES && table_used(t, &t->table[kind]) < count / 8) {
-        table_resize(t, kind, count / 2);
+        (void)table_resize(t, kind, count / 2);
     }
     t->fills_since_resize[kind] = 0;
     t->evictions_since_resize[kind] = 0;

@@ -159,6 +159,9 @@ void tlb_drop_fetch(struct tlb *t, uint64_t addend);
  */
 void tlb_adapt(struct tlb *t, enum tlb_kind kind);
 
+/* Gives a table so many entries, as tlb_init would.  -EINVAL, -ENOMEM: nothing changed. */
+int tlb_resize(struct tlb *t, enum tlb_kind kind, unsigned entries);
+
 unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind);
 
 #endif
