@@ -9,8 +9,10 @@
 #include "isa/engine.h"
 #include "mem/mmio.h"
 #include "mem/physmem.h"
+#include "mem/walk.h"
 #include "sim/base/gclock.h"
 #include "sim/base/loop.h"
+#include "sim/include/manyhart.h"
 #include "smp/smp.h"
 
 struct guest;
@@ -77,6 +79,30 @@ struct guest_stats {
     struct tlb_stats tlb;
 };
 
+struct guest_decoder; /* the guest's own */
+
+/* Where a hart's page tables are. */
+struct guest_root {
+    enum paging_mode mode;
+    uint16_t asid;
+    gpa_t table;
+};
+
+/* A hart's address translation; the caller has the hart, and it does not run. */
+struct guest_mmu_ops {
+    /* priv: as mcause's modes are numbered, or -1 for the hart's own.  Writes no A and D bits. */
+    enum walk_status (*translate)(struct guest *g, unsigned hart, gva_t va, enum access_type access,
+                                  int priv, struct walk_result *out);
+    void (*root_get)(struct guest *g, unsigned hart, struct guest_root *out);
+    int (*root_set)(struct guest *g, unsigned hart, const struct guest_root *in); /* -ENOTSUP */
+    void (*flush_all)(struct guest *g, unsigned hart);
+    void (*flush_asid)(struct guest *g, unsigned hart, uint16_t asid);
+    void (*flush_page)(struct guest *g, unsigned hart, gva_t va);
+    /* Whether misaligned accesses trap; of all harts. */
+    bool (*strict_get)(struct guest *g);
+    void (*strict_set)(struct guest *g, bool strict);
+};
+
 struct guest_type {
     const char *name;  /* "riscv64" */
     uint16_t elf_machine;
@@ -107,8 +133,12 @@ struct guest_type {
     int (*reg_set)(struct guest *g, unsigned hart, unsigned reg, uint64_t value);
     void (*hart_info)(struct guest *g, unsigned hart, struct guest_hart_info *out);
     void (*stats)(struct guest *g, int hart, struct guest_stats *out);
-    /* Disassembles one instruction at bytes (len available); returns its length or 0. */
-    size_t (*disasm)(const void *bytes, size_t len, uint64_t pc, char *text, size_t size);
+    /* Decoding: isa NULL for all there is; length of the instruction, or 0: too few bytes. */
+    int (*decoder_create)(struct guest_decoder **out, const char *isa);
+    void (*decoder_destroy)(struct guest_decoder *d);
+    size_t (*decode)(const struct guest_decoder *d, const void *bytes, size_t len, uint64_t pc,
+                     struct mh_insn *out);
+    const struct guest_mmu_ops *mmu;
     /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger. */
     bool (*translate)(struct guest *g, unsigned hart, gva_t va, gpa_t *gpa);
     /* Prints one line per supported extension. For `manyhart info`. */

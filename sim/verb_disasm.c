@@ -6,7 +6,6 @@
  */
 #include "sim/cli.h"
 
-#include "isa/guest.h"
 #include "sim/base/error.h"
 #include "sim/parse.h"
 
@@ -24,7 +23,7 @@ static const struct cli_option options[] = {
 
 struct disasm {
     struct mh_vm_config cfg; /* for --guest */
-    const struct guest_type *gt;
+    struct mh_decoder *decoder;
     uint64_t pc;
     bool any_word;
 };
@@ -41,15 +40,20 @@ static int one(struct disasm *d, const char *word)
     }
     for (unsigned i = 0; i < 8; i++)
         bytes[i] = (uint8_t)(raw >> (8 * i));
-    size_t len = d->gt->disasm(bytes, 4, d->pc, text, sizeof(text));
-    if (!len) {
-        snprintf(text, sizeof(text), "unknown");
-        len = strlen(digits) <= 4 ? 2 : 4;
-    }
-    printf("%8llx: %0*llx%*s %s\n", (unsigned long long)d->pc, (int)len * 2,
+    int len = mh_decoder_disassemble(d->decoder, bytes, 4, (mh_gva){d->pc}, text, sizeof(text));
+    if (len < 0)
+        return cli_error();
+    printf("%8llx: %0*llx%*s %s\n", (unsigned long long)d->pc, len * 2,
            raw & (len == 2 ? 0xffffull : 0xffffffffull), len == 2 ? 4 : 0, "", text);
-    d->pc += len;
+    d->pc += (uint64_t)len;
     return 0;
+}
+
+/* The decoder of the guest in d->cfg. */
+static int use_guest(struct disasm *d)
+{
+    mh_decoder_destroy(d->decoder);
+    return mh_decoder_create(&d->decoder, d->cfg.guest, NULL) ? cli_error() : 0;
 }
 
 static int take(void *opaque, const char *name, const char *value)
@@ -67,8 +71,7 @@ static int take(void *opaque, const char *name, const char *value)
     }
     if (mh_config_set(&d->cfg, name, value))
         return cli_error();
-    d->gt = guest_find(d->cfg.guest);
-    return 0;
+    return use_guest(d);
 }
 
 static int from_stdin(struct disasm *d)
@@ -84,10 +87,12 @@ static int verb_disasm_main(int argc, char **argv)
 {
     struct disasm d = {0};
     mh_config_default(&d.cfg);
-    d.gt = guest_find(d.cfg.guest);
-    int rc = cli_parse(&verb_disasm, argc, argv, take, &d);
+    int rc = use_guest(&d);
+    if (!rc)
+        rc = cli_parse(&verb_disasm, argc, argv, take, &d);
     if (!rc && !d.any_word)
         rc = from_stdin(&d);
+    mh_decoder_destroy(d.decoder);
     return rc < 0 ? CLI_OK : rc;
 }
 

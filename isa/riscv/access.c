@@ -34,7 +34,7 @@ static enum paging_mode satp_mode(const struct rv_hart *h)
 }
 
 /* Privilege of loads and stores: MPRV borrows MPP's. */
-static enum rv_priv data_priv(const struct rv_hart *h)
+enum rv_priv rv_data_priv(const struct rv_hart *h)
 {
     if (h->priv == PRIV_M && h->csr.mstatus & MSTATUS_MPRV)
         return (enum rv_priv)bits_get(h->csr.mstatus, 12, 11);
@@ -53,7 +53,7 @@ static uint64_t context_key(const struct rv_hart *h, enum rv_priv priv, uint64_t
 void rv_mmu_update(struct rv_hart *h)
 {
     struct tlb *t = &h->hart.tlb;
-    enum rv_priv data = data_priv(h);
+    enum rv_priv data = rv_data_priv(h);
     uint64_t status = h->csr.mstatus & (MSTATUS_SUM | MSTATUS_MXR); /* bits 18, 19 */
     bool cleared;
     h->mmu_data_on = data != PRIV_M && satp_mode(h) != PAGING_BARE;
@@ -85,7 +85,7 @@ static bool table_allowed(void *opaque, gpa_t gpa, unsigned size, enum access_ty
     return rv_pmp_allowed(opaque, gpa, size, access, PRIV_S);
 }
 
-static struct walk_env walk_env_of(struct rv_hart *h, enum rv_priv priv)
+struct walk_env rv_walk_env(struct rv_hart *h, enum rv_priv priv)
 {
     return (struct walk_env){
         .pm = h->guest->env->pm,
@@ -112,7 +112,7 @@ static bool translate(struct rv_hart *h, gva_t va, enum access_type access, enum
                                     .readable = true, .executable = true};
         return true;
     }
-    struct walk_env env = walk_env_of(h, priv);
+    struct walk_env env = rv_walk_env(h, priv);
     h->stats.page_walks++;
     enum walk_status s = walk_translate(&env, va, access, out);
     if (s != WALK_OK)
@@ -164,7 +164,7 @@ static bool resolve(struct rv_hart *h, gva_t va, unsigned size, enum access_type
     if (place_by_tlb(h, va, store ? TLB_WRITE : TLB_READ, p) ||
         (store && place_by_tlb(h, va, TLB_SLOW_WRITE, p)))
         return true;
-    enum rv_priv priv = data_priv(h);
+    enum rv_priv priv = rv_data_priv(h);
     struct walk_result w;
     if (!translate(h, va, access, priv, &w))
         return false;
@@ -536,7 +536,7 @@ bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa)
 {
     struct walk_result w = {.gpa = va};
     if (h->mmu_data_on) {
-        struct walk_env env = walk_env_of(h, data_priv(h));
+        struct walk_env env = rv_walk_env(h, rv_data_priv(h));
         env.adue = false;
         if (walk_translate(&env, va, ACCESS_LOAD, &w) != WALK_OK)
             return false;

@@ -4,6 +4,7 @@
  * registers, statistics.  Called by sim/ on threads that are no harts, while
  * the harts do not run, unless said.
  */
+#include "isa/riscv/describe.h"
 #include "isa/riscv/isa_string.h"
 #include "isa/riscv/ops.h"
 
@@ -327,22 +328,6 @@ static void rv_stats_get(struct guest *guest, int hart, struct guest_stats *out)
     out->code_invalidations = code.invalidations;
 }
 
-static size_t rv_disasm_bytes(const void *bytes, size_t len, uint64_t pc, char *text, size_t size)
-{
-    struct rv_insn insn;
-    struct rv_ext_set all;
-    uint32_t raw = 0;
-    if (len < 2)
-        return 0;
-    isa_set_default(&all);
-    memcpy(&raw, bytes, len < 4 ? len : 4);
-    rv_decode(raw, &all, &insn);
-    if (insn.len > len)
-        return 0;
-    rv_disasm(&insn, pc, text, size);
-    return insn.len;
-}
-
 static bool rv_translate(struct guest *guest, unsigned hart, gva_t va, gpa_t *gpa)
 {
     struct rv_guest *g = RV_GUEST(guest);
@@ -380,7 +365,10 @@ const struct guest_type guest_riscv64 = {
     .reg_set = rv_reg_set,
     .hart_info = rv_hart_info,
     .stats = rv_stats_get,
-    .disasm = rv_disasm_bytes,
     .translate = rv_translate,
+    .mmu = &rv_mmu_ops,
+    .decoder_create = rv_decoder_create,
+    .decoder_destroy = rv_decoder_destroy,
+    .decode = rv_decoder_decode,
     .list_extensions = rv_list_extensions,
 };

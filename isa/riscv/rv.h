@@ -313,6 +313,11 @@ bool rv_cbo_zero(struct rv_hart *h, gva_t va);
 bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval);
 /* Recomputes the TLB contexts after privilege, satp, mstatus, PMP or menvcfg changed. */
 void rv_mmu_update(struct rv_hart *h);
+/* Privilege of loads and stores, which MPRV may change. */
+enum rv_priv rv_data_priv(const struct rv_hart *h);
+/* What a walk for an access of that privilege depends on; mode is satp's. */
+struct walk_env rv_walk_env(struct rv_hart *h, enum rv_priv priv);
+extern const struct guest_mmu_ops rv_mmu_ops; /* mmu.c */
 /* Translates for the debugger, with the hart's current data mode; no side effects. */
 bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa);
 

@@ -394,6 +394,190 @@ MH_API int mh_engine_sync_from(struct mh_engine *e, struct mh_engine *source);
 /* Sets *needed if the hart's state is not with this engine, so that executing moves it. */
 MH_API int mh_engine_needs_sync(struct mh_engine *e, bool *needed);
 
+/* ---- decoding --------------------------------------------------------------------- */
+
+enum mh_insn_flag {
+    MH_INSN_BRANCH = 1 << 0, /* conditional */
+    MH_INSN_JUMP = 1 << 1,
+    MH_INSN_LOAD = 1 << 2,
+    MH_INSN_STORE = 1 << 3,
+    MH_INSN_ATOMIC = 1 << 4,
+    MH_INSN_FLOAT = 1 << 5,
+    MH_INSN_FENCE = 1 << 6,
+    MH_INSN_CSR = 1 << 7,
+    MH_INSN_SYSTEM = 1 << 8,
+    MH_INSN_ENDS_BLOCK = 1 << 9, /* what follows is not certain to be executed next */
+};
+
+struct mh_insn {
+    mh_gva pc;
+    uint32_t raw;
+    uint8_t size;                /* bytes */
+    bool legal;                  /* false: the fields from name to target are empty */
+    uint32_t flags;              /* enum mh_insn_flag */
+    char name[24];               /* of the operation: "addi", also for c.addi */
+    int8_t rd, rs1, rs2, rs3;    /* registers as mh_engine_get_register numbers them, -1: none */
+    int64_t imm;
+    bool has_target;             /* of a jump or branch relative to pc */
+    mh_gva target;
+    char text[96];               /* as objdump -M no-aliases has it: "addi\ta0,a1,1" */
+};
+
+struct mh_decoder;
+
+/*
+ * A decoder for a guest architecture ("riscv64"; "arm64" and "x86_64" are -ENOTSUP, others
+ * -EINVAL) and an ISA string or profile (NULL: all there is).  Any thread may use it.
+ */
+MH_API int mh_decoder_create(struct mh_decoder **out, const char *guest, const char *isa);
+MH_API void mh_decoder_destroy(struct mh_decoder *d); /* NULL is allowed */
+/* The instruction at bytes.  -ENODATA: it is longer than len. */
+MH_API int mh_decoder_decode(const struct mh_decoder *d, const void *bytes, size_t len, mh_gva pc,
+                             struct mh_insn *out);
+/*
+ * The instructions from there to the first that ends the block, at most max; *count says how many.
+ * -ENODATA: not even one is whole.
+ */
+MH_API int mh_decoder_block(const struct mh_decoder *d, const void *bytes, size_t len, mh_gva pc,
+                            struct mh_insn *out, size_t max, size_t *count);
+/*
+ * The same from guest memory, where the hart would fetch from now.  The machine does not run (as
+ * for engines).  -EFAULT: nothing can be fetched there.
+ */
+MH_API int mh_decoder_decode_at(const struct mh_decoder *d, struct mh_machine *m, unsigned hart,
+                                mh_gva pc, struct mh_insn *out);
+MH_API int mh_decoder_block_at(const struct mh_decoder *d, struct mh_machine *m, unsigned hart,
+                               mh_gva pc, struct mh_insn *out, size_t max, size_t *count);
+/* Text of one instruction; returns its length in bytes, or -ENODATA. */
+MH_API int mh_decoder_disassemble(const struct mh_decoder *d, const void *bytes, size_t len,
+                                  mh_gva pc, char *text, size_t size);
+
+/* ---- address translation ------------------------------------------------------------- */
+
+enum mh_access {
+    MH_ACCESS_FETCH,
+    MH_ACCESS_READ,
+    MH_ACCESS_WRITE,
+};
+
+enum mh_privilege {
+    MH_PRIV_CURRENT, /* the hart's own, with MPRV for reads and writes */
+    MH_PRIV_USER,
+    MH_PRIV_SUPERVISOR,
+    MH_PRIV_MACHINE,
+};
+
+enum mh_paging {
+    MH_PAGING_BARE,
+    MH_PAGING_SV39,
+    MH_PAGING_SV48,
+    MH_PAGING_SV57,
+    MH_PAGING_ARM64,  /* -ENOTSUP: there is no such guest yet */
+    MH_PAGING_X86_64, /* -ENOTSUP */
+};
+
+enum mh_fault_kind {
+    MH_FAULT_PAGE,           /* no translation, or it forbids the access */
+    MH_FAULT_BUS,            /* physical protection, or nothing is there */
+    MH_FAULT_ALIGNMENT,
+    MH_FAULT_INVALID_OPCODE, /* pc and opcode */
+    MH_FAULT_PROTECTION,     /* general protection (x86-64) */
+    MH_FAULT_SEGMENT,        /* segmentation (x86-64) */
+};
+
+struct mh_fault {
+    enum mh_fault_kind kind;
+    mh_gva addr;
+    enum mh_access access;
+    bool is_write, is_user;
+    mh_gva pc;
+    uint32_t opcode;
+};
+
+/*
+ * A hart's MMU.  The functions take the hart as those of engines do, with the same errors; those
+ * that write take effect for its next instruction.
+ */
+
+/*
+ * The physical address of va.  -EFAULT: the access would fault, *fault (may be NULL) says how.
+ * Changes nothing: no A and D bits, no TLB.
+ */
+MH_API int mh_mmu_translate(struct mh_machine *m, unsigned hart, mh_gva va, enum mh_access access,
+                            enum mh_privilege priv, mh_gpa *pa, struct mh_fault *fault);
+/* Mode, address space and root table: satp.  set: -ENOTSUP where the hart has no such mode. */
+MH_API int mh_mmu_get_root(struct mh_machine *m, unsigned hart, enum mh_paging *mode,
+                           uint16_t *asid, mh_gpa *root);
+MH_API int mh_mmu_set_root(struct mh_machine *m, unsigned hart, enum mh_paging mode, uint16_t asid,
+                           mh_gpa root);
+/* Whether misaligned loads and stores trap: of the whole machine, which does not run. */
+MH_API int mh_mmu_set_strict_align(struct mh_machine *m, bool strict);
+MH_API int mh_mmu_get_strict_align(struct mh_machine *m, bool *strict);
+MH_API int mh_mmu_flush_all(struct mh_machine *m, unsigned hart);
+MH_API int mh_mmu_flush_asid(struct mh_machine *m, unsigned hart, uint16_t asid);
+MH_API int mh_mmu_flush_page(struct mh_machine *m, unsigned hart, mh_gva va);
+
+/* The TLBs of a hart, one for each kind of access. */
+struct mh_tlb_stats {
+    uint64_t misses[3];      /* by enum mh_access: page walks */
+    uint64_t victim_hits[3]; /* found in the victim array */
+    uint64_t flush_all, flush_asid, flush_page, resizes;
+};
+
+MH_API int mh_mmu_tlb_stats(struct mh_machine *m, unsigned hart, struct mh_tlb_stats *out);
+/* Entries: a power of two, 256 to 16384 (-EINVAL).  The TLB goes on adapting itself from there. */
+MH_API int mh_mmu_tlb_capacity(struct mh_machine *m, unsigned hart, enum mh_access kind,
+                               unsigned *entries);
+MH_API int mh_mmu_tlb_resize(struct mh_machine *m, unsigned hart, enum mh_access kind,
+                             unsigned entries);
+
+/* ---- page tables ------------------------------------------------------------------------ */
+
+/* Bits of a RISC-V page-table entry; W needs R. */
+enum mh_page_flag {
+    MH_PAGE_READ = 1 << 1,
+    MH_PAGE_WRITE = 1 << 2,
+    MH_PAGE_EXEC = 1 << 3,
+    MH_PAGE_USER = 1 << 4,
+    MH_PAGE_GLOBAL = 1 << 5,
+    MH_PAGE_ACCESSED = 1 << 6, /* without it, and dirty for writes, an access faults or sets it */
+    MH_PAGE_DIRTY = 1 << 7,
+};
+
+struct mh_page_table;
+
+struct mh_page_stats {
+    uint64_t translations, faults, flushes; /* through this object */
+};
+
+/*
+ * An empty page table in the RAM of a machine that is built; its pages are taken from the area, of
+ * which nothing else may use any part.  Sv39, Sv48 or Sv57 (-ENOTSUP for other architectures').
+ * -EINVAL, -ENOSPC.  Destroying it leaves the tables in the guest's memory.
+ */
+MH_API int mh_page_table_create(struct mh_page_table **out, struct mh_machine *m,
+                                enum mh_paging mode, mh_gpa area, uint64_t size);
+MH_API void mh_page_table_destroy(struct mh_page_table *t);
+MH_API mh_gpa mh_page_table_root(const struct mh_page_table *t);
+/* A zeroed page of the area, for whatever.  -ENOSPC. */
+MH_API int mh_page_table_alloc(struct mh_page_table *t, mh_gpa *page);
+/*
+ * Maps the page of 1 << page_shift bytes (12, 21, 30, and 39 and 48 where the mode has them); flags
+ * are enum mh_page_flag.  -EEXIST: something is there.  -EINVAL, -ENOSPC.
+ */
+MH_API int mh_page_table_map(struct mh_page_table *t, mh_gva va, mh_gpa pa, unsigned page_shift,
+                             unsigned flags);
+/* Changes the entry that maps va; flags 0 removes it.  -ENOENT, -EINVAL. */
+MH_API int mh_page_table_update(struct mh_page_table *t, mh_gva va, mh_gpa pa, unsigned flags);
+/* What an access would reach, as S- or U-mode with SUM and MXR clear.  -EFAULT. */
+MH_API int mh_page_table_translate(struct mh_page_table *t, mh_gva va, enum mh_access access,
+                                   bool user, mh_gpa *pa);
+/* Makes it a hart's: mh_mmu_set_root. */
+MH_API int mh_page_table_activate(struct mh_page_table *t, unsigned hart, uint16_t asid);
+/* Flushes a hart's TLBs: the page of *va, or all if va is NULL.  Errors as for mh_mmu_*. */
+MH_API int mh_page_table_flush(struct mh_page_table *t, unsigned hart, const mh_gva *va);
+MH_API void mh_page_table_stats(const struct mh_page_table *t, struct mh_page_stats *out);
+
 /* ---- devices -------------------------------------------------------------------- */
 
 struct mh_device_info {
