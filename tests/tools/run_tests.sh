@@ -68,9 +68,8 @@ build() {
 }
 
 build_now() {
-	if [ ! -e "build/$1/build.ninja" ]; then
-		cmake --preset "$1" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
-	fi
+	# Each time: what the tests need may have been installed since the last.
+	cmake --preset "$1" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
 	cmake --build "build/$1" -j "$jobs" >"$tmp/log" 2>&1 || { cat "$tmp/log" && return 1; }
 }
 
