@@ -189,6 +189,21 @@ bool rv_heed_alarm(struct rv_hart *h)
     return goes_on;
 }
 
+/*
+ * A guest whose trap handler traps retires nothing; its exceptions in a row count towards the
+ * instruction limit, so that the limit ends such a run too.
+ */
+static void take_exception(struct rv_hart *h)
+{
+    rv_trap_take(h);
+    if (h->insns != h->trap_insns) {
+        h->trap_insns = h->insns;
+        h->barren_traps = 0;
+    } else if (++h->barren_traps == h->stop_at) {
+        h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
+    }
+}
+
 /* One round; false: the machine ends. */
 static bool round_once(struct rv_hart *h)
 {
@@ -201,7 +216,7 @@ static bool round_once(struct rv_hart *h)
     if (!rv_interrupt_take(h))
         h->engine->run(&h->hart);
     if (h->trap.pending)
-        rv_trap_take(h);
+        take_exception(h);
     return true;
 }
 

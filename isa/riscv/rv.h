@@ -173,6 +173,8 @@ struct rv_hart {
     uint64_t wrs_deadline_ns; /* when a WRS ends at the latest */
     uint64_t stop_at;         /* instruction count at which the guest ends (max_insns) */
     uint64_t pause_at;        /* instruction count at which rv_execute looks up, else UINT64_MAX */
+    uint64_t trap_insns;      /* insns at the last exception */
+    uint64_t barren_traps;    /* exceptions since something was retired */
     unsigned pauses;
 
     struct rv_straddle *straddle; /* interp.c: an instruction across two pages */

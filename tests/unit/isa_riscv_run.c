@@ -103,6 +103,23 @@ static void test_limit(void **state)
     fixture_close(&f);
 }
 
+/* After reset mtvec is 0, where no memory is: the handler traps, and nothing is ever retired. */
+static void test_limit_traps(void **state)
+{
+    static const uint32_t words[] = {0 /* illegal */};
+    struct fixture f;
+    (void)state;
+    start(&f, words, 1, 100000);
+    uint64_t until = clock_now_ns() + 20 * NS_PER_SEC;
+    while (!__atomic_load_n(&f.exits, __ATOMIC_ACQUIRE) && clock_now_ns() < until)
+        sched_yield();
+    stop(&f);
+    assert_true(f.exits >= 1 && f.exit_kind == GUEST_LIMIT);
+    for (unsigned i = 0; i < HARTS; i++)
+        assert_int_equal(f.g->harts[i]->insns, 0);
+    fixture_close(&f);
+}
+
 /* a0 is the hart; each counts in its own line at 0x10000 from here how often it was woken. */
 static const uint32_t wfi_loop[] = {
     0x00010317, /* auipc x6, 0x10 */
@@ -178,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_loop),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_traps),
         cmocka_unit_test(test_stop_wfi),
         cmocka_unit_test(test_wake_wfi),
         cmocka_unit_test(test_wrs),
