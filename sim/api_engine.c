@@ -125,11 +125,15 @@ static int move_here(struct mh_engine *e)
     return m->gt->engine_set(m->guest, e->hart, e->id);
 }
 
-static enum guest_pause execute_attached(struct mh_engine *e, uint64_t max)
+static enum guest_pause execute_attached(struct mh_engine *e, uint64_t max,
+                                         const struct mh_task *task)
 {
     struct mh_machine *m = e->m;
     smp_attach(m->gt->smp(m->guest), hart_of(e));
     set_executing(e, true);
+    /* Pairs with mh_task_cancel: it says so, then stops whoever executes. */
+    if (task && mh_task_cancelled(task))
+        mh_engine_stop(e);
     enum guest_pause why = m->gt->execute(m->guest, e->hart, max);
     set_executing(e, false);
     smp_detach();
@@ -171,13 +175,14 @@ static void account(struct mh_engine *e, const struct guest_stats *before,
     pthread_mutex_unlock(&e->lock);
 }
 
-static void execute_held(struct mh_engine *e, uint64_t max, struct mh_engine_result *out)
+static void execute_held(struct mh_engine *e, uint64_t max, const struct mh_task *task,
+                         struct mh_engine_result *out)
 {
     struct mh_machine *m = e->m;
     struct guest_stats before;
     m->gt->stats(m->guest, (int)e->hart, &before);
     uint64_t start = clock_now_ns();
-    enum guest_pause why = execute_attached(e, max);
+    enum guest_pause why = execute_attached(e, max, task);
     *out = (struct mh_engine_result){.time_ns = clock_now_ns() - start};
     explain(e, why, out);
     account(e, &before, out);
@@ -193,7 +198,8 @@ static void tell_completed(struct mh_engine *e, const struct mh_engine_result *r
     component_emit(&e->component, &event);
 }
 
-int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result *out)
+int engine_execute(struct mh_engine *e, uint64_t max, const struct mh_task *task,
+                   struct mh_engine_result *out)
 {
     struct mh_engine_result result;
     if (smp_self())
@@ -206,7 +212,7 @@ int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result
     if (!rc)
         rc = mh_component_start(&e->component);
     if (!rc) {
-        execute_held(e, max, &result);
+        execute_held(e, max, task, &result);
         tell_completed(e, &result);
         rc = mh_component_stop(&e->component);
     }
@@ -214,6 +220,11 @@ int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result
     if (!rc && out)
         *out = result;
     return rc;
+}
+
+int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result *out)
+{
+    return engine_execute(e, max, NULL, out);
 }
 
 /* ---- state ------------------------------------------------------------------------------------ */

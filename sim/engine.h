@@ -19,4 +19,8 @@ struct mh_engine {
     struct mh_engine_stats stats;
 };
 
+/* mh_engine_execute; task NULL, or whose cancelling ends it. */
+int engine_execute(struct mh_engine *e, uint64_t max, const struct mh_task *task,
+                   struct mh_engine_result *out);
+
 #endif

@@ -13,6 +13,7 @@
 #include "sim/config.h"
 #include "sim/hart_hold.h"
 #include "sim/signature.h"
+#include "sim/task.h"
 #include "sim/watchdog.h"
 #include "smp/pin.h"
 
@@ -227,6 +228,11 @@ static int check_signature(const struct mh_machine *m)
     return 0;
 }
 
+static int build_scheduler(struct mh_machine *m)
+{
+    return scheduler_create(&m->scheduler, m->loop);
+}
+
 static int build_signature(struct mh_machine *m)
 {
     if (!m->cfg.signature)
@@ -270,7 +276,8 @@ static int start_io(struct mh_machine *m)
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
     plan_pins,  build_memory, build_loop,     build_guest,     machine_devices_create,
-    build_htif, machine_load, build_counters, build_signature, start_io,
+    build_htif, machine_load, build_counters, build_signature, build_scheduler,
+    start_io,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -284,6 +291,7 @@ static void stop_io(struct mh_machine *m)
 
 static void machine_unbuild(struct mh_machine *m)
 {
+    scheduler_destroy(m->scheduler);
     stop_io(m);
     watchdog_destroy(m->watchdog);
     machine_devices_destroy(m);

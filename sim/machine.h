@@ -27,6 +27,7 @@
 #include "sim/load_elf.h"
 #include "sim/outfile.h"
 
+struct mh_scheduler;
 struct watchdog;
 
 enum { MACHINE_IRQS = 95 }; /* PLIC sources of QEMU's virt */
@@ -64,6 +65,7 @@ struct mh_machine {
     struct outfile *signature;
     struct counters *counters;
     struct watchdog *watchdog;
+    struct mh_scheduler *scheduler;
     struct loop_timer *timeout;
     int *pin; /* processor per hart or -1 */
     int io_pin;

@@ -578,6 +578,78 @@ MH_API int mh_page_table_activate(struct mh_page_table *t, unsigned hart, uint16
 MH_API int mh_page_table_flush(struct mh_page_table *t, unsigned hart, const mh_gva *va);
 MH_API void mh_page_table_stats(const struct mh_page_table *t, struct mh_page_stats *out);
 
+/* ---- tasks -------------------------------------------------------------------------------- */
+
+/*
+ * Work that goes on while its owner does something else.  A machine that is built runs tasks on its
+ * I/O thread, where they must be short and not block, or on worker threads (at most 8).
+ */
+struct mh_task;
+
+enum mh_task_status {
+    MH_TASK_PENDING,
+    MH_TASK_RUNNING,
+    MH_TASK_COMPLETED,
+    MH_TASK_FAILED,
+    MH_TASK_CANCELLED,
+};
+
+enum mh_task_place {
+    MH_TASK_IO,
+    MH_TASK_WORKER,
+};
+
+struct mh_task_spec {
+    const char *description; /* copied, at most 63 characters; may be NULL */
+    enum mh_task_place place;
+    /* 0 or -errno, which becomes the result; -ECANCELED because it was cancelled. */
+    int (*run)(struct mh_task *t, void *opaque);
+    /*
+     * Makes run come back soon; called once or more while it runs, on another thread, and must
+     * neither block nor use tasks.  May be NULL: then run looks at mh_task_cancelled.
+     */
+    void (*cancel)(void *opaque);
+    void (*destroy)(void *opaque); /* the task is gone; may be NULL */
+    void *opaque;
+};
+
+/*
+ * Hands a task over.  The caller destroys *out; what it says stays valid until then, also when the
+ * machine is gone (destroying a machine cancels its tasks).  -EINVAL: the machine is not
+ * initialised.  On failure opaque is still the caller's.
+ */
+MH_API int mh_scheduler_submit(struct mh_machine *m, const struct mh_task_spec *spec,
+                               struct mh_task **out);
+MH_API enum mh_task_status mh_task_status(const struct mh_task *t);
+MH_API const char *mh_task_description(const struct mh_task *t);
+/* An eventfd that is readable once the task is over; the task's own. */
+MH_API int mh_task_fd(const struct mh_task *t);
+/* Waits until it is over, at most timeout_ns (UINT64_MAX: for ever).  -ETIMEDOUT. */
+MH_API int mh_task_wait(struct mh_task *t, uint64_t timeout_ns);
+/*
+ * What run returned; -ECANCELED when it was cancelled before it began; -EINPROGRESS while it is not
+ * over.  error (may be NULL): the details of a failure, valid as long as the task.
+ */
+MH_API int mh_task_result(const struct mh_task *t, const struct mh_error **error);
+/* Takes back a task that waits, or asks one that runs to end.  -EALREADY: it is over. */
+MH_API int mh_task_cancel(struct mh_task *t);
+/* For run: whether somebody wants its end. */
+MH_API bool mh_task_cancelled(const struct mh_task *t);
+/* Lets go of the task, which goes on if it is not over.  NULL is allowed. */
+MH_API void mh_task_destroy(struct mh_task *t);
+
+/*
+ * Calls of before as tasks.  Buffers, results and engines must live until the task is over, and no
+ * longer: after that nothing touches them.
+ */
+MH_API int mh_memory_read_async(struct mh_machine *m, mh_gpa addr, void *buf, size_t len,
+                                struct mh_task **out);
+MH_API int mh_memory_write_async(struct mh_machine *m, mh_gpa addr, const void *buf, size_t len,
+                                 struct mh_task **out);
+/* result may be NULL.  A cancelled execution is one that comes back with MH_STOP_CANCELLED. */
+MH_API int mh_engine_execute_async(struct mh_engine *e, uint64_t max,
+                                   struct mh_engine_result *result, struct mh_task **out);
+
 /* ---- devices -------------------------------------------------------------------- */
 
 struct mh_device_info {
