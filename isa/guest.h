@@ -25,7 +25,8 @@ enum { GUEST_REG_F0 = 32, GUEST_REG_PC = 64 }; /* numbers for reg_get and reg_se
 enum guest_pause {
     PAUSE_LIMIT,   /* as many instructions and traps as it was given */
     PAUSE_WAITING, /* WFI with nothing to wake it, or a hart that was not started */
-    PAUSE_STOPPED, /* REQUEST_STOP: somebody wants it so, or the guest asked the machine for its end */
+    PAUSE_STOPPED, /* REQUEST_STOP: somebody wants it so, or the guest asked the machine for its end
+                    */
 };
 
 /* What the machine gives its guest; constant while the guest lives. */
@@ -44,7 +45,7 @@ struct guest_env {
 
 struct guest_config {
     unsigned harts;
-    const char *isa;      /* ISA string or profile, NULL for all there is */
+    const char *isa; /* ISA string or profile, NULL for all there is */
     enum guest_engine engine;
     bool strict_align;    /* misaligned loads and stores trap */
     bool builtin_sbi;     /* ecalls from S are answered by the simulator; harts start in S */
@@ -104,7 +105,7 @@ struct guest_mmu_ops {
 };
 
 struct guest_type {
-    const char *name;  /* "riscv64" */
+    const char *name; /* "riscv64" */
     uint16_t elf_machine;
     /* On failure error_set names the parameter. Makes the harts and their struct smp. */
     int (*create)(struct guest **out, const struct guest_config *cfg, const struct guest_env *env);
@@ -112,13 +113,15 @@ struct guest_type {
     struct smp *(*smp)(struct guest *g);
     /* Sets all harts to power-on state and arranges the start; harts are not running. */
     void (*boot)(struct guest *g, const struct guest_boot *boot);
-    /* Adds /cpus (with riscv,isa, mmu-type, interrupt controllers) to a device tree; intc phandles come back in phandle[harts]. */
+    /* Adds /cpus (with riscv,isa, mmu-type, interrupt controllers) to a device tree; intc phandles
+     * come back in phandle[harts]. */
     int (*fdt_cpus)(struct guest *g, void *fdt, uint32_t *phandle);
     /* One hart to the state that boot gave it; it does not run. */
     void (*reset)(struct guest *g, unsigned hart);
     /* The guest's engine of that kind, constant; NULL: no such number. */
     const struct engine *(*engine)(enum guest_engine id);
-    /* Engine that a hart is with, and moving it to another: -ENOTSUP, nothing changed.  It does not run. */
+    /* Engine that a hart is with, and moving it to another: -ENOTSUP, nothing changed.  It does not
+     * run. */
     const struct engine *(*engine_get)(struct guest *g, unsigned hart);
     int (*engine_set)(struct guest *g, unsigned hart, enum guest_engine id);
     /*
@@ -128,7 +131,8 @@ struct guest_type {
     enum guest_pause (*execute)(struct guest *g, unsigned hart, uint64_t max);
     /* Interrupt input of a hart by its mip bit number.  Any thread. */
     void (*irq)(struct guest *g, unsigned hart, unsigned bit, bool level);
-    /* Registers by number as the psABI's DWARF numbers them (0-31 x, 32-63 f), 64 is pc. Harts stopped or own thread. */
+    /* Registers by number as the psABI's DWARF numbers them (0-31 x, 32-63 f), 64 is pc. Harts
+     * stopped or own thread. */
     int (*reg_get)(struct guest *g, unsigned hart, unsigned reg, uint64_t *value);
     int (*reg_set)(struct guest *g, unsigned hart, unsigned reg, uint64_t value);
     void (*hart_info)(struct guest *g, unsigned hart, struct guest_hart_info *out);
@@ -139,10 +143,12 @@ struct guest_type {
     size_t (*decode)(const struct guest_decoder *d, const void *bytes, size_t len, uint64_t pc,
                      struct mh_insn *out);
     const struct guest_mmu_ops *mmu;
-    /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger. */
+    /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger.
+     */
     bool (*translate)(struct guest *g, unsigned hart, gva_t va, gpa_t *gpa);
     /* Prints one line per supported extension. For `manyhart info`. */
-    void (*list_extensions)(void (*line)(void *opaque, const char *name, const char *version), void *opaque);
+    void (*list_extensions)(void (*line)(void *opaque, const char *name, const char *version),
+                            void *opaque);
 };
 
 const struct guest_type *guest_find(const char *name); /* isa/guests.c over isa/guests.def */

@@ -42,10 +42,10 @@ struct hart_letter {
 };
 
 enum hart_request {
-    REQUEST_MAIL = 1 << 0, /* the mailbox has letters */
-    REQUEST_IRQ = 1 << 1,  /* interrupt inputs changed */
-    REQUEST_PARK = 1 << 2, /* the world is to be stopped */
-    REQUEST_STOP = 1 << 3, /* the machine ends */
+    REQUEST_MAIL = 1 << 0,  /* the mailbox has letters */
+    REQUEST_IRQ = 1 << 1,   /* interrupt inputs changed */
+    REQUEST_PARK = 1 << 2,  /* the world is to be stopped */
+    REQUEST_STOP = 1 << 3,  /* the machine ends */
     REQUEST_GUEST = 1 << 4, /* for the guest's own use (hart start, wake) */
 };
 
@@ -62,8 +62,9 @@ struct hart_shared {
 
     CACHE_ALIGNED struct lock mail_lock; /* RANK_MAILBOX */
     unsigned mail_head, mail_count;      /* under mail_lock */
-    uint64_t mail_oldest; /* ticket of the oldest letter whose effect is not complete, UINT64_MAX if none */
-    unsigned mail_slots;      /* under mail_lock, and the two below */
+    uint64_t mail_oldest; /* ticket of the oldest letter whose effect is not complete, UINT64_MAX if
+                             none */
+    unsigned mail_slots;  /* under mail_lock, and the two below */
     struct hart_letter *mail; /* ring of mail_slots: mail_few, or allocated */
     struct hart_letter mail_few[MAILBOX_SLOTS];
 };

@@ -95,9 +95,10 @@ int pin_plan(unsigned harts, int *pin, int *io, char *why, size_t why_size)
         snprintf(why, why_size, "%u harts on %u processors (%u cores): one each, I/O thread on %d",
                  harts, p.count, p.cores, *io);
     else
-        snprintf(why, why_size,
-                 "%u harts on %u processors (%u cores): one each, I/O thread wherever there is room",
-                 harts, p.count, p.cores);
+        snprintf(
+            why, why_size,
+            "%u harts on %u processors (%u cores): one each, I/O thread wherever there is room",
+            harts, p.count, p.cores);
     err = (int)p.count;
     free(p.os);
     return err;

@@ -22,11 +22,11 @@ struct smp {
     struct hart **harts; /* constant */
     const struct hart_ops *ops;
     struct smp_hooks hooks;
-    uint64_t ticket;     /* last one given out, atomic */
-    uint32_t paused;     /* futex word: 1 while the world is stopped, atomic */
-    uint32_t stopping;   /* atomic */
-    struct lock world;   /* RANK_WORLD: one stopper at a time */
-    int *pin;            /* processor per hart or -1 */
+    uint64_t ticket;   /* last one given out, atomic */
+    uint32_t paused;   /* futex word: 1 while the world is stopped, atomic */
+    uint32_t stopping; /* atomic */
+    struct lock world; /* RANK_WORLD: one stopper at a time */
+    int *pin;          /* processor per hart or -1 */
 };
 
 struct hart_set {

@@ -138,9 +138,9 @@ enum { OP_PUSH, OP_ADD, OP_XOR, OP_DUP, OP_DEC, OP_JNZ, OP_SWAP, OP_SHL, OP_HALT
 static uint64_t bytecode(struct kernel_memory *m)
 {
     static const uint8_t program[] = {
-        OP_PUSH, 1,       /* sum */
-        OP_PUSH, 250,     /* count */
-        OP_SWAP, OP_DUP,  /* 4: loop */
+        OP_PUSH, 1,      /* sum */
+        OP_PUSH, 250,    /* count */
+        OP_SWAP, OP_DUP, /* 4: loop */
         OP_SHL,  OP_ADD, OP_PUSH, 17, OP_XOR, OP_SWAP, OP_DEC, OP_DUP, OP_JNZ, 4, OP_HALT,
     };
     uint64_t stack[16], total = 0;

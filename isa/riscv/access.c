@@ -108,8 +108,11 @@ static bool translate(struct rv_hart *h, gva_t va, enum access_type access, enum
 {
     bool on = access == ACCESS_FETCH ? h->mmu_fetch_on : h->mmu_data_on;
     if (!on) {
-        *out = (struct walk_result){.gpa = va, .page_shift = PAGE_SHIFT, .writable = true,
-                                    .readable = true, .executable = true};
+        *out = (struct walk_result){.gpa = va,
+                                    .page_shift = PAGE_SHIFT,
+                                    .writable = true,
+                                    .readable = true,
+                                    .executable = true};
         return true;
     }
     struct walk_env env = rv_walk_env(h, priv);
@@ -130,8 +133,7 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         physmem_flag_set(pm, w->gpa, PAGE_DIRTY);
         p->slow_write = physmem_page_flags(pm, w->gpa) & PAGE_SLOW_WRITE;
     }
-    if (!(store ? w->writable : w->readable) ||
-        !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv))
+    if (!(store ? w->writable : w->readable) || !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv))
         return;
     enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
     tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
@@ -256,7 +258,8 @@ static unsigned first_part(gva_t va, unsigned size)
     return room < size ? (unsigned)room : size;
 }
 
-/* Both ends of a misaligned access.  Outside RAM it is refused: devices have registers, not bytes. */
+/* Both ends of a misaligned access.  Outside RAM it is refused: devices have registers, not bytes.
+ */
 static bool resolve_misaligned(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
                                struct place p[2], unsigned *first)
 {
@@ -384,7 +387,8 @@ struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_
     return (struct rv_load){old, true};
 }
 
-struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v)
+struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected,
+                           uint64_t v)
 {
     struct place p;
     if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
@@ -477,7 +481,8 @@ bool rv_cbo_zero(struct rv_hart *h, gva_t va)
     return true;
 }
 
-/* A block management instruction needs a load or a store to be permitted; faults are store faults. */
+/* A block management instruction needs a load or a store to be permitted; faults are store faults.
+ */
 bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
 {
     struct place p;

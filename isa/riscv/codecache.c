@@ -36,21 +36,23 @@
 #include "sim/base/error.h"
 #include "sim/base/log.h"
 
-#define ARRAY_BYTES   (RV_OPS_BYTES + PAGE_SIZE) /* the page-end slot has a page of its own, never private */
-#define ARRAY_STRIDE  (2 * RV_OPS_BYTES)         /* keeps arrays aligned to their size */
-#define LIVE_MAX      1280                       /* pages of guest code: 5 MiB, at most 45 MiB here */
-#define ARRAYS_MAX    (2 * LIVE_MAX)             /* given-up arrays that harts may still be in */
-#define GIVEN_UP_MAX  64                         /* above so many it is worth a look at all harts */
-#define DECODE_AHEAD  32                         /* instructions per visit of the decoder */
-#define FLAG_WAIT_NS  20000
-#define DROP_EACH_MAX 4 /* fetch entries of so many pages are dropped one by one, of more all at once */
+#define ARRAY_BYTES                                                                                \
+    (RV_OPS_BYTES + PAGE_SIZE)          /* the page-end slot has a page of its own, never private */
+#define ARRAY_STRIDE (2 * RV_OPS_BYTES) /* keeps arrays aligned to their size */
+#define LIVE_MAX     1280               /* pages of guest code: 5 MiB, at most 45 MiB here */
+#define ARRAYS_MAX   (2 * LIVE_MAX)     /* given-up arrays that harts may still be in */
+#define GIVEN_UP_MAX 64                 /* above so many it is worth a look at all harts */
+#define DECODE_AHEAD 32                 /* instructions per visit of the decoder */
+#define FLAG_WAIT_NS 20000
+#define DROP_EACH_MAX                                                                              \
+    4 /* fetch entries of so many pages are dropped one by one, of more all at once */
 
 struct array {
     gpa_t gpa;
     uint64_t given_up; /* generation at which it was given up, 0 while live */
     bool mapped, suspect;
     bool used; /* since the clock's hand was here; atomic */
-    int next; /* in the free or given-up list */
+    int next;  /* in the free or given-up list */
 };
 
 struct rv_code_cache {
@@ -328,7 +330,8 @@ static uint32_t code_word(const struct rv_code_cache *c, gpa_t page, unsigned of
 }
 
 /* Decodes one slot; returns the instruction's length, or 0 when decoding should stop after it. */
-static unsigned decode_slot(struct rv_code_cache *c, gpa_t page, unsigned offset, struct rv_op *slot)
+static unsigned decode_slot(struct rv_code_cache *c, gpa_t page, unsigned offset,
+                            struct rv_op *slot)
 {
     uint32_t raw = code_word(c, page, offset);
     struct rv_op op = {0};

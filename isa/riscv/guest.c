@@ -126,7 +126,8 @@ static int check_config(const struct guest_config *cfg)
     return check_engine(cfg->engine);
 }
 
-static int rv_create(struct guest **out, const struct guest_config *cfg, const struct guest_env *env)
+static int rv_create(struct guest **out, const struct guest_config *cfg,
+                     const struct guest_env *env)
 {
     int err = check_config(cfg);
     if (err)
@@ -266,7 +267,8 @@ static int rv_reg_set(struct guest *guest, unsigned hart, unsigned reg, uint64_t
  */
 #define RACY_READER __attribute__((no_sanitize("thread")))
 
-RACY_READER static void rv_hart_info(struct guest *guest, unsigned hart, struct guest_hart_info *out)
+RACY_READER static void rv_hart_info(struct guest *guest, unsigned hart,
+                                     struct guest_hart_info *out)
 {
     static const char *const modes[] = {"U", "S", "?", "M"};
     const struct rv_hart *h = RV_GUEST(guest)->harts[hart];

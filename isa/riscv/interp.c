@@ -83,12 +83,12 @@ static ALWAYS_INLINE const struct rv_op *go_to(struct rv_hart *h, gva_t target, 
 }
 
 /* Inside the page: the slots lie as the instructions do. */
-static ALWAYS_INLINE const struct rv_op *go_near(struct rv_hart *h, const struct rv_op *d, int32_t offset,
-                                            uint64_t n)
+static ALWAYS_INLINE const struct rv_op *go_near(struct rv_hart *h, const struct rv_op *d,
+                                                 int32_t offset, uint64_t n)
 {
     if (unlikely(n >= load_relaxed(&h->hart.shared.until)))
         return leave(h, PC() + (gva_t)(int64_t)offset, n);
-    return go(h, (const struct rv_op *)((const char *)d + ((intptr_t)offset * (1 << (RV_SLOT_SHIFT - 1)))), n);
+    return go(h, rv_slot_beside(d, offset), n);
 }
 
 /* Where a relative branch leads, known when it is decoded. */
@@ -133,14 +133,14 @@ static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct 
 }
 
 /* A handler and its slow variant, which the compiler drops where nothing leads to it. */
-#define HANDLER(name, len, reach, suffix)                                                            \
+#define HANDLER(name, len, reach, suffix)                                                          \
     static COLD const struct rv_op *op_##name##suffix##_slow(struct rv_hart *h,                    \
                                                              const struct rv_op *d, uint64_t n)    \
     {                                                                                              \
         struct flow o = {FLOW_NEXT, 0};                                                            \
         sem_##name(h, d, n, &o, true, len, d->imm, d->rd, d->rs1, d->rs2, d->rs3,                  \
                    (unsigned)d->imm);                                                              \
-        return finish(h, d, n, o, len, reach);                                                       \
+        return finish(h, d, n, o, len, reach);                                                     \
     }                                                                                              \
     static const struct rv_op *op_##name##suffix(struct rv_hart *h, const struct rv_op *d,         \
                                                  uint64_t n)                                       \
@@ -150,17 +150,17 @@ static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct 
                    (unsigned)d->imm);                                                              \
         if (o.kind == FLOW_SLOW)                                                                   \
             return op_##name##suffix##_slow(h, d, n);                                              \
-        return finish(h, d, n, o, len, reach);                                                       \
+        return finish(h, d, n, o, len, reach);                                                     \
     }
 
 #define INSN(name, ext, format, picture)                                                           \
-    HANDLER(name, 2, REACH_NEAR, _2)                                                                    \
+    HANDLER(name, 2, REACH_NEAR, _2)                                                               \
     HANDLER(name, 4, REACH_NEAR, _4)
 #include "isa/riscv/insns.def"
 
 /* What branches relative to the pc, in its far variant. */
 #define FAR(name)                                                                                  \
-    HANDLER(name, 2, REACH_FAR, _2_far)                                                                 \
+    HANDLER(name, 2, REACH_FAR, _2_far)                                                            \
     HANDLER(name, 4, REACH_FAR, _4_far)
 FAR(jal)
 FAR(beq)
@@ -209,7 +209,7 @@ static const struct rv_op *op_page_end(struct rv_hart *h, const struct rv_op *d,
  */
 struct rv_straddle {
     _Alignas(RV_OPS_BYTES) struct rv_op unused[RV_SLOTS - 1];
-    struct rv_op insn;  /* at offset 4094 of "its page" */
+    struct rv_op insn;    /* at offset 4094 of "its page" */
     struct rv_op after_2; /* what follows it, by its length */
     struct rv_op after_4;
     uint32_t raw;
@@ -283,7 +283,7 @@ rv_handler *rv_handler_of(unsigned op, bool four, bool far)
 #define INSN(name, ext, format, picture) [RV_OP_##name] = {op_##name##_2, op_##name##_4},
 #include "isa/riscv/insns.def"
     };
-#define FAR_ENTRY(name) [RV_OP_##name] = {op_##name##_2_far, op_##name##_4_far}
+#define FAR_ENTRY(name) [RV_OP_##name] = { op_##name##_2_far, op_##name##_4_far }
     static rv_handler *const far_[RV_OP_COUNT][2] = {
         FAR_ENTRY(jal), FAR_ENTRY(beq),  FAR_ENTRY(bne),  FAR_ENTRY(blt),
         FAR_ENTRY(bge), FAR_ENTRY(bltu), FAR_ENTRY(bgeu),
@@ -364,7 +364,8 @@ void rv_interp_fini(struct rv_hart *h)
     h->straddle = NULL;
 }
 
-/* The slot to begin with, for one instruction or for all; NULL: there is something else to do first. */
+/* The slot to begin with, for one instruction or for all; NULL: there is something else to do
+ * first. */
 static const struct rv_op *fetch_step(struct rv_hart *h)
 {
     const struct rv_op *ops = rv_fetch(h, h->pc);

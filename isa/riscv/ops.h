@@ -39,7 +39,14 @@ _Static_assert(sizeof(struct rv_op) == 1 << RV_SLOT_SHIFT, "a slot's address giv
 
 static inline const struct rv_op *rv_slot(const struct rv_op *ops, gva_t va)
 {
-    return (const struct rv_op *)((const char *)ops + ((va & (PAGE_SIZE - 2)) << (RV_SLOT_SHIFT - 1)));
+    return (const struct rv_op *)((const char *)ops +
+                                  ((va & (PAGE_SIZE - 2)) << (RV_SLOT_SHIFT - 1)));
+}
+
+/* The slot of the instruction offset bytes (even) from d's, in the same page. */
+static inline const struct rv_op *rv_slot_beside(const struct rv_op *d, intptr_t offset)
+{
+    return (const struct rv_op *)((const char *)d + offset * (1 << (RV_SLOT_SHIFT - 1)));
 }
 
 /* Offset of the slot's instruction in its page, bytes. */
@@ -57,7 +64,8 @@ struct rv_handlers {
     rv_handler *straddle; /* an instruction that goes on in the next page */
 };
 extern const struct rv_handlers rv_handlers;
-/* The handler of op: four says the length is 4, far that a branch leaves the page (or may be misaligned). */
+/* The handler of op: four says the length is 4, far that a branch leaves the page (or may be
+ * misaligned). */
 rv_handler *rv_handler_of(unsigned op, bool four, bool far);
 /* Fills *op but for fn, which is returned.  offset: of the instruction in its page, or
  * PAGE_SIZE: that of an aligned one in slots where it can branch to none beside it. */
@@ -74,13 +82,14 @@ int rv_code_create(struct rv_code_cache **out, struct rv_guest *g);
 void rv_code_destroy(struct rv_code_cache *c);
 
 /*
- * The slots of the RAM page that holds gpa; made if need be, which may serve h's letters.  NULL: not
- * at once, try again.  h is the caller, inside the interpreter or about to be.
+ * The slots of the RAM page that holds gpa; made if need be, which may serve h's letters.  NULL:
+ * not at once, try again.  h is the caller, inside the interpreter or about to be.
  */
 const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa);
 /* The guest address of an array's page. */
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
-/* Decodes the instruction of d and those after it up to the block's end; d->fn is not the decoder's afterwards. */
+/* Decodes the instruction of d and those after it up to the block's end; d->fn is not the decoder's
+ * afterwards. */
 void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_op *d);
 /* The hook of mem: bytes of a code page were written. */
 void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len);

@@ -19,8 +19,8 @@
 
 /* --- calls of the semantics --- */
 
-static struct rv_load csr_access(struct rv_hart *h, int32_t csr, enum rv_csr_op op, uint64_t operand,
-                                 bool read, bool write)
+static struct rv_load csr_access(struct rv_hart *h, int32_t csr, enum rv_csr_op op,
+                                 uint64_t operand, bool read, bool write)
 {
     struct rv_load r = {0};
     r.ok = rv_csr_access(h, (unsigned)csr & 0xfff, op, operand, read, write, 0, &r.value);
@@ -183,8 +183,8 @@ static bool limit_reached(struct rv_hart *h)
 bool rv_heed_alarm(struct rv_hart *h)
 {
     rv_fp_leave(h);
-    bool goes_on = (h->insns < h->hart.limit || limit_reached(h)) &&
-                   !(hart_poll(&h->hart) & REQUEST_STOP);
+    bool goes_on =
+        (h->insns < h->hart.limit || limit_reached(h)) && !(hart_poll(&h->hart) & REQUEST_STOP);
     rv_fp_enter(h);
     return goes_on;
 }

@@ -52,13 +52,13 @@ enum rv_cause {
 #define MSTATUS_SXL  (3ull << 34)
 #define MSTATUS_SD   (1ull << 63)
 
-#define ENVCFG_FIOM (1ull << 0)
-#define ENVCFG_CBIE (3ull << 4)
+#define ENVCFG_FIOM  (1ull << 0)
+#define ENVCFG_CBIE  (3ull << 4)
 #define ENVCFG_CBCFE (1ull << 6)
-#define ENVCFG_CBZE (1ull << 7)
-#define ENVCFG_ADUE (1ull << 61)
+#define ENVCFG_CBZE  (1ull << 7)
+#define ENVCFG_ADUE  (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
-#define ENVCFG_STCE (1ull << 63)
+#define ENVCFG_STCE  (1ull << 63)
 
 #define RV_PMP_ENTRIES 16
 #define RV_HPM_FIRST   3
@@ -84,18 +84,18 @@ struct rv_csrs {
     uint64_t mstatus, mie, mideleg, medeleg, mtvec, stvec, mepc, sepc, mcause, scause, mtval, stval,
         mscratch, sscratch, mcounteren, scounteren, mcountinhibit, menvcfg, senvcfg, satp, mtval2,
         mtinst, mseccfg;
-    uint64_t mip_soft;      /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
-    uint64_t stimecmp;      /* atomic: the timer callback reads it */
-    uint64_t instret_base;  /* minstret = insns + instret_base */
-    uint64_t cycle_base;    /* mcycle likewise: one cycle per instruction */
+    uint64_t mip_soft;     /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
+    uint64_t stimecmp;     /* atomic: the timer callback reads it */
+    uint64_t instret_base; /* minstret = insns + instret_base */
+    uint64_t cycle_base;   /* mcycle likewise: one cycle per instruction */
     uint64_t hpmcounter[32], hpmevent[32];
     uint8_t pmpcfg[RV_PMP_ENTRIES];
     uint64_t pmpaddr[RV_PMP_ENTRIES];
     struct rv_pmp_range pmp_range[RV_PMP_ENTRIES]; /* made of the two above: rv_pmp_update */
-    uint8_t pmp_count;             /* entries up to the last that matches anything */
-    bool pmp_m_open, pmp_su_open;  /* ready answers, pmp.c */
+    uint8_t pmp_count;            /* entries up to the last that matches anything */
+    bool pmp_m_open, pmp_su_open; /* ready answers, pmp.c */
     uint8_t frm;
-    uint8_t fflags;         /* besides what the host FPU has accumulated; see fp.h */
+    uint8_t fflags; /* besides what the host FPU has accumulated; see fp.h */
 };
 
 struct rv_trap {
@@ -142,29 +142,29 @@ struct rv_stats {
 };
 
 struct rv_hart {
-    uint64_t x[33]; /* x[32] takes what is written to x0 */
-    uint64_t f[32]; /* NaN-boxed */
-    uint64_t pc;    /* true outside the interpreter; inside, d and page_va give it */
-    uint64_t insns; /* retired; inside the interpreter brought up to date before each helper */
-    gva_t page_va;  /* page of the instruction being executed */
+    uint64_t x[33];      /* x[32] takes what is written to x0 */
+    uint64_t f[32];      /* NaN-boxed */
+    uint64_t pc;         /* true outside the interpreter; inside, d and page_va give it */
+    uint64_t insns;      /* retired; inside the interpreter brought up to date before each helper */
+    gva_t page_va;       /* page of the instruction being executed */
     uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
     uint8_t priv;
     bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
-    uint8_t fp_ready;   /* rm values that the host's rounding mode serves now: fp.h */
-    uint8_t fp_ready_fma; /* the same for fused operations: 0 if the host has none */
-    bool fp_entered;    /* the host's FP control register holds the guest's mode and flags */
+    uint8_t fp_ready;               /* rm values that the host's rounding mode serves now: fp.h */
+    uint8_t fp_ready_fma;           /* the same for fused operations: 0 if the host has none */
+    bool fp_entered;          /* the host's FP control register holds the guest's mode and flags */
     uint32_t fp_host_control; /* the host's own, while fp_entered */
-    uint32_t attention; /* enum rv_attention */
+    uint32_t attention;       /* enum rv_attention */
     struct rv_trap trap;
     struct rv_csrs csr;
     struct rv_guest *guest;
     const struct engine *engine; /* changes between two rounds only */
     struct rv_stats stats;
-    struct loop_timer *timer; /* stimecmp */
+    struct loop_timer *timer;        /* stimecmp */
     struct gclock_watch clock_watch; /* mtime was written */
-    struct lock timer_lock;   /* RANK_LEAF: stimecmp against its callback */
-    uint64_t timer_compare;   /* comparand in force; written by the owner under timer_lock */
-    uint32_t timer_sets;      /* under timer_lock: counts writes of timer_compare */
+    struct lock timer_lock;          /* RANK_LEAF: stimecmp against its callback */
+    uint64_t timer_compare;          /* comparand in force; written by the owner under timer_lock */
+    uint32_t timer_sets;             /* under timer_lock: counts writes of timer_compare */
     struct rv_sbi sbi;
 
     /* SBI HSM; hsm_state atomic, the rest written before it by the starter. */
@@ -178,8 +178,9 @@ struct rv_hart {
     unsigned pauses;
 
     struct rv_straddle *straddle; /* interp.c: an instruction across two pages */
-    uint64_t code_epoch;  /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
-    uint64_t code_seen;   /* codecache.c: generation whose given-up pages it has dropped; own thread */
+    uint64_t code_epoch; /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
+    uint64_t
+        code_seen; /* codecache.c: generation whose given-up pages it has dropped; own thread */
     struct hart hart;
 };
 
@@ -190,10 +191,10 @@ static inline struct rv_hart *rv_hart(struct hart *h)
 
 struct rv_guest {
     struct guest_config cfg;
-    struct guest_env machine;     /* a copy of what the machine gave */
-    const struct guest_env *env;  /* of it */
+    struct guest_env machine;    /* a copy of what the machine gave */
+    const struct guest_env *env; /* of it */
     struct rv_ext_set exts;
-    char isa[512];         /* canonical string */
+    char isa[512]; /* canonical string */
     struct smp *smp;
     struct rv_hart **harts;
     struct rv_code_cache *code;
@@ -217,11 +218,13 @@ static inline void rv_raise(struct rv_hart *h, enum rv_cause cause, uint64_t tva
 void rv_trap_take(struct rv_hart *h);
 /* Takes the highest-priority enabled pending interrupt, if any: true. */
 bool rv_interrupt_take(struct rv_hart *h);
-/* Whether any interrupt is pending and locally enabled in mie, whatever mstatus says (what ends WFI). */
+/* Whether any interrupt is pending and locally enabled in mie, whatever mstatus says (what ends
+ * WFI). */
 bool rv_interrupt_pending(const struct rv_hart *h);
 /* mip as the CSR reads. */
 uint64_t rv_mip(const struct rv_hart *h);
-/* MRET, SRET, WFI, SFENCE.VMA family: false: an exception was recorded.  pc is set by *ret for the returns. */
+/* MRET, SRET, WFI, SFENCE.VMA family: false: an exception was recorded.  pc is set by *ret for the
+ * returns. */
 bool rv_mret(struct rv_hart *h, uint64_t *pc);
 bool rv_sret(struct rv_hart *h, uint64_t *pc);
 bool rv_wfi(struct rv_hart *h);
@@ -239,8 +242,8 @@ void rv_reset(struct rv_hart *h); /* all CSRs and registers to power-on; hart no
 enum rv_csr_op { CSR_WRITE, CSR_SET, CSR_CLEAR };
 /*
  * One CSR instruction.  read: rd is not x0 (or the op reads anyway); write: the op writes (csrrw
- * always; csrrs/c when rs1 is not x0).  Returns false with an illegal-instruction exception recorded.
- * raw is the instruction's encoding, for tval.
+ * always; csrrs/c when rs1 is not x0).  Returns false with an illegal-instruction exception
+ * recorded. raw is the instruction's encoding, for tval.
  */
 bool rv_csr_access(struct rv_hart *h, unsigned csr, enum rv_csr_op op, uint64_t operand, bool read,
                    bool write, uint32_t raw, uint64_t *old);
@@ -259,7 +262,8 @@ uint64_t rv_pmp_cfg_read(const struct rv_hart *h, unsigned first);
 void rv_pmp_cfg_write(struct rv_hart *h, unsigned first, uint64_t value);
 void rv_pmp_addr_write(struct rv_hart *h, unsigned i, uint64_t value);
 void rv_pmp_update(struct rv_hart *h);
-/* Whether every byte of the 4 KiB page has the same answer for each access type of priv (so that a TLB entry may stand for it). */
+/* Whether every byte of the 4 KiB page has the same answer for each access type of priv (so that a
+ * TLB entry may stand for it). */
 bool rv_pmp_page_uniform(const struct rv_hart *h, gpa_t page, enum rv_priv priv);
 
 /* --- timer: timer.c --- */
@@ -305,7 +309,8 @@ struct rv_load {
 struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size);
 bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value);
 struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_op op, uint64_t v);
-struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v);
+struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected,
+                           uint64_t v);
 bool rv_cas16(struct rv_hart *h, gva_t va, uint64_t expected[2], const uint64_t desired[2]);
 struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size);
 /* value 0 success, 1 failure */
@@ -328,7 +333,8 @@ const struct engine *rv_engine(enum guest_engine id); /* NULL: no such number */
 
 /* --- guest and run loop: guest.c, run.c, piece.c, interp.c --- */
 void rv_run(struct hart *hart);
-enum guest_pause rv_execute(struct guest *guest, unsigned hart, uint64_t max); /* guest_type.execute */
+enum guest_pause rv_execute(struct guest *guest, unsigned hart,
+                            uint64_t max); /* guest_type.execute */
 /* Parts of the run loop: the alarm is due, attention is set.  False: the machine ends. */
 void rv_set_limit(struct rv_hart *h);
 bool rv_heed_alarm(struct rv_hart *h);

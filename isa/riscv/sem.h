@@ -52,11 +52,10 @@
  *   ILLEGAL()                   TRAP(CAUSE_ILLEGAL, raw)
  *   FP_NEED()                   illegal if FS is off; FP_DIRTY() the same and marks FS dirty
  *   FP_OP1(v, op, a)  FP_OP2(v, op, a, b)  FP_OP3(v, op, a, b, c)
- *                               declares v = the instruction op (fadd_s, ...; the list is fp_ops.def)
- *                               on raw register values, rounded as ARG(rm) says; illegal if that
- *                               is frm and frm is reserved.  After FP_DIRTY
- *   FP_TO_INT(v, op, a)         the same for fcvt to integers, which often truncate
- *   FP_EXACT()                  illegal as above, for conversions that need no rounding
+ *                               declares v = the instruction op (fadd_s, ...; the list is
+ * fp_ops.def) on raw register values, rounded as ARG(rm) says; illegal if that is frm and frm is
+ * reserved.  After FP_DIRTY FP_TO_INT(v, op, a)         the same for fcvt to integers, which often
+ * truncate FP_EXACT()                  illegal as above, for conversions that need no rounding
  *   CALL(v, fn, args...)        declares v = fn(h, args...): pure apart from FP flags, cannot trap
  *   CALL_MAY_TRAP(fn, args...)  fn returns bool ok; false: exception recorded.  No result
  *   CALL_LOAD(v, fn, args...)   fn returns struct rv_load; declares v

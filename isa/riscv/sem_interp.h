@@ -37,23 +37,25 @@ struct flow {
 typedef uint64_t val;
 
 #define SEM(name)                                                                                  \
-    static ALWAYS_INLINE void sem_##name(                                                          \
-        struct rv_hart *const h, const struct rv_op *const d, const uint64_t n,                    \
-        struct flow *const o, const bool slow, const unsigned len, const int32_t imm, const unsigned rd,            \
-        const unsigned rs1, const unsigned rs2, const unsigned rs3, const unsigned rm)
+    static ALWAYS_INLINE void sem_##name(struct rv_hart *const h, const struct rv_op *const d,     \
+                                         const uint64_t n, struct flow *const o, const bool slow,  \
+                                         const unsigned len, const int32_t imm, const unsigned rd, \
+                                         const unsigned rs1, const unsigned rs2,                   \
+                                         const unsigned rs3, const unsigned rm)
 
-#define X(r)       (h->x[r])
-#define W(r, v)    ((void)(h->x[r] = (v)))
-#define F(r)       (h->f[r])
-#define WF(r, v)   ((void)(h->f[r] = (v)))
-#define K(c)       ((val)(int64_t)(c))
-#define ARG(f)     (f)
-#define X_RD()     (rd == 32 ? 0 : h->x[rd])
-#define ARG_RD()   (rd & 31)
-#define RD_USED()  (rd != 32)
-#define PC()       (h->page_va + rv_slot_offset(d))
-#define PC_NEXT()  (PC() + len)
+#define X(r)      (h->x[r])
+#define W(r, v)   ((void)(h->x[r] = (v)))
+#define F(r)      (h->f[r])
+#define WF(r, v)  ((void)(h->f[r] = (v)))
+#define K(c)      ((val)(int64_t)(c))
+#define ARG(f)    (f)
+#define X_RD()    (rd == 32 ? 0 : h->x[rd])
+#define ARG_RD()  (rd & 31)
+#define RD_USED() (rd != 32)
+#define PC()      (h->page_va + rv_slot_offset(d))
+#define PC_NEXT() (PC() + len)
 
+/* clang-format off */
 static inline val v_add(val a, val b) { return a + b; }
 static inline val v_sub(val a, val b) { return a - b; }
 static inline val v_and(val a, val b) { return a & b; }
@@ -142,12 +144,14 @@ static inline val v_rolw(val a, val b)
 }
 static inline val v_rorw(val a, val b) { return v_rolw(a, -b); }
 
+/* clang-format on */
+
 /* Guest memory is read and written by several threads at once: each access is one atomic one. */
 #define HOST_PTR(type, e, va) ((type *)(uintptr_t)((e)->addend + (va)))
-#define HOST_TYPE_1 uint8_t
-#define HOST_TYPE_2 uint16_t
-#define HOST_TYPE_4 uint32_t
-#define HOST_TYPE_8 uint64_t
+#define HOST_TYPE_1           uint8_t
+#define HOST_TYPE_2           uint16_t
+#define HOST_TYPE_4           uint32_t
+#define HOST_TYPE_8           uint64_t
 
 #define TRAPPED()                                                                                  \
     do {                                                                                           \
@@ -198,7 +202,8 @@ static inline val v_rorw(val a, val b) { return v_rolw(a, -b); }
 
 #define AMO_FN_4 amo_32
 #define AMO_FN_8 amo_64
-/* An AMO needs write permission only to report a store fault; a write entry implies a readable page. */
+/* An AMO needs write permission only to report a store fault; a write entry implies a readable
+ * page. */
 #define AMO(v, size, op, addr, value)                                                              \
     val v;                                                                                         \
     do {                                                                                           \

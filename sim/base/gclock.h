@@ -21,8 +21,8 @@ struct gclock_watch {
 };
 
 struct gclock {
-    uint64_t freq_hz; /* constant; divides 1e9 */
-    int64_t offset;   /* ticks added to the host's, atomic */
+    uint64_t freq_hz;             /* constant; divides 1e9 */
+    int64_t offset;               /* ticks added to the host's, atomic */
     struct gclock_watch *watches; /* changes only while nobody sets the clock */
 };
 

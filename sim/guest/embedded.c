@@ -42,9 +42,9 @@ static struct result results[GUEST_MAX_HARTS];
 static struct hart_memory memories[GUEST_MAX_HARTS];
 static uint64_t shared_word __attribute__((aligned(64)));
 static struct guest_barrier barrier;
-static unsigned team;        /* harts that take part; constant while they run */
-static uint64_t duration;    /* ticks, likewise */
-static uint64_t work_check;  /* what one portion of work gives */
+static unsigned team;       /* harts that take part; constant while they run */
+static uint64_t duration;   /* ticks, likewise */
+static uint64_t work_check; /* what one portion of work gives */
 static unsigned failures;
 
 /* ---- harts and time ---- */
@@ -217,8 +217,7 @@ static void increment_amo(void *arg)
     begin(r);
     do {
         for (unsigned i = 0; i < 256; i++)
-            __asm__ volatile("amoadd.d zero, %1, (%0)"
-                             : : "r"(&shared_word), "r"(1UL) : "memory");
+            __asm__ volatile("amoadd.d zero, %1, (%0)" : : "r"(&shared_word), "r"(1UL) : "memory");
         r->ops += 256;
     } while (!over(r));
     end(r);

@@ -9,8 +9,19 @@
 #include "guest.h"
 
 static const uint64_t corners[] = {
-    0, 1, 2, ~0UL, 0x7fffffffUL, 0x80000000UL, 0xffffffffUL, 0x100000000UL, 0x7fffffffffffffffUL,
-    0x8000000000000000UL, 0xffffffff80000000UL, 0x0123456789abcdefUL, 0xfedcba9876543210UL,
+    0,
+    1,
+    2,
+    ~0UL,
+    0x7fffffffUL,
+    0x80000000UL,
+    0xffffffffUL,
+    0x100000000UL,
+    0x7fffffffffffffffUL,
+    0x8000000000000000UL,
+    0xffffffff80000000UL,
+    0x0123456789abcdefUL,
+    0xfedcba9876543210UL,
 };
 #define CORNERS (sizeof(corners) / sizeof(corners[0]))
 
@@ -22,7 +33,10 @@ static uint64_t words[16] __attribute__((aligned(64)));
     static uint64_t name##_##suffix(uint64_t *p, uint64_t v)                                       \
     {                                                                                              \
         uint64_t old;                                                                              \
-        __asm__ volatile(#name "." #suffix " %0, %2, (%1)" : "=r"(old) : "r"(p), "r"(v) : "memory"); \
+        __asm__ volatile(#name "." #suffix " %0, %2, (%1)"                                         \
+                         : "=r"(old)                                                               \
+                         : "r"(p), "r"(v)                                                          \
+                         : "memory");                                                              \
         return old;                                                                                \
     }
 #define AMO_BOTH(name) AMO(name, w) AMO(name, d)
@@ -143,11 +157,15 @@ static void test_lrsc(void)
         uint32_t *w = (uint32_t *)&words[4] + 1;
         words[4] = corners[i];
         __asm__ volatile("1: lr.d %0, (%2); addi %0, %0, 1; sc.d %1, %0, (%2); bnez %1, 1b"
-                         : "=&r"(old), "=&r"(failed) : "r"(&words[4]) : "memory");
+                         : "=&r"(old), "=&r"(failed)
+                         : "r"(&words[4])
+                         : "memory");
         CHECK_EQ(words[4], corners[i] + 1);
         words[4] = corners[i] << 32 | 77;
         __asm__ volatile("1: lr.w %0, (%2); sc.w %1, %3, (%2); bnez %1, 1b"
-                         : "=&r"(old), "=&r"(failed) : "r"(w), "r"(corners[i] + 1) : "memory");
+                         : "=&r"(old), "=&r"(failed)
+                         : "r"(w), "r"(corners[i] + 1)
+                         : "memory");
         CHECK_EQ(old, (uint64_t)(int32_t)corners[i]);
         CHECK_EQ(words[4], (corners[i] + 1) << 32 | 77);
     }

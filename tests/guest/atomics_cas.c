@@ -11,13 +11,19 @@ static uint64_t words[4] __attribute__((aligned(64)));
 
 static uint64_t cas_w(void *p, uint64_t expect, uint64_t v)
 {
-    __asm__ volatile(".insn r 0x2f, 2, 0x14, %0, %1, %2" : "+r"(expect) : "r"(p), "r"(v) : "memory");
+    __asm__ volatile(".insn r 0x2f, 2, 0x14, %0, %1, %2"
+                     : "+r"(expect)
+                     : "r"(p), "r"(v)
+                     : "memory");
     return expect;
 }
 
 static uint64_t cas_d(void *p, uint64_t expect, uint64_t v)
 {
-    __asm__ volatile(".insn r 0x2f, 3, 0x14, %0, %1, %2" : "+r"(expect) : "r"(p), "r"(v) : "memory");
+    __asm__ volatile(".insn r 0x2f, 3, 0x14, %0, %1, %2"
+                     : "+r"(expect)
+                     : "r"(p), "r"(v)
+                     : "memory");
     return expect;
 }
 
@@ -77,7 +83,9 @@ static void test_q_zero(void)
     CHECK(words[2] == 0 && words[3] == 0);
     register uint64_t a4 __asm__("a4") = 5, a5 __asm__("a5") = 6;
     __asm__ volatile(".insn r 0x2f, 4, 0x14, zero, %0, %1"
-                     : : "r"(&words[2]), "r"(a4), "r"(a5) : "memory");
+                     :
+                     : "r"(&words[2]), "r"(a4), "r"(a5)
+                     : "memory");
     CHECK(words[2] == 5 && words[3] == 6);
 }
 
@@ -123,9 +131,9 @@ static void test_with_reservation(void)
 }
 
 static const struct guest_case cases[] = {
-    {"amocas.w", test_w},    {"amocas.d", test_d},
-    {"amocas.q", test_q},    {"amocas.q and x0", test_q_zero},
-    {"traps", test_traps},   {"with a reservation", test_with_reservation},
+    {"amocas.w", test_w},  {"amocas.d", test_d},
+    {"amocas.q", test_q},  {"amocas.q and x0", test_q_zero},
+    {"traps", test_traps}, {"with a reservation", test_with_reservation},
 };
 
 int main(void)

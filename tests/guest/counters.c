@@ -75,9 +75,11 @@ __asm__(".text\n"
 #define COUNT_TRAP(before, insn)                                                                   \
     do {                                                                                           \
         unsigned long a_, b_;                                                                      \
-        __asm__ volatile(".option push; .option norvc\n" before                                    \
-                         "\ncsrr %0, minstret\n" insn "\ncsrr %1, minstret\n.option pop"           \
-                         : "=&r"(a_), "=&r"(b_) : : "t0", "t1", "a7", "memory");                   \
+        __asm__ volatile(".option push; .option norvc\n" before "\ncsrr %0, minstret\n" insn       \
+                         "\ncsrr %1, minstret\n.option pop"                                        \
+                         : "=&r"(a_), "=&r"(b_)                                                    \
+                         :                                                                         \
+                         : "t0", "t1", "a7", "memory");                                            \
         CHECK_EQ(counters_at_trap - a_, 1 + HANDLER_BEFORE);                                       \
         CHECK_EQ(b_ - a_, 1 + HANDLER);                                                            \
     } while (0)
@@ -101,11 +103,15 @@ static void test_write(void)
 {
     unsigned long v, w;
     __asm__ volatile("csrw minstret, %2; csrr %0, minstret; csrr %1, minstret"
-                     : "=&r"(v), "=&r"(w) : "r"(1000UL) : "memory");
+                     : "=&r"(v), "=&r"(w)
+                     : "r"(1000UL)
+                     : "memory");
     CHECK_EQ(v, 1000);
     CHECK_EQ(w, 1001);
     __asm__ volatile("csrw minstret, %2; nop; nop; csrr %0, minstret; csrrw %1, minstret, zero"
-                     : "=&r"(v), "=&r"(w) : "r"(~0UL) : "memory");
+                     : "=&r"(v), "=&r"(w)
+                     : "r"(~0UL)
+                     : "memory");
     CHECK_EQ(v, 1);
     CHECK_EQ(w, 2);
     CHECK(csr_read(minstret) < 100);
@@ -118,7 +124,9 @@ static void test_inhibit(void)
     unsigned long v, w;
     __asm__ volatile("csrwi mcountinhibit, 4; csrw minstret, %2; nop; nop; csrr %0, minstret\n"
                      "csrwi mcountinhibit, 0; nop; csrr %1, minstret"
-                     : "=&r"(v), "=&r"(w) : "r"(500UL) : "memory");
+                     : "=&r"(v), "=&r"(w)
+                     : "r"(500UL)
+                     : "memory");
     CHECK_EQ(v, 500);
     CHECK(w >= 501 && w <= 502); /* whether the csrwi itself counts is left open */
 }
@@ -194,10 +202,11 @@ static void test_time_across(void)
 }
 
 static const struct guest_case cases[] = {
-    {"straight", test_straight}, {"pages", test_pages},     {"branches", test_branches},
-    {"memory", test_memory},     {"traps", test_traps},     {"write", test_write},
-    {"inhibit", test_inhibit},   {"mirrors", test_mirrors}, {"time", test_time},
-    {"time across harts", test_time_across},
+    {"straight", test_straight}, {"pages", test_pages},
+    {"branches", test_branches}, {"memory", test_memory},
+    {"traps", test_traps},       {"write", test_write},
+    {"inhibit", test_inhibit},   {"mirrors", test_mirrors},
+    {"time", test_time},         {"time across harts", test_time_across},
 };
 
 int main(void)

@@ -8,14 +8,14 @@
  */
 #include "guest.h"
 
-#define PMP_R     1
-#define PMP_W     2
-#define PMP_TOR   (1 << 3)
-#define PMP_L     0x80
-#define C_ADDI_1  0x0505 /* c.addi a0, 1 */
-#define C_RET     0x8082
-#define HOLE      0x100
-#define HOLE_END  0x110
+#define PMP_R    1
+#define PMP_W    2
+#define PMP_TOR  (1 << 3)
+#define PMP_L    0x80
+#define C_ADDI_1 0x0505 /* c.addi a0, 1 */
+#define C_RET    0x8082
+#define HOLE     0x100
+#define HOLE_END 0x110
 
 static uint16_t area[4096] __attribute__((aligned(8192)));
 static struct guest_caught caught;

@@ -54,8 +54,8 @@ static uint32_t random_insn(unsigned hart)
                                     0x14d, 0x180, 0xc00, 0xc01, 0xc02, 0x001, 0x002, 0x003, 0x300};
     static const uint32_t fixed[] = {0x0000100f, 0x12000073, 0x10200073, 0x00100073, 0x10500073,
                                      0x0ff0000f, 0x00000000, 0x18000073, 0x00000073, 0x0100000f};
-    static const uint8_t opcodes[] = {0x03, 0x23, 0x63, 0x6f, 0x67, 0x2f, 0x13, 0x33, 0x07, 0x27,
-                                      0x53, 0x43, 0x0f, 0x17, 0x37, 0x1b, 0x3b};
+    static const uint8_t opcodes[] = {0x03, 0x23, 0x63, 0x6f, 0x67, 0x2f, 0x13, 0x33, 0x07,
+                                      0x27, 0x53, 0x43, 0x0f, 0x17, 0x37, 0x1b, 0x3b};
     uint64_t r = next(hart);
     uint32_t word = (uint32_t)(r >> 32);
     switch (r % 16) {
@@ -172,8 +172,8 @@ static void attack(void *arg)
         per_hart[hart].traps = 0;
         per_hart[hart].begun = false;
         csr_set(mstatus, MSTATUS_TW);
-        guest_run_in(next(hart) % 2 ? PRIV_S : PRIV_U, (unsigned long (*)(unsigned long))(void *)stub,
-                     0);
+        guest_run_in(next(hart) % 2 ? PRIV_S : PRIV_U,
+                     (unsigned long (*)(unsigned long))(void *)stub, 0);
     }
     csr_write(mie, 0);
     csr_write(medeleg, 0);

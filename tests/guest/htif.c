@@ -11,11 +11,11 @@
 #if GUEST_HTIF
 extern volatile uint64_t tohost, fromhost;
 
-#define CONSOLE (0x0101UL << 48)
+#define CONSOLE   (0x0101UL << 48)
 #define SYS_WRITE 64
-#define EFAULT 14
-#define EBADF  9
-#define ENOSYS 38
+#define EFAULT    14
+#define EBADF     9
+#define ENOSYS    38
 
 static struct guest_lock lock;
 
@@ -137,10 +137,8 @@ static void test_harts(void)
 }
 
 static const struct guest_case cases[] = {
-    {"console", test_console},
-    {"console by amo", test_amo},
-    {"write call", test_write},
-    {"errors of the write call", test_write_errors},
+    {"console", test_console},     {"console by amo", test_amo},
+    {"write call", test_write},    {"errors of the write call", test_write_errors},
     {"several harts", test_harts},
 };
 #endif

@@ -111,7 +111,9 @@ static void test_enables(void)
     CHECK_EQ(taken_count, 0);
     /* The write of mie is the last instruction before the handler. */
     __asm__ volatile("lw %0, (%1); csrw mie, %2; lw %0, (%1)"
-                     : "=&r"(epc_ok) : "r"(&taken_count), "r"(MIP_MSIP) : "memory");
+                     : "=&r"(epc_ok)
+                     : "r"(&taken_count), "r"(MIP_MSIP)
+                     : "memory");
     end();
     CHECK_EQ(epc_ok, 1);
     CHECK_EQ(taken_count, 1);
@@ -508,12 +510,18 @@ static void test_vectored(void)
 }
 
 static const struct guest_case cases[] = {
-    {"priorities", test_priorities}, {"enables", test_enables},
-    {"mip", test_mip},               {"timer", test_timer},
-    {"wfi", test_wfi},               {"wfi and TW", test_wfi_tw},
-    {"vectored", test_vectored},     {"delegated", test_delegated},
-    {"S software", test_s_software}, {"stimecmp", test_stimecmp},
-    {"PLIC to M", test_plic_m},      {"PLIC to S", test_plic_s},
+    {"priorities", test_priorities},
+    {"enables", test_enables},
+    {"mip", test_mip},
+    {"timer", test_timer},
+    {"wfi", test_wfi},
+    {"wfi and TW", test_wfi_tw},
+    {"vectored", test_vectored},
+    {"delegated", test_delegated},
+    {"S software", test_s_software},
+    {"stimecmp", test_stimecmp},
+    {"PLIC to M", test_plic_m},
+    {"PLIC to S", test_plic_s},
 };
 
 int main(void)

@@ -78,7 +78,9 @@ static void write_sc(void)
 {
     uint64_t old, failed;
     __asm__ volatile("1: lr.d %0, (%2); sc.d %1, %0, (%2); bnez %1, 1b"
-                     : "=&r"(old), "=&r"(failed) : "r"(&page.target) : "memory");
+                     : "=&r"(old), "=&r"(failed)
+                     : "r"(&page.target)
+                     : "memory");
 }
 
 static void write_fp(void)
@@ -200,7 +202,9 @@ static void test_own_store(void)
         unsigned tries = 0;
         do {
             __asm__ volatile("lr.d %0, (%2); sc.d %1, %3, (%2)"
-                             : "=&r"(old), "=&r"(failed) : "r"(&page.target), "r"(A) : "memory");
+                             : "=&r"(old), "=&r"(failed)
+                             : "r"(&page.target), "r"(A)
+                             : "memory");
         } while (failed && ++tries < 1000);
         CHECK(!failed);
         CHECK_EQ(page.target.word[0], A);
@@ -215,7 +219,9 @@ static void test_progress(void)
     for (unsigned i = 0; i < ROUNDS / 16; i++) {
         uint64_t old, failed, round = ask();
         __asm__ volatile("1: lr.d %0, (%2); addi %0, %0, 1; sc.d %1, %0, (%2); bnez %1, 1b"
-                         : "=&r"(old), "=&r"(failed) : "r"(&page.target) : "memory");
+                         : "=&r"(old), "=&r"(failed)
+                         : "r"(&page.target)
+                         : "memory");
         while (__atomic_load_n(answered, __ATOMIC_ACQUIRE) != round)
             guest_pause();
     }

@@ -49,7 +49,9 @@ static uint64_t do_flw(const uint8_t *p)
 {
     uint64_t v;
     __asm__ volatile("fmv.d.x ft0, %2; flw ft0, 0(%1); fmv.x.d %0, ft0"
-                     : "=&r"(v) : "r"(p), "r"(0xabababababababab) : "ft0", "memory");
+                     : "=&r"(v)
+                     : "r"(p), "r"(0xabababababababab)
+                     : "ft0", "memory");
     return v;
 }
 
@@ -57,7 +59,9 @@ static uint64_t do_fld(const uint8_t *p)
 {
     uint64_t v;
     __asm__ volatile("fmv.d.x ft0, %2; fld ft0, 0(%1); fmv.x.d %0, ft0"
-                     : "=&r"(v) : "r"(p), "r"(0xabababababababab) : "ft0", "memory");
+                     : "=&r"(v)
+                     : "r"(p), "r"(0xabababababababab)
+                     : "ft0", "memory");
     return v;
 }
 
@@ -86,9 +90,9 @@ static const struct load {
     unsigned size;
     bool is_signed, boxed;
 } loads[] = {
-    {do_lb, 1, true, false},  {do_lbu, 1, false, false}, {do_lh, 2, true, false},
-    {do_lhu, 2, false, false}, {do_lw, 4, true, false},  {do_lwu, 4, false, false},
-    {do_ld, 8, false, false}, {do_flw, 4, false, true},  {do_fld, 8, false, false},
+    {do_lb, 1, true, false},   {do_lbu, 1, false, false}, {do_lh, 2, true, false},
+    {do_lhu, 2, false, false}, {do_lw, 4, true, false},   {do_lwu, 4, false, false},
+    {do_ld, 8, false, false},  {do_flw, 4, false, true},  {do_fld, 8, false, false},
 };
 
 static const struct store {

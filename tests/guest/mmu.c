@@ -364,7 +364,8 @@ static void test_asid(void)
     expect_word(2001);
     /* Global pages go only with a fence for all. */
     for (unsigned i = 0; i < 2; i++)
-        *paging_entry_in(root[i], VA + PAGE, 0) = pte_make(pa_of(0), PTE_V | PTE_R | PTE_AD | PTE_G);
+        *paging_entry_in(root[i], VA + PAGE, 0) =
+            pte_make(pa_of(0), PTE_V | PTE_R | PTE_AD | PTE_G);
     sfence_all();
     for (unsigned i = 0; i < 2; i++) {
         uint64_t v;
@@ -527,13 +528,20 @@ struct part {
 };
 
 static const struct part parts[] = {
-    {"page sizes", test_sizes},   {"permissions", test_permissions},
-    {"fetch", test_fetch},        {"reserved bits", test_reserved},
-    {"no memory", test_no_memory}, {"A and D", test_ad},
-    {"canonical", test_canonical}, {"sfence.vma", test_sfence},
-    {"ASID", test_asid},          {"bare", test_bare},
-    {"NAPOT", test_napot},        {"across pages", test_across},
-    {"fetch across pages", test_fetch_across}, {"MPRV", test_mprv},
+    {"page sizes", test_sizes},
+    {"permissions", test_permissions},
+    {"fetch", test_fetch},
+    {"reserved bits", test_reserved},
+    {"no memory", test_no_memory},
+    {"A and D", test_ad},
+    {"canonical", test_canonical},
+    {"sfence.vma", test_sfence},
+    {"ASID", test_asid},
+    {"bare", test_bare},
+    {"NAPOT", test_napot},
+    {"across pages", test_across},
+    {"fetch across pages", test_fetch_across},
+    {"MPRV", test_mprv},
 };
 
 static void run_mode(void)

@@ -10,13 +10,13 @@
 
 #include "guest.h"
 
-#define PTE_N     (1UL << 63)
-#define PTE_RWX   (PTE_R | PTE_W | PTE_X)
-#define PTE_AD    (PTE_A | PTE_D)
-#define PAGE      4096UL
-#define MEGA      (1UL << 21)
-#define GIGA      (1UL << 30)
-#define POOL      64
+#define PTE_N   (1UL << 63)
+#define PTE_RWX (PTE_R | PTE_W | PTE_X)
+#define PTE_AD  (PTE_A | PTE_D)
+#define PAGE    4096UL
+#define MEGA    (1UL << 21)
+#define GIGA    (1UL << 30)
+#define POOL    64
 
 struct page {
     uint64_t word[512];

@@ -68,7 +68,9 @@ static void test_kinds_of_store(void)
             break;
         case 1:
             __asm__ volatile("1: lr.w %0, (%2); sc.w %1, %3, (%2); bnez %1, 1b"
-                             : "=&r"(old), "=&r"(failed) : "r"(w), "r"(insn) : "memory");
+                             : "=&r"(old), "=&r"(failed)
+                             : "r"(w), "r"(insn)
+                             : "memory");
             break;
         case 2:
             for (unsigned k = 0; k < 4; k++)
@@ -76,7 +78,9 @@ static void test_kinds_of_store(void)
             break;
         default: /* the halfword before it and its own */
             __asm__ volatile("sw %1, -2(%0); sh %2, 2(%0)"
-                             : : "r"(w), "r"(insn << 16 | 0x0001), "r"(insn >> 16) : "memory");
+                             :
+                             : "r"(w), "r"(insn << 16 | 0x0001), "r"(insn >> 16)
+                             : "memory");
         }
         FENCE_I();
         CHECK_EQ(call(w, 7), 7 + i);
@@ -320,11 +324,17 @@ static void test_ipi(void)
 }
 
 static const struct guest_case cases[] = {
-    {"own hart", test_own},       {"kinds of store", test_kinds_of_store},
-    {"lengths", test_lengths},    {"into the middle", test_middle},
-    {"data beside code", test_data_in_page}, {"writes its own page", test_self_write},
-    {"other mapping", test_alias}, {"mapping changed", test_remap},
-    {"across pages", test_straddle}, {"other hart", test_remote}, {"other hart by IPI", test_ipi},
+    {"own hart", test_own},
+    {"kinds of store", test_kinds_of_store},
+    {"lengths", test_lengths},
+    {"into the middle", test_middle},
+    {"data beside code", test_data_in_page},
+    {"writes its own page", test_self_write},
+    {"other mapping", test_alias},
+    {"mapping changed", test_remap},
+    {"across pages", test_straddle},
+    {"other hart", test_remote},
+    {"other hart by IPI", test_ipi},
 };
 
 int main(void)

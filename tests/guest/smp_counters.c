@@ -58,9 +58,13 @@ static void add_lrsc(void *arg)
     guest_barrier_wait(&barrier, n);
     for (unsigned i = 0; i < ADDS; i++) {
         __asm__ volatile("1: lr.d %0, (%2); addi %0, %0, 1; sc.d %1, %0, (%2); bnez %1, 1b"
-                         : "=&r"(old), "=&r"(failed) : "r"(&c.lrsc_d) : "memory");
+                         : "=&r"(old), "=&r"(failed)
+                         : "r"(&c.lrsc_d)
+                         : "memory");
         __asm__ volatile("1: lr.w %0, (%2); addi %0, %0, 2; sc.w %1, %0, (%2); bnez %1, 1b"
-                         : "=&r"(old), "=&r"(failed) : "r"(&c.lrsc_w) : "memory");
+                         : "=&r"(old), "=&r"(failed)
+                         : "r"(&c.lrsc_w)
+                         : "memory");
     }
 }
 
@@ -81,7 +85,9 @@ static void add_mixed(void *arg)
     for (unsigned i = 0; i < ADDS; i++) {
         if (guest_hart_id() & 1)
             __asm__ volatile("1: lr.d %0, (%2); addi %0, %0, 1; sc.d %1, %0, (%2); bnez %1, 1b"
-                             : "=&r"(old), "=&r"(failed) : "r"(&c.lrsc_d) : "memory");
+                             : "=&r"(old), "=&r"(failed)
+                             : "r"(&c.lrsc_d)
+                             : "memory");
         else
             __asm__ volatile("amoadd.d zero, %1, (%0)" : : "r"(&c.lrsc_d), "r"(1UL) : "memory");
     }
@@ -102,9 +108,14 @@ static void swap_all(void *arg)
     guest_barrier_wait(&barrier, n);
     for (unsigned i = 1; i <= ADDS; i++) {
         __asm__ volatile("amoswap.d %0, %1, (%2)"
-                         : "=r"(old) : "r"((uint64_t)i), "r"(&c.amo_d) : "memory");
+                         : "=r"(old)
+                         : "r"((uint64_t)i), "r"(&c.amo_d)
+                         : "memory");
         sum += old;
-        __asm__ volatile("amoxor.d zero, %1, (%0)" : : "r"(&c.xor_d), "r"(1UL << (i % 63)) : "memory");
+        __asm__ volatile("amoxor.d zero, %1, (%0)"
+                         :
+                         : "r"(&c.xor_d), "r"(1UL << (i % 63))
+                         : "memory");
         __asm__ volatile("amomaxu.d zero, %1, (%0)" : : "r"(&c.max_d), "r"((uint64_t)i) : "memory");
     }
     __atomic_fetch_add(&c.swap_sum, sum, __ATOMIC_RELAXED);
@@ -213,8 +224,12 @@ static void test_store_buffering(void)
 }
 
 static const struct guest_case cases[] = {
-    {"amo", test_amo},           {"lr/sc", test_lrsc},       {"amo and lr/sc", test_mixed},
-    {"swap, xor, max", test_swap}, {"messages", test_messages}, {"store buffering", test_store_buffering},
+    {"amo", test_amo},
+    {"lr/sc", test_lrsc},
+    {"amo and lr/sc", test_mixed},
+    {"swap, xor, max", test_swap},
+    {"messages", test_messages},
+    {"store buffering", test_store_buffering},
 };
 
 int main(void)

@@ -136,7 +136,9 @@ static void use_word(void *arg)
                              "   bnez %0, 2f\n"
                              "   sc.w %1, %3, (%2)\n"
                              "2:"
-                             : "=&r"(old), "=&r"(failed) : "r"(&word_lock), "r"(1UL) : "memory");
+                             : "=&r"(old), "=&r"(failed)
+                             : "r"(&word_lock), "r"(1UL)
+                             : "memory");
             if (!failed)
                 break;
             guest_pause();
@@ -174,7 +176,9 @@ static struct node *pop(void)
                      "   sc.d.rl %2, %1, (%3)\n"
                      "   bnez %2, 1b\n"
                      "2:"
-                     : "=&r"(x), "=&r"(next), "=&r"(failed) : "r"(&top) : "memory");
+                     : "=&r"(x), "=&r"(next), "=&r"(failed)
+                     : "r"(&top)
+                     : "memory");
     return x;
 }
 
@@ -187,7 +191,9 @@ static void push(struct node *x)
                      "   fence w, w\n"
                      "   sc.d.rl %1, %3, (%2)\n"
                      "   bnez %1, 1b\n"
-                     : "=&r"(old), "=&r"(failed) : "r"(&top), "r"(x) : "memory");
+                     : "=&r"(old), "=&r"(failed)
+                     : "r"(&top), "r"(x)
+                     : "memory");
 }
 
 static void use_stack(void *arg)

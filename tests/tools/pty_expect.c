@@ -30,10 +30,10 @@
 enum { OUT_MAX = 1 << 20 };
 
 struct term {
-    int fd;           /* master */
-    int slave;        /* kept open: the mode survives COMMAND, and is compared */
+    int fd;    /* master */
+    int slave; /* kept open: the mode survives COMMAND, and is compared */
     pid_t child;
-    double end;       /* clock value at which patience ends */
+    double end; /* clock value at which patience ends */
     struct termios before;
     size_t len, seen; /* output kept; wait: searches from seen */
     char out[OUT_MAX];

@@ -70,8 +70,8 @@ static void test_guest_clock(void **state)
 /* The guest may write any value to mtime: a second ahead is a second ahead. */
 static void test_far_settings(void **state)
 {
-    static const uint64_t settings[] = {1, 1ull << 56, 1ull << 57, INT64_MAX - 5000000,
-                                        1ull << 63, UINT64_MAX - 20000000};
+    static const uint64_t settings[] = {
+        1, 1ull << 56, 1ull << 57, INT64_MAX - 5000000, 1ull << 63, UINT64_MAX - 20000000};
     struct gclock c;
 
     (void)state;

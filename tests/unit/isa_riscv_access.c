@@ -8,9 +8,9 @@
 
 #include "isa/riscv/ops.h"
 
-#define RAM_END  (RAM_BASE + RAM_SIZE)
-#define NOWHERE  0x4000ull
-#define MMIO_AT  0x10000000ull
+#define RAM_END (RAM_BASE + RAM_SIZE)
+#define NOWHERE 0x4000ull
+#define MMIO_AT 0x10000000ull
 
 struct access {
     struct fixture f;
@@ -42,8 +42,7 @@ static const struct mmio_ops dev_ops = {dev_read, dev_write};
 
 static void open_access(struct access *a, bool strict)
 {
-    const struct guest_config cfg = {
-        .harts = 2, .engine = ENGINE_INTERP, .strict_align = strict};
+    const struct guest_config cfg = {.harts = 2, .engine = ENGINE_INTERP, .strict_align = strict};
     struct mmio_region r = {MMIO_AT, 0x100, &dev_ops, a, "test"};
     memset(a, 0, sizeof(*a));
     fixture_open(&a->f, &cfg, NULL);
@@ -352,9 +351,9 @@ int main(void)
         cmocka_unit_test(test_fills_tlb),     cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_misaligned),    cmocka_unit_test(test_across_end),
         cmocka_unit_test(test_strict),        cmocka_unit_test(test_mmio),
-        cmocka_unit_test(test_code_page),
-        cmocka_unit_test(test_fetch_shootdown),     cmocka_unit_test(test_reserved_page),
-        cmocka_unit_test(test_atomics),       cmocka_unit_test(test_cbo_zero),
+        cmocka_unit_test(test_code_page),     cmocka_unit_test(test_fetch_shootdown),
+        cmocka_unit_test(test_reserved_page), cmocka_unit_test(test_atomics),
+        cmocka_unit_test(test_cbo_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

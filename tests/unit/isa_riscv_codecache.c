@@ -145,7 +145,7 @@ static void test_give_up(void **state)
     const struct rv_op *old = decoded(&f, h, page_at(2));
     rv_code_fence_i(c, h);
     assert_int_equal(h->attention, 0); /* nothing was written: FENCE.I costs nothing */
-    put(&f, page_at(2), addi(2)); /* the hook tells */
+    put(&f, page_at(2), addi(2));      /* the hook tells */
     assert_true(stats_of(&f).invalidations == 1);
     assert_int_equal(physmem_page_flags(f.pm, page_at(2)) & PAGE_CODE, 0);
     assert_int_equal(old->imm, 1); /* the hart may still be in it */
@@ -225,7 +225,8 @@ static void test_eviction(void **state)
     open_harts(&f, 1);
     struct rv_code_cache *c = f.g->code;
     struct rv_hart *h = f.g->harts[0];
-    unsigned limit = (unsigned)stats_of(&f).resident_limit, pages = (unsigned)(RAM_SIZE / PAGE_SIZE);
+    unsigned limit = (unsigned)stats_of(&f).resident_limit,
+             pages = (unsigned)(RAM_SIZE / PAGE_SIZE);
     assert_true(limit < pages);
     for (unsigned round = 0; round < 2; round++)
         for (unsigned i = 0; i < pages; i++) {
@@ -286,7 +287,7 @@ struct race {
     struct fixture f;
     uint32_t version[PAGES]; /* atomic: each page holds at least this one */
     uint32_t stop;
-    uint64_t errors, looks;  /* atomic */
+    uint64_t errors, looks; /* atomic */
 };
 
 struct racer {
@@ -376,10 +377,10 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),        cmocka_unit_test(test_x0),
-        cmocka_unit_test(test_page_end),      cmocka_unit_test(test_give_up),
-        cmocka_unit_test(test_which_page),    cmocka_unit_test(test_reclaim_waits),
-        cmocka_unit_test(test_eviction),      cmocka_unit_test(test_suspect),
+        cmocka_unit_test(test_decode),     cmocka_unit_test(test_x0),
+        cmocka_unit_test(test_page_end),   cmocka_unit_test(test_give_up),
+        cmocka_unit_test(test_which_page), cmocka_unit_test(test_reclaim_waits),
+        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_suspect),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

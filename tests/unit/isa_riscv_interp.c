@@ -161,10 +161,10 @@ static void test_alarm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_straight),    cmocka_unit_test(test_loop),
-        cmocka_unit_test(test_straddle),    cmocka_unit_test(test_end_of_ram),
-        cmocka_unit_test(test_illegal),     cmocka_unit_test(test_illegal_csr),
-        cmocka_unit_test(test_fault),       cmocka_unit_test(test_alarm),
+        cmocka_unit_test(test_straight), cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_straddle), cmocka_unit_test(test_end_of_ram),
+        cmocka_unit_test(test_illegal),  cmocka_unit_test(test_illegal_csr),
+        cmocka_unit_test(test_fault),    cmocka_unit_test(test_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,13 +122,12 @@ static void test_limit_traps(void **state)
 
 /* a0 is the hart; each counts in its own line at 0x10000 from here how often it was woken. */
 static const uint32_t wfi_loop[] = {
-    0x00010317, /* auipc x6, 0x10 */
-    0x00651393, /* slli x7, x10, 6 */
-    0x00730333, /* add x6, x6, x7 */
-    0x00100293, /* li x5, 1 */
-    0x0053302f, /* amoadd.d x0, x5, (x6) */
-    WFI,
-    0xff9ff06f, /* j -8 */
+    0x00010317,             /* auipc x6, 0x10 */
+    0x00651393,             /* slli x7, x10, 6 */
+    0x00730333,             /* add x6, x6, x7 */
+    0x00100293,             /* li x5, 1 */
+    0x0053302f,             /* amoadd.d x0, x5, (x6) */
+    WFI,        0xff9ff06f, /* j -8 */
 };
 
 /* mie is 0 after reset: nothing but the end wakes it. */
@@ -193,12 +192,9 @@ static void test_wrs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_loop),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_limit_traps),
-        cmocka_unit_test(test_stop_wfi),
-        cmocka_unit_test(test_wake_wfi),
-        cmocka_unit_test(test_wrs),
+        cmocka_unit_test(test_stop_loop),   cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_traps), cmocka_unit_test(test_stop_wfi),
+        cmocka_unit_test(test_wake_wfi),    cmocka_unit_test(test_wrs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

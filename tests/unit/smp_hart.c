@@ -353,7 +353,8 @@ static void test_letter_to_out(void **state)
     struct world *w = *state;
     struct hart *h = w->hart[0];
     struct log log = {0};
-    uint64_t ticket = smp_post(w->smp, NULL, &(struct hart_set){{1}}, letter, (uintptr_t)&log, 0, ~0ull);
+    uint64_t ticket =
+        smp_post(w->smp, NULL, &(struct hart_set){{1}}, letter, (uintptr_t)&log, 0, ~0ull);
     assert_true(smp_done(w->smp, ticket));
     smp_wait(w->smp, NULL, ticket);
     assert_true(log.next == 0);
@@ -373,11 +374,16 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_poll),           TEST(test_limit),
-        TEST(test_no_alarm_lost),  TEST(test_two_kickers),
-        TEST(test_wait_no_lost_wake), TEST(test_wait_for_irq),
-        TEST(test_wait_ends),      TEST(test_irq),
-        TEST(test_mailbox_overflow), TEST(test_overflow_wakes),
+        TEST(test_poll),
+        TEST(test_limit),
+        TEST(test_no_alarm_lost),
+        TEST(test_two_kickers),
+        TEST(test_wait_no_lost_wake),
+        TEST(test_wait_for_irq),
+        TEST(test_wait_ends),
+        TEST(test_irq),
+        TEST(test_mailbox_overflow),
+        TEST(test_overflow_wakes),
         TEST(test_letter_to_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

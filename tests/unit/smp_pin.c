@@ -117,8 +117,24 @@ static void test_parse_order(void **state)
 static void test_parse_errors(void **state)
 {
     static const char *const bad[] = {
-        "", ",", "0,", ",0", "0,,0", "x", "0x1", "-1", "0-", "0--0", "1-0", "0 ", " 0", "0;1",
-        "65535", "0-65535", "99999999999999999999", "0-99999999999999999999",
+        "",
+        ",",
+        "0,",
+        ",0",
+        "0,,0",
+        "x",
+        "0x1",
+        "-1",
+        "0-",
+        "0--0",
+        "1-0",
+        "0 ",
+        " 0",
+        "0;1",
+        "65535",
+        "0-65535",
+        "99999999999999999999",
+        "0-99999999999999999999",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -132,9 +148,9 @@ static void test_parse_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_count),       cmocka_unit_test(test_plan_fits),
+        cmocka_unit_test(test_count),        cmocka_unit_test(test_plan_fits),
         cmocka_unit_test(test_plan_crowded), cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_parse_order), cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_parse_order),  cmocka_unit_test(test_parse_errors),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }

@@ -34,10 +34,10 @@ struct world {
     struct mini *mini[HARTS];
     struct smp *smp;
     void (*step)(struct mini *m); /* constant while harts run */
-    uint64_t version;   /* atomic: the newest */
-    uint64_t committed; /* atomic: no hart may use an older one */
-    uint32_t stopper;   /* atomic: 1 + who has stopped the world, 0 nobody */
-    uint64_t errors;    /* atomic */
+    uint64_t version;             /* atomic: the newest */
+    uint64_t committed;           /* atomic: no hart may use an older one */
+    uint32_t stopper;             /* atomic: 1 + who has stopped the world, 0 nobody */
+    uint64_t errors;              /* atomic */
     uint64_t posts, pauses;
     uint32_t begun, ended; /* atomic: threads */
 };
@@ -243,7 +243,8 @@ static void hold_world(struct world *w, struct hart *self, uint32_t who)
     smp_pause(w->smp, self);
     if (exchange_seq_cst(&w->stopper, who))
         complain(w); /* two at once */
-    /* A hart may be IN for the moment that it takes to see that it may not; so place says nothing. */
+    /* A hart may be IN for the moment that it takes to see that it may not; so place says nothing.
+     */
     if (who & 1)
         sched_yield();
     if (exchange_seq_cst(&w->stopper, 0) != who)
@@ -360,9 +361,12 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_shootdown),          TEST(test_set),
-        TEST(test_pause),              TEST(test_pause_stands),
-        TEST(test_stop_while_waiting), TEST(test_stop_while_paused),
+        TEST(test_shootdown),
+        TEST(test_set),
+        TEST(test_pause),
+        TEST(test_pause_stands),
+        TEST(test_stop_while_waiting),
+        TEST(test_stop_while_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,9 +123,8 @@ void *memcpy(void *dst, const void *src, size_t n)
     return memmove(dst, src, n);
 }
 
-__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memmove(void *dst,
-                                                                            const void *src,
-                                                                            size_t n)
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *
+memmove(void *dst, const void *src, size_t n)
 {
     char *d = dst;
     const char *s = src;

@@ -41,24 +41,24 @@
 #define VIRT_VIRTIO UL(0x10001000) /* eight slots, 0x1000 apart, PLIC 1..8 */
 #define VIRT_RAM    UL(0x80000000)
 
-#define VIRT_UART_IRQ   10
-#define VIRT_RTC_IRQ    11
-#define VIRT_MTIME_HZ   UL(10000000)
+#define VIRT_UART_IRQ     10
+#define VIRT_RTC_IRQ      11
+#define VIRT_MTIME_HZ     UL(10000000)
 #define CLINT_MSIP(h)     (VIRT_CLINT + UL(4) * (h))
 #define CLINT_MTIMECMP(h) (VIRT_CLINT + 0x4000 + UL(8) * (h))
 #define CLINT_MTIME       (VIRT_CLINT + 0xbff8)
 
 /* 16550, one byte apart. */
-#define UART_RBR (VIRT_UART + 0)
-#define UART_THR (VIRT_UART + 0)
-#define UART_IER (VIRT_UART + 1)
-#define UART_IIR (VIRT_UART + 2)
-#define UART_FCR (VIRT_UART + 2)
-#define UART_LCR (VIRT_UART + 3)
-#define UART_MCR (VIRT_UART + 4)
-#define UART_LSR (VIRT_UART + 5)
-#define UART_MSR (VIRT_UART + 6)
-#define UART_SCR (VIRT_UART + 7)
+#define UART_RBR      (VIRT_UART + 0)
+#define UART_THR      (VIRT_UART + 0)
+#define UART_IER      (VIRT_UART + 1)
+#define UART_IIR      (VIRT_UART + 2)
+#define UART_FCR      (VIRT_UART + 2)
+#define UART_LCR      (VIRT_UART + 3)
+#define UART_MCR      (VIRT_UART + 4)
+#define UART_LSR      (VIRT_UART + 5)
+#define UART_MSR      (VIRT_UART + 6)
+#define UART_SCR      (VIRT_UART + 7)
 #define UART_LSR_DR   0x01
 #define UART_LSR_THRE 0x20
 
@@ -76,23 +76,23 @@
 #define MSTATUS_TVM  (UL(1) << 20)
 #define MSTATUS_TW   (UL(1) << 21)
 #define MSTATUS_TSR  (UL(1) << 22)
-#define MIP_SSIP (UL(1) << 1)
-#define MIP_MSIP (UL(1) << 3)
-#define MIP_STIP (UL(1) << 5)
-#define MIP_MTIP (UL(1) << 7)
-#define MIP_SEIP (UL(1) << 9)
-#define MIP_MEIP (UL(1) << 11)
-#define SATP_SV39 (UL(8) << 60)
-#define SATP_SV48 (UL(9) << 60)
-#define SATP_SV57 (UL(10) << 60)
-#define PTE_V (UL(1) << 0)
-#define PTE_R (UL(1) << 1)
-#define PTE_W (UL(1) << 2)
-#define PTE_X (UL(1) << 3)
-#define PTE_U (UL(1) << 4)
-#define PTE_G (UL(1) << 5)
-#define PTE_A (UL(1) << 6)
-#define PTE_D (UL(1) << 7)
+#define MIP_SSIP     (UL(1) << 1)
+#define MIP_MSIP     (UL(1) << 3)
+#define MIP_STIP     (UL(1) << 5)
+#define MIP_MTIP     (UL(1) << 7)
+#define MIP_SEIP     (UL(1) << 9)
+#define MIP_MEIP     (UL(1) << 11)
+#define SATP_SV39    (UL(8) << 60)
+#define SATP_SV48    (UL(9) << 60)
+#define SATP_SV57    (UL(10) << 60)
+#define PTE_V        (UL(1) << 0)
+#define PTE_R        (UL(1) << 1)
+#define PTE_W        (UL(1) << 2)
+#define PTE_X        (UL(1) << 3)
+#define PTE_U        (UL(1) << 4)
+#define PTE_G        (UL(1) << 5)
+#define PTE_A        (UL(1) << 6)
+#define PTE_D        (UL(1) << 7)
 
 /* mcause */
 #define CAUSE_INTERRUPT        (UL(1) << 63)
