@@ -96,7 +96,7 @@ struct physmem {
     uint8_t *heat;  /* one byte per page: slow stores since the last LR, under the shard's lock */
     struct shard *shards;
     unsigned shard_mask;
-    bool single_writer;
+    bool single_writer; /* atomic; may become false, never true */
     int memfd;
     struct physmem_hooks hooks; /* set before harts run */
 };

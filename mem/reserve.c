@@ -105,7 +105,7 @@ void reservation_cool_locked(struct physmem *pm, struct shard *s, gpa_t gpa)
 static void lock_ready_page(struct physmem *pm, struct shard *s, gpa_t gpa)
 {
     lock_take(&s->lock);
-    while (!pm->single_writer && !(load_relaxed(page_flags(pm, gpa)) & PAGE_READY)) {
+    while (!load_relaxed(&pm->single_writer) && !(load_relaxed(page_flags(pm, gpa)) & PAGE_READY)) {
         uint64_t decays = s->decays;
         lock_drop(&s->lock);
         physmem_flag_sync(pm, gpa, PAGE_RESERVED);
