@@ -165,6 +165,7 @@ int mh_devices_unregister(struct mh_machine *m, const char *name)
     *at = d->next;
     const struct dev_type *type = d->type;
     irq_set(&d->irq, false);
+    machine_windows_remove(m, d);
     dev_destroy(d);
     machine_device_type_free(type);
     return machine_load(m);

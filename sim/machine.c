@@ -294,6 +294,7 @@ static void machine_unbuild(struct mh_machine *m)
     scheduler_destroy(m->scheduler);
     stop_io(m);
     watchdog_destroy(m->watchdog);
+    machine_windows_remove(m, NULL);
     machine_devices_destroy(m);
     htif_destroy(m->htif);
     if (m->guest)

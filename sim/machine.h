@@ -27,6 +27,7 @@
 #include "sim/load_elf.h"
 #include "sim/outfile.h"
 
+struct bus_window;
 struct mh_scheduler;
 struct watchdog;
 
@@ -53,6 +54,7 @@ struct mh_machine {
     struct guest *guest;
     struct dev_env dev_env;
     struct dev *devices; /* linked by next, lowest address first */
+    struct bus_window *windows; /* api_bus.c: further windows of devices */
     struct irq_line plic_line[MACHINE_IRQS + 1];
     uint64_t irq_seen[2]; /* raised since the observers were last told, atomic bits */
     struct loop_bell *irq_bell;
@@ -112,6 +114,9 @@ size_t machine_console_read(void *machine, void *buf, size_t len);
 
 /* api_device.c: frees the type of a user's device that is gone; does nothing for others. */
 void machine_device_type_free(const struct dev_type *type);
+
+/* api_bus.c: takes away further windows of a device, or of all if d is NULL. */
+void machine_windows_remove(struct mh_machine *m, const struct dev *d);
 
 /* boot.c: loads the images and sets the harts to their start; also for a reboot.  Harts stopped. */
 int machine_load(struct mh_machine *m);

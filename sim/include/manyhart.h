@@ -286,6 +286,28 @@ MH_API int mh_memory_store(struct mh_machine *m, mh_gpa addr, unsigned size, enu
 MH_API int mh_memory_compare_exchange(struct mh_machine *m, mh_gpa addr, unsigned size,
                                       uint64_t expected, uint64_t desired, enum mh_order success,
                                       enum mh_order failure, uint64_t *old);
+/*
+ * Reservations, as LR and SC of a hart: a store-conditional stores only if nobody wrote the 64-byte
+ * granule since the reserve, whatever the value.  One object is one party, used by one thread at a
+ * time; it is destroyed before its machine.
+ */
+struct mh_reservation;
+MH_API int mh_reservation_create(struct mh_reservation **out, struct mh_machine *m);
+MH_API void mh_reservation_destroy(struct mh_reservation *r); /* NULL is allowed */
+/* Reads 4 or 8 aligned bytes and reserves them, instead of what was reserved before. */
+MH_API int mh_memory_reserve(struct mh_reservation *r, mh_gpa addr, unsigned size, uint64_t *value);
+/* *stored says whether it did; nothing is reserved afterwards. */
+MH_API int mh_memory_store_conditional(struct mh_reservation *r, mh_gpa addr, unsigned size,
+                                       uint64_t value, bool *stored);
+MH_API void mh_memory_invalidate(struct mh_reservation *r); /* gives the reservation up */
+
+/*
+ * All of RAM to a regular file, with holes for pages of zeros, and back; the file is as large as
+ * RAM and has nothing else in it.  The machine is built and does not run (-EBUSY).  restore: -EINVAL
+ * for a file of another size; after an error of reading, part of RAM is restored.
+ */
+MH_API int mh_memory_dump(struct mh_machine *m, int fd);
+MH_API int mh_memory_restore(struct mh_machine *m, int fd);
 MH_API uint64_t mh_memory_size(struct mh_machine *m); /* bytes; 0 when not built */
 MH_API mh_gpa mh_memory_base(struct mh_machine *m);
 
@@ -692,6 +714,27 @@ MH_API int mh_devices_find(struct mh_machine *m, const char *name, struct mh_dev
 /* A register access as a hart would make it; -EFAULT when no device answers. */
 MH_API int mh_devices_read(struct mh_machine *m, mh_gpa addr, unsigned size, uint64_t *value);
 MH_API int mh_devices_write(struct mh_machine *m, mh_gpa addr, unsigned size, uint64_t value);
+
+/* ---- the bus ----------------------------------------------------------------------------- */
+
+/* Whom an address belongs to. */
+struct mh_bus_place {
+    char device[32]; /* its name */
+    mh_gpa base;     /* of the window */
+    uint64_t size;   /* bytes of the window */
+    uint64_t offset; /* the device's register */
+};
+
+/*
+ * Maps one more window, of at most all its registers, to a device.  -EEXIST: it overlaps another
+ * (the error names both devices) or RAM; -ENOENT: no such device; -EINVAL.  One thread at a time
+ * maps and unmaps, also while harts run, and not from a device's read and write.
+ */
+MH_API int mh_bus_map(struct mh_machine *m, const char *device, mh_gpa base, uint64_t size);
+/* Takes such a window away: no access is in it any more then.  -ENOENT; -EPERM: the device's own. */
+MH_API int mh_bus_unmap(struct mh_machine *m, mh_gpa base);
+/* Which device answers at an address.  Any thread.  -ENOENT: none. */
+MH_API int mh_bus_translate(struct mh_machine *m, mh_gpa addr, struct mh_bus_place *out);
 
 #ifdef __cplusplus
 }
