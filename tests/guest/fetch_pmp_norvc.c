@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest-test: harts=1 timeout=60 march=rv64imafd_zicsr_zifencei args=--isa,rv64imafd_zicsr_zifencei
- * oracle=no
+ * guest-test: march=rv64imafd_zicsr_zifencei args=--isa,rv64imafd_zifencei oracle=no
  *
  * Without compressed instructions, in a page that PMP opens in part: jumps and
  * branches to halves of words trap, those to words do not, wherever they stand.
