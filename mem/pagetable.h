@@ -20,8 +20,8 @@ struct page_table {
 };
 
 /*
- * Begins an empty table.  -EINVAL: Bare, an area that is not of whole pages in RAM; -ENOSPC: no page
- * in it for the root.
+ * Begins an empty table.  -EINVAL: Bare, an area that is not of whole pages in RAM; -ENOSPC: no
+ * page in it for the root.
  */
 int page_table_init(struct page_table *t, struct physmem *pm, enum paging_mode mode, gpa_t area,
                     uint64_t size);

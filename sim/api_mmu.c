@@ -54,8 +54,8 @@ static int translate_held(struct mh_machine *m, unsigned hart, mh_gva va, enum m
     static const int numbers[] = {-1, 0, 1, 3};
     struct guest_hart_info info;
     struct walk_result w;
-    enum walk_status status = m->gt->mmu->translate(m->guest, hart, va.v, accesses[access],
-                                                    numbers[priv], &w);
+    enum walk_status status =
+        m->gt->mmu->translate(m->guest, hart, va.v, accesses[access], numbers[priv], &w);
     if (status == WALK_OK) {
         *pa = (mh_gpa){w.gpa};
         return 0;

@@ -23,13 +23,13 @@
 #include <unistd.h>
 
 struct mh_task {
-    struct mh_task_spec spec; /* constant */
-    char description[64];     /* constant */
+    struct mh_task_spec spec;       /* constant */
+    char description[64];           /* constant */
     struct mh_scheduler *scheduler; /* not to be used once the task is over */
-    uint32_t status;    /* enum mh_task_status, futex word, atomic */
-    uint32_t cancelled; /* somebody wants its end, atomic */
-    uint32_t refs;      /* owner and scheduler, atomic */
-    int result;         /* written before the final status, and the error */
+    uint32_t status;                /* enum mh_task_status, futex word, atomic */
+    uint32_t cancelled;             /* somebody wants its end, atomic */
+    uint32_t refs;                  /* owner and scheduler, atomic */
+    int result;                     /* written before the final status, and the error */
     struct mh_error error;
     int event_fd;
     struct mh_task *next; /* in a queue, or among the running; under the scheduler's lock */
@@ -40,9 +40,9 @@ struct queue {
 };
 
 struct mh_scheduler {
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;  /* there is some for the workers, or the end */
-    pthread_cond_t quiet; /* a task ended */
+    pthread_mutex_t lock;    /* of all below */
+    pthread_cond_t work;     /* there is some for the workers, or the end */
+    pthread_cond_t quiet;    /* a task ended */
     struct queue waiting[2]; /* by enum mh_task_place */
     struct mh_task *running;
     pthread_t workers[SCHEDULER_WORKERS];
@@ -154,7 +154,7 @@ static struct mh_task *take_locked(struct mh_scheduler *s, enum mh_task_place pl
     return t;
 }
 
-/* ---- those who run them ------------------------------------------------------------------------- */
+/* ---- those who run them -------------------------------------------------------------- */
 
 static void *worker_thread(void *arg)
 {
@@ -212,7 +212,7 @@ static int hire_locked(struct mh_scheduler *s)
     return s->worker_count ? 0 : -err;
 }
 
-/* ---- the scheduler ---------------------------------------------------------------------------- */
+/* ---- the scheduler ---- */
 
 int scheduler_create(struct mh_scheduler **out, struct loop *loop)
 {
@@ -343,7 +343,8 @@ int mh_scheduler_submit(struct mh_machine *m, const struct mh_task_spec *spec, s
     return scheduler_submit(m->scheduler, spec, out);
 }
 
-/* ---- looking at tasks ---------------------------------------------------------------------------- */
+/* ---- looking at tasks
+ * ---------------------------------------------------------------------------- */
 
 enum mh_task_status mh_task_status(const struct mh_task *t)
 {

@@ -21,8 +21,8 @@ enum { SCHEDULER_WORKERS = 8 };
 /* The loop must outlive it.  -errno with the error set. */
 int scheduler_create(struct mh_scheduler **out, struct loop *loop);
 /*
- * Cancels what waits, asks what runs to end, and waits for it.  The loop's thread still runs, and is
- * not the caller.  NULL is allowed.
+ * Cancels what waits, asks what runs to end, and waits for it.  The loop's thread still runs, and
+ * is not the caller.  NULL is allowed.
  */
 void scheduler_destroy(struct mh_scheduler *s);
 int scheduler_submit(struct mh_scheduler *s, const struct mh_task_spec *spec, struct mh_task **out);

@@ -23,7 +23,8 @@ static void test_fields(void **state)
         uint64_t target;
     } rows[] = {
         {0x00158513, 4, "addi", "addi\ta0,a1,1", 0, 10, 11, -1, -1, 1, 0},
-        {0x00b50463, 4, "beq", NULL, MH_INSN_BRANCH | MH_INSN_ENDS_BLOCK, -1, 10, 11, -1, 8, 0x1008},
+        {0x00b50463, 4, "beq", NULL, MH_INSN_BRANCH | MH_INSN_ENDS_BLOCK, -1, 10, 11, -1, 8,
+         0x1008},
         {0x0100006f, 4, "jal", NULL, MH_INSN_JUMP | MH_INSN_ENDS_BLOCK, 0, -1, -1, -1, 16, 0x1010},
         {0x00053583, 4, "ld", "ld\ta1,0(a0)", MH_INSN_LOAD, 11, 10, -1, -1, 0, 0},
         {0x00b53023, 4, "sd", "sd\ta1,0(a0)", MH_INSN_STORE, -1, 10, 11, -1, 0, 0},

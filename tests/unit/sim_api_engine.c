@@ -16,11 +16,10 @@
 #define TOHOST "lui t0,0x80001", "slli t0,t0,32", "srli t0,t0,32"
 
 static const char *const endless[] = {"jal zero,0x80000000", NULL};
-static const char *const sleeper[] = {"addi t0,zero,8", "csrrs zero,mie,t0", "wfi",
-                                      "addi a0,a0,1", "jal zero,0x80000008", NULL};
-static const char *const exit_3[] = {"lui t0,0x100",    "lui t1,0x33",
-                                     "addi t1,t1,819",  "sw t1,0(t0)",
-                                     "jal zero,0x80000010", NULL};
+static const char *const sleeper[] = {"addi t0,zero,8", "csrrs zero,mie,t0",   "wfi",
+                                      "addi a0,a0,1",   "jal zero,0x80000008", NULL};
+static const char *const exit_3[] = {"lui t0,0x100", "lui t1,0x33",         "addi t1,t1,819",
+                                     "sw t1,0(t0)",  "jal zero,0x80000010", NULL};
 /* mtvec is 0, where nothing is. */
 static const char *const trapping[] = {"ebreak", NULL};
 /* A loop with a call, a page of code never left, floating point that is inexact, memory. */

@@ -9,18 +9,17 @@
 
 #include <errno.h>
 
-#define AREA    ((mh_gpa){0x80100000})
-#define DATA    0x80200000ull
-#define VA      ((mh_gva){0x40000000})
-#define RW      (MH_PAGE_READ | MH_PAGE_WRITE | MH_PAGE_ACCESSED | MH_PAGE_DIRTY)
+#define AREA ((mh_gpa){0x80100000})
+#define DATA 0x80200000ull
+#define VA   ((mh_gva){0x40000000})
+#define RW   (MH_PAGE_READ | MH_PAGE_WRITE | MH_PAGE_ACCESSED | MH_PAGE_DIRTY)
 
 static const char *const endless[] = {"jal zero,0x80000000", NULL};
 /* Reads what t0 points to with the privilege of S, for ever. */
-static const char *const reading[] = {"lui t1,0x21", "addi t1,t1,-2048", /* MPRV, MPP = S */
-                                      "csrrs zero,mstatus,t1", "addi t3,zero,-1",
-                                      "csrrw zero,pmpaddr0,t3", "addi t3,zero,31",
-                                      "csrrw zero,pmpcfg0,t3", "ld a0,0(t0)",
-                                      "jal zero,0x8000001c", NULL};
+static const char *const reading[] = {
+    "lui t1,0x21",           "addi t1,t1,-2048", /* MPRV, MPP = S */
+    "csrrs zero,mstatus,t1", "addi t3,zero,-1",  "csrrw zero,pmpaddr0,t3", "addi t3,zero,31",
+    "csrrw zero,pmpcfg0,t3", "ld a0,0(t0)",      "jal zero,0x8000001c",    NULL};
 
 static struct mh_machine *make(const char *const *lines, unsigned harts)
 {
@@ -65,15 +64,16 @@ static void test_modes(void **state)
         assert_int_equal(asid, 7);
         assert_int_equal(root.v, mh_page_table_root(t).v);
         assert_int_equal(mh_mmu_translate(m, 0, (mh_gva){VA.v + 8}, MH_ACCESS_WRITE,
-                                          MH_PRIV_SUPERVISOR, &pa, NULL), 0);
+                                          MH_PRIV_SUPERVISOR, &pa, NULL),
+                         0);
         assert_int_equal(pa.v, DATA + 8);
         assert_int_equal(mh_mmu_translate(m, 0, VA, MH_ACCESS_READ, MH_PRIV_USER, &pa, &fault),
                          -EFAULT);
         assert_int_equal(fault.kind, MH_FAULT_PAGE);
         assert_int_equal(fault.addr.v, VA.v);
         assert_true(fault.is_user && !fault.is_write);
-        assert_int_equal(mh_mmu_translate(m, 0, VA, MH_ACCESS_FETCH, MH_PRIV_SUPERVISOR, &pa,
-                                          &fault), -EFAULT);
+        assert_int_equal(
+            mh_mmu_translate(m, 0, VA, MH_ACCESS_FETCH, MH_PRIV_SUPERVISOR, &pa, &fault), -EFAULT);
         assert_int_equal(mh_mmu_translate(m, 0, VA, MH_ACCESS_FETCH, MH_PRIV_MACHINE, &pa, NULL),
                          0);
         assert_int_equal(pa.v, VA.v); /* M-mode has no paging */
@@ -115,7 +115,8 @@ static void test_flush(void **state)
         assert_int_equal(mh_page_table_update(t, VA, (mh_gpa){DATA + 4096 * rows[i].page}, RW), 0);
         assert_int_equal(i == 0   ? mh_page_table_flush(t, 0, &va)
                          : i == 1 ? mh_page_table_flush(t, 0, NULL)
-                                  : mh_mmu_flush_asid(m, 0, 1), 0);
+                                  : mh_mmu_flush_asid(m, 0, 1),
+                         0);
         assert_int_equal(mh_engine_execute(e, 100, NULL), 0);
         assert_int_equal(mh_engine_get_register(e, 10, &a0), 0);
         assert_int_equal(a0, rows[i].want);
@@ -193,8 +194,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),  cmocka_unit_test(test_flush),
-        cmocka_unit_test(test_strict), cmocka_unit_test(test_tlb_sizes),
+        cmocka_unit_test(test_modes),    cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_strict),   cmocka_unit_test(test_tlb_sizes),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("sim_api_mmu", tests, NULL, NULL);

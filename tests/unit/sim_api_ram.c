@@ -17,17 +17,16 @@
 
 static const char *const endless[] = {"jal zero,0x80000000", NULL};
 /* Counts WORD up by LR/SC until FLAG is there, then ends. */
-static const char *const counting[] = {"lui t0,0x80001",      "slli t0,t0,32",
-                                       "srli t0,t0,32",       "addi t0,t0,1024",
-                                       "lr.d t1,(t0)",        "addi t1,t1,1",
-                                       "sc.d t2,t1,(t0)",     "bne t2,zero,0x80000010",
-                                       "addi t4,t4,1",        "ld t3,72(t0)",
-                                       "beq t3,zero,0x80000010", "addi t1,zero,1",
-                                       "sd t1,-1024(t0)",     "jal zero,0x80000034", NULL};
+static const char *const counting[] = {
+    "lui t0,0x80001",  "slli t0,t0,32",          "srli t0,t0,32",
+    "addi t0,t0,1024", "lr.d t1,(t0)",           "addi t1,t1,1",
+    "sc.d t2,t1,(t0)", "bne t2,zero,0x80000010", "addi t4,t4,1",
+    "ld t3,72(t0)",    "beq t3,zero,0x80000010", "addi t1,zero,1",
+    "sd t1,-1024(t0)", "jal zero,0x80000034",    NULL};
 /* Increments WORD by a plain load and store, for ever. */
-static const char *const storing[] = {"lui t0,0x80001", "slli t0,t0,32", "srli t0,t0,32",
-                                      "addi t0,t0,1024", "ld t1,0(t0)", "addi t1,t1,1",
-                                      "sd t1,0(t0)", "jal zero,0x80000010", NULL};
+static const char *const storing[] = {"lui t0,0x80001",  "slli t0,t0,32",       "srli t0,t0,32",
+                                      "addi t0,t0,1024", "ld t1,0(t0)",         "addi t1,t1,1",
+                                      "sd t1,0(t0)",     "jal zero,0x80000010", NULL};
 
 static struct mh_machine *make(const char *const *lines, unsigned harts)
 {

@@ -162,7 +162,8 @@ static void test_cancel(void **state)
     mh_machine_destroy(m);
 }
 
-/* The machine goes first: what runs is asked to end, what waits is cancelled; tasks stay readable. */
+/* The machine goes first: what runs is asked to end, what waits is cancelled; tasks stay readable.
+ */
 static void test_machine_goes(void **state)
 {
     struct mh_machine *m = built(1);
@@ -277,10 +278,14 @@ static void test_cancel_execute(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places_and_results), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_cancel),             cmocka_unit_test(test_machine_goes),
-        cmocka_unit_test(test_refusals),           cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_execute),            cmocka_unit_test(test_cancel_execute),
+        cmocka_unit_test(test_places_and_results),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_machine_goes),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_execute),
+        cmocka_unit_test(test_cancel_execute),
     };
     return cmocka_run_group_tests_name("sim_task", tests, NULL, NULL);
 }
