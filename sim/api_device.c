@@ -4,7 +4,7 @@
  * user.  Such a device is one of dev/'s like any other: a struct dev whose
  * type is made here, one per device because the size of the window is its.
  */
-#include "sim/machine.h"
+#include "sim/hart_hold.h"
 
 #include "dev/fdt.h"
 #include "sim/base/error.h"
@@ -124,24 +124,34 @@ static int check_new(struct mh_machine *m, const char *name, gpa_t base, uint64_
     return check_irq(m, irq);
 }
 
-int mh_devices_register(struct mh_machine *m, const char *name, const struct mh_device_ops *ops,
-                        void *opaque, mh_gpa base, uint64_t size, unsigned irq)
+static int register_held(struct mh_machine *m, const char *name, const struct mh_device_ops *ops,
+                         void *opaque, gpa_t base, uint64_t size, unsigned irq)
 {
-    int rc = check_new(m, name, base.v, size, irq);
-    if (rc)
-        return rc;
     struct user_config *c = malloc(sizeof(*c));
     if (!c)
         return error_set(MH_ERROR_DEVICE, -ENOMEM, "name", name, "not enough host memory");
     *c = (struct user_config){.type = user_type, .ops = ops, .opaque = opaque};
     c->type.mmio_size = size;
     c->type.device_type = ops->type;
-    rc = machine_device_add(m, &c->type, name, base.v, irq, c);
+    int rc = machine_device_add(m, &c->type, name, base, irq, c);
     if (rc) {
         free(c);
         return rc;
     }
     return machine_load(m); /* the device tree has one more node */
+}
+
+int mh_devices_register(struct mh_machine *m, const char *name, const struct mh_device_ops *ops,
+                        void *opaque, mh_gpa base, uint64_t size, unsigned irq)
+{
+    int rc = check_new(m, name, base.v, size, irq);
+    if (!rc)
+        rc = hart_hold_all(m);
+    if (rc)
+        return rc;
+    rc = register_held(m, name, ops, opaque, base.v, size, irq);
+    hart_let_go_all(m);
+    return rc;
 }
 
 void machine_device_type_free(const struct dev_type *type)
@@ -160,6 +170,9 @@ int mh_devices_unregister(struct mh_machine *m, const char *name)
     if (mh_component_status(&m->component) != MH_INITIALIZED)
         return error_set(MH_ERROR_DEVICE, -EBUSY, "name", name,
                          "devices come and go between init and start");
+    int rc = hart_hold_all(m);
+    if (rc)
+        return rc;
     while (*at != d)
         at = &(*at)->next;
     *at = d->next;
@@ -168,7 +181,9 @@ int mh_devices_unregister(struct mh_machine *m, const char *name)
     machine_windows_remove(m, d);
     dev_destroy(d);
     machine_device_type_free(type);
-    return machine_load(m);
+    rc = machine_load(m);
+    hart_let_go_all(m);
+    return rc;
 }
 
 int mh_devices_interrupt(struct mh_machine *m, const char *name, bool level)

@@ -227,7 +227,7 @@ int mh_engine_execute(struct mh_engine *e, uint64_t max, struct mh_engine_result
     return engine_execute(e, max, NULL, out);
 }
 
-/* ---- state ---- */
+/* ---- state ------------------------------------------------------------------------------ */
 
 static int bad_register(int rc, unsigned reg)
 {

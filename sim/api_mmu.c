@@ -125,30 +125,24 @@ int mh_mmu_set_root(struct mh_machine *m, unsigned hart, enum mh_paging mode, ui
     return rc ? bad(rc, "mode", "this hart has no such paging mode") : 0;
 }
 
-/* All harts at once: none may execute.  Holding hart 0 keeps the machine from starting. */
-static int strict(struct mh_machine *m, bool *get, bool set)
+int mh_mmu_set_strict_align(struct mh_machine *m, bool strict)
+{
+    int rc = hart_hold_all(m);
+    if (rc)
+        return rc;
+    m->gt->mmu->strict_set(m->guest, strict);
+    hart_let_go_all(m);
+    return 0;
+}
+
+int mh_mmu_get_strict_align(struct mh_machine *m, bool *strict)
 {
     int rc = hart_hold(m, 0);
     if (rc)
         return rc;
-    if (get)
-        *get = m->gt->mmu->strict_get(m->guest);
-    else if (hart_hold_count(m) > 1)
-        rc = bad(-EBUSY, "machine", "a hart executes on another thread");
-    else
-        m->gt->mmu->strict_set(m->guest, set);
+    *strict = m->gt->mmu->strict_get(m->guest);
     hart_let_go(m, 0);
-    return rc;
-}
-
-int mh_mmu_set_strict_align(struct mh_machine *m, bool on)
-{
-    return strict(m, NULL, on);
-}
-
-int mh_mmu_get_strict_align(struct mh_machine *m, bool *on)
-{
-    return strict(m, on, false);
+    return 0;
 }
 
 /* ---- flushing ------------------------------------------------------------------------------ */

@@ -95,18 +95,18 @@ static int restore_held(struct physmem *pm, int fd)
 
 int mh_memory_dump(struct mh_machine *m, int fd)
 {
-    int rc = hart_hold(m, 0);
+    int rc = hart_hold_all(m);
     if (rc)
         return rc;
     rc = dump_held(m->pm, fd);
-    hart_let_go(m, 0);
+    hart_let_go_all(m);
     return rc;
 }
 
 int mh_memory_restore(struct mh_machine *m, int fd)
 {
     struct stat st;
-    int rc = hart_hold(m, 0);
+    int rc = hart_hold_all(m);
     if (rc)
         return rc;
     if (fstat(fd, &st))
@@ -115,7 +115,7 @@ int mh_memory_restore(struct mh_machine *m, int fd)
         rc = bad(-EINVAL, "fd", "the file is not as large as the machine's memory");
     else
         rc = restore_held(m->pm, fd);
-    hart_let_go(m, 0);
+    hart_let_go_all(m);
     return rc;
 }
 

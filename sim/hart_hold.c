@@ -50,12 +50,22 @@ void hart_let_go(struct mh_machine *m, unsigned hart)
     component_let_go(&m->component);
 }
 
-unsigned hart_hold_count(struct mh_machine *m)
+int hart_hold_all(struct mh_machine *m)
 {
-    unsigned n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(m->taken); i++)
-        n += (unsigned)__builtin_popcountll(load_seq_cst(&m->taken[i]));
-    return n;
+    for (unsigned i = 0; i < m->cfg.harts; i++) {
+        int rc = hart_hold(m, i);
+        while (rc && i--)
+            hart_let_go(m, i);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+void hart_let_go_all(struct mh_machine *m)
+{
+    for (unsigned i = 0; i < m->cfg.harts; i++)
+        hart_let_go(m, i);
 }
 
 void hart_hold_stop_all(struct mh_machine *m)

@@ -17,8 +17,9 @@
 int hart_hold(struct mh_machine *m, unsigned hart);
 void hart_let_go(struct mh_machine *m, unsigned hart);
 
-/* How many harts are taken just now; meaningful to a caller who has one. */
-unsigned hart_hold_count(struct mh_machine *m);
+/* All of them, for what concerns the whole machine.  Errors as above. */
+int hart_hold_all(struct mh_machine *m);
+void hart_let_go_all(struct mh_machine *m);
 
 /* The machine was asked for something (machine_request): stops the harts that execute now. */
 void hart_hold_stop_all(struct mh_machine *m);

@@ -212,7 +212,7 @@ static int hire_locked(struct mh_scheduler *s)
     return s->worker_count ? 0 : -err;
 }
 
-/* ---- the scheduler ---- */
+/* ---- the scheduler --------------------------------------------------------------------- */
 
 int scheduler_create(struct mh_scheduler **out, struct loop *loop)
 {
@@ -343,8 +343,7 @@ int mh_scheduler_submit(struct mh_machine *m, const struct mh_task_spec *spec, s
     return scheduler_submit(m->scheduler, spec, out);
 }
 
-/* ---- looking at tasks
- * ---------------------------------------------------------------------------- */
+/* ---- looking at tasks ----------------------------------------------------------------- */
 
 enum mh_task_status mh_task_status(const struct mh_task *t)
 {

@@ -697,7 +697,8 @@ struct mh_device_ops {
 };
 
 /*
- * Adds a device to a machine that is initialised and was not started (-EBUSY).  name must be new
+ * Adds a device to a machine that is initialised and was not started (-EBUSY; also while a hart
+ * executes).  Loads the images anew, so harts are at their start afterwards.  name must be new
  * (-EEXIST), the window free (-EEXIST; the error names both devices), irq 0 or a free source of
  * 1..95 (-EINVAL, -EEXIST).  opaque must live until it is unregistered or the machine destroyed.
  */

@@ -292,6 +292,8 @@ static void test_then_start(void **state)
     mh_machine_destroy(m);
 }
 
+static const struct mh_device_ops nothing = {.type = MH_DEVICE_CUSTOM};
+
 struct runner {
     struct mh_engine *e;
     struct mh_engine_result r;
@@ -327,6 +329,10 @@ static void test_parallel_and_stop(void **state)
     }
     assert_int_equal(mh_engine_execute(second, 1, NULL), -EBUSY);
     assert_int_equal(mh_hart_get_state(m, 0, &s), -EBUSY);
+    assert_int_equal(mh_memory_dump(m, 1), -EBUSY);
+    assert_int_equal(mh_mmu_set_strict_align(m, true), -EBUSY);
+    assert_int_equal(mh_devices_register(m, "x", &nothing, NULL, (mh_gpa){0x40000000}, 16, 0),
+                     -EBUSY);
     assert_int_equal(mh_machine_start(m), -EINVAL);
     assert_int_equal(mh_component_status(mh_machine_component(m)), MH_INITIALIZED);
     for (int i = 0; i < 2; i++) {
