@@ -59,7 +59,7 @@ static bool round_once(struct rv_hart *h, uint64_t left)
     if (!rv_interrupt_take(h))
         execute_some(h, left);
     if (h->trap.pending)
-        rv_trap_take(h);
+        rv_take_exception(h);
     return true;
 }
 

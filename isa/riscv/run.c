@@ -193,7 +193,7 @@ bool rv_heed_alarm(struct rv_hart *h)
  * A guest whose trap handler traps retires nothing; its exceptions in a row count towards the
  * instruction limit, so that the limit ends such a run too.
  */
-static void take_exception(struct rv_hart *h)
+void rv_take_exception(struct rv_hart *h)
 {
     rv_trap_take(h);
     if (h->insns != h->trap_insns) {
@@ -216,7 +216,7 @@ static bool round_once(struct rv_hart *h)
     if (!rv_interrupt_take(h))
         h->engine->run(&h->hart);
     if (h->trap.pending)
-        take_exception(h);
+        rv_take_exception(h);
     return true;
 }
 

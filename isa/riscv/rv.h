@@ -339,6 +339,8 @@ enum guest_pause rv_execute(struct guest *guest, unsigned hart,
 void rv_set_limit(struct rv_hart *h);
 bool rv_heed_alarm(struct rv_hart *h);
 bool rv_attend(struct rv_hart *h);
+/* rv_trap_take, counting towards the instruction limit where nothing is retired. */
+void rv_take_exception(struct rv_hart *h);
 /* Executes from h->pc until something needs attention, an alarm or an exception. */
 void rv_interp(struct rv_hart *h);
 /* The same for one instruction; the alarm must be due right after it (hart.limit). */

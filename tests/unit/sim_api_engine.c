@@ -256,6 +256,30 @@ static void test_traps(void **state)
     mh_machine_destroy(m);
 }
 
+/* --max-insns holds for pieces as it does for a machine that runs. */
+static void test_limit(void **state)
+{
+    static const char *const *const programs[] = {endless, trapping};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+        struct program p;
+        struct mh_vm_config cfg;
+        struct mh_machine *m;
+        program_make(&p, programs[i]);
+        program_config(&cfg, &p);
+        cfg.max_insns = 5000;
+        assert_int_equal(mh_machine_create(&m, &cfg), 0);
+        assert_int_equal(mh_machine_init(m), 0);
+        struct mh_engine *e = engine(m, 0, NULL);
+        assert_int_equal(execute(e, 4000).why, MH_STOP_LIMIT);
+        struct mh_engine_result r = execute(e, 4000);
+        assert_int_equal(r.why, MH_STOP_END);
+        assert_int_equal(r.end, MH_END_LIMIT);
+        mh_engine_destroy(e);
+        mh_machine_destroy(m);
+    }
+}
+
 static void test_end(void **state)
 {
     struct mh_machine *m = make(exit_3, 1);
@@ -408,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_registers),
         cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_traps),
+        cmocka_unit_test(test_limit),
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_then_start),
         cmocka_unit_test(test_parallel_and_stop),
