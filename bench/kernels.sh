@@ -27,10 +27,13 @@ while [ "$i" -lt "$rounds" ]; do
 	"$build/manyhart" run --engine interp --harts 1 "$build/bench/bench_kernels.elf" \
 		2>/dev/null </dev/null | sed 's/^/guest /' >>"$out/lines"
 	"$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_kernels.elf" \
-		2>/dev/null </dev/null | grep pair | sed 's/^/guest /' >>"$out/lines" || true
+		2>/dev/null </dev/null | sed -n 's/^pair/guest &/p' >>"$out/lines"
 done
 "$build/manyhart" run --engine interp --harts 2 "$build/bench/bench_stores.elf" 2>/dev/null \
-	</dev/null >>"$out/lines" || true
+	</dev/null >>"$out/lines" || {
+	echo "kernels.sh: bench_stores.elf failed" >&2
+	exit 1
+}
 
 [ -z "$samples" ] || cp "$out/lines" "$samples"
 
@@ -58,6 +61,12 @@ $2 == "kernel" {
 $2 == "pair" { gains[$1] = gains[$1] " " $3 / $4 }
 $1 == "stores" { other = other " " $3 / $2; same = same " " $4 / $2 }
 END {
+	for (k = 1; k <= kernels; k++)
+		if (!(("native", order[k]) in ns) || !(("guest", order[k]) in ns)) {
+			print "kernels.sh: " order[k] " did not run on both sides"
+			exit 1
+		}
+	if (!kernels || other == "") { print "kernels.sh: a program failed; no report"; exit 1 }
 	printf "%-10s %10s %10s %9s %9s\n", "kernel", "native ms", "interp ms", "% native", "M insn/s"
 	for (k = 1; k <= kernels; k++) {
 		name = order[k]

@@ -67,6 +67,13 @@ void rv_mmu_update(struct rv_hart *h)
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
 }
 
+void rv_letter_drop_write(struct hart *hart, uint64_t host, uint64_t unused_b, uint64_t unused_c)
+{
+    (void)unused_b;
+    (void)unused_c;
+    tlb_drop_host_page(&hart->tlb, (const void *)(uintptr_t)host);
+}
+
 /* --- translation --- */
 
 static void raise_access(struct rv_hart *h, enum access_type access, bool page_fault, gva_t va)
@@ -155,8 +162,8 @@ static bool place_by_tlb(struct rv_hart *h, gva_t va, enum tlb_kind kind, struct
 }
 
 /*
- * Where size bytes at va lie, all in one page.  False: an exception was recorded, with at as its
- * address (the access's own, for the second half of one that crosses a page its page's).
+ * Where size bytes at va lie, all in one page.  False: an exception was recorded,
+ * with va as its address.
  */
 static bool resolve(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
                     struct place *p)

@@ -245,13 +245,6 @@ static int array_take_locked(struct rv_code_cache *c)
 
 /* --- making --- */
 
-static void drop_write_entries(struct hart *h, uint64_t host, uint64_t b, uint64_t c)
-{
-    (void)b;
-    (void)c;
-    tlb_drop_host_page(&h->tlb, (const void *)(uintptr_t)host);
-}
-
 /* Sets PAGE_CODE and tells all harts; true when every hart is known to have seen it. */
 static bool flag_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa)
 {
@@ -261,7 +254,7 @@ static bool flag_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa)
     tlb_drop_host_page(&h->hart.tlb, (const void *)(uintptr_t)host);
     if (smp->count == 1)
         return true;
-    uint64_t ticket = smp_post(smp, &h->hart, NULL, drop_write_entries, host, 0, 0);
+    uint64_t ticket = smp_post(smp, &h->hart, NULL, rv_letter_drop_write, host, 0, 0);
     uint64_t until = clock_now_ns() + FLAG_WAIT_NS;
     while (!smp_done(smp, ticket)) {
         if (clock_now_ns() >= until)

@@ -57,13 +57,6 @@ static void code_written(void *opaque, gpa_t gpa, uint64_t len)
     rv_code_written(RV_GUEST(opaque)->code, gpa, len);
 }
 
-static void drop_write_page(struct hart *h, uint64_t host, uint64_t b, uint64_t c)
-{
-    (void)b;
-    (void)c;
-    tlb_drop_host_page(&h->tlb, (const void *)(uintptr_t)host);
-}
-
 /* mem's rule 2: no hart holds a fast write entry for the page when this returns. */
 static void sync_page(void *opaque, gpa_t page)
 {
@@ -72,7 +65,8 @@ static void sync_page(void *opaque, gpa_t page)
     const void *host = physmem_host(g->env->pm, page);
     if (self)
         tlb_drop_host_page(&self->tlb, host);
-    smp_wait(g->smp, self, smp_post(g->smp, self, NULL, drop_write_page, (uintptr_t)host, 0, 0));
+    smp_wait(g->smp, self,
+             smp_post(g->smp, self, NULL, rv_letter_drop_write, (uintptr_t)host, 0, 0));
 }
 
 static void rv_destroy(struct guest *guest)

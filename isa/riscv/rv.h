@@ -134,7 +134,6 @@ struct rv_sbi {
 
 struct rv_op; /* one decoded operation: isa/riscv/ops.h */
 struct rv_guest;
-struct rv_code_page;
 
 struct rv_stats {
     uint64_t loads_slow, stores_slow, mmio, traps, interrupts, page_walks, sc_success, sc_fail, lr,
@@ -318,6 +317,8 @@ struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v);
 bool rv_cbo_zero(struct rv_hart *h, gva_t va);
 /* cbo.clean, flush, inval: checks and faults only; memory is coherent. */
 bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval);
+/* A letter (smp/hart.h): drops the hart's fast write entries for the host page at host. */
+void rv_letter_drop_write(struct hart *hart, uint64_t host, uint64_t unused_b, uint64_t unused_c);
 /* Recomputes the TLB contexts after privilege, satp, mstatus, PMP or menvcfg changed. */
 void rv_mmu_update(struct rv_hart *h);
 /* Privilege of loads and stores, which MPRV may change. */
@@ -355,7 +356,6 @@ void rv_interp_fini(struct rv_hart *h);
  */
 const struct rv_op *rv_fetch(struct rv_hart *h, gva_t va);
 const struct rv_op *rv_fetch_rest(struct rv_hart *h, gva_t va);
-void rv_guest_kick_all(struct rv_guest *g, struct rv_hart *self);
 /* Starts a hart that is HSM_STOPPED (start bits set by the caller). Any thread. */
 void rv_hart_wake(struct rv_hart *h);
 
