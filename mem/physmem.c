@@ -214,7 +214,7 @@ static void host_store(uint8_t *p, const void *bytes, uint64_t size)
     uint64_t v64;
 
     if (size > 8 || !is_pow2(size) || (uintptr_t)p & (size - 1)) {
-        memcpy(p, bytes, size);
+        copy_relaxed(p, bytes, size);
         return;
     }
     switch (size) {
@@ -242,7 +242,7 @@ static void host_load(void *bytes, const uint8_t *p, uint64_t size)
     uint64_t v64;
 
     if (size > 8 || !is_pow2(size) || (uintptr_t)p & (size - 1)) {
-        memcpy(bytes, p, size);
+        copy_relaxed(bytes, p, size);
         return;
     }
     switch (size) {
@@ -376,7 +376,7 @@ static void write_part(struct physmem *pm, gpa_t gpa, const uint8_t *src, uint8_
     if (src)
         host_store(physmem_host(pm, gpa), src, len);
     else
-        memset(physmem_host(pm, gpa), fill, len);
+        fill_relaxed(physmem_host(pm, gpa), fill, len);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, len);
 }

@@ -87,7 +87,7 @@ static struct ring_desc ring_desc_at(const struct ring_table *t, uint32_t i)
     struct ring_desc d;
     const uint8_t *p = t->host + 16ull * i;
     if ((uintptr_t)p & 7) {
-        memcpy(&d, p, sizeof(d));
+        copy_relaxed(&d, p, sizeof(d));
         __asm__ volatile("" ::: "memory");
         return d;
     }
@@ -245,7 +245,7 @@ size_t iov_read(const struct iovec *iov, unsigned n, uint64_t offset, void *buf,
             continue;
         }
         size_t part = (size_t)min_u64(iov[i].iov_len - offset, len - done);
-        memcpy((uint8_t *)buf + done, (const uint8_t *)iov[i].iov_base + offset, part);
+        copy_relaxed((uint8_t *)buf + done, (const uint8_t *)iov[i].iov_base + offset, part);
         done += part;
         offset = 0;
     }

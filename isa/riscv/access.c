@@ -14,8 +14,6 @@
 #include "isa/riscv/sem_calls.h"
 #include "mem/reserve.h"
 
-#include <string.h>
-
 #include "sim/base/log.h"
 
 #define LINE_BYTES 64 /* Zic64b: the block of cbo.* */
@@ -204,7 +202,7 @@ static uint64_t host_load(const uint8_t *p, unsigned size)
     case 8:
         return load_relaxed((const uint64_t *)(const void *)p);
     default: /* part of a misaligned access */
-        memcpy(&v, p, size);
+        copy_relaxed(&v, p, size);
         return v;
     }
 }
@@ -225,7 +223,7 @@ static void host_store(uint8_t *p, unsigned size, uint64_t v)
         store_relaxed((uint64_t *)(void *)p, v);
         break;
     default:
-        memcpy(p, &v, size);
+        copy_relaxed(p, &v, size);
     }
 }
 
@@ -298,7 +296,7 @@ static struct rv_load load_misaligned(struct rv_hart *h, gva_t va, unsigned size
     }
     if (!resolve_misaligned(h, va, size, ACCESS_LOAD, p, &first))
         return r;
-    memcpy(&r.value, p[0].host, first);
+    copy_relaxed(&r.value, p[0].host, first);
     if (first < size)
         r.value |= host_load(p[1].host, size - first) << (8 * first);
     r.ok = true;
@@ -328,7 +326,7 @@ static bool store_misaligned(struct rv_hart *h, gva_t va, unsigned size, uint64_
         if (p[0].slow_write)
             place_store(h, &p[0], size, value);
         else
-            memcpy(p[0].host, &value, size);
+            copy_relaxed(p[0].host, &value, size);
         return true;
     }
     store_part(h, &p[0], first, value);

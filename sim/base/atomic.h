@@ -7,6 +7,10 @@
 #ifndef SIM_BASE_ATOMIC_H
 #define SIM_BASE_ATOMIC_H
 
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
 #define load_relaxed(p)         __atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p)         __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define load_seq_cst(p)         __atomic_load_n((p), __ATOMIC_SEQ_CST)
@@ -33,6 +37,32 @@
 #define fence_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define fence_seq_cst() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/*
+ * Copy and fill bytes that other threads may access at the same time: in no promised order and in
+ * pieces of no promised size, as the guest's misaligned accesses and a device's bulk access are.
+ * ThreadSanitizer sees relaxed atomic bytes; without it they are memcpy and memset, which it would
+ * call a race of ours where it is one of the guest's.
+ */
+static inline void copy_relaxed(void *to, const void *from, size_t size)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < size; i++)
+        store_relaxed((uint8_t *)to + i, load_relaxed((const uint8_t *)from + i));
+#else
+    memcpy(to, from, size);
+#endif
+}
+
+static inline void fill_relaxed(void *to, uint8_t byte, size_t size)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < size; i++)
+        store_relaxed((uint8_t *)to + i, byte);
+#else
+    memset(to, byte, size);
+#endif
+}
 
 /* A hint inside a spin loop. */
 static inline void cpu_relax(void)
