@@ -49,7 +49,7 @@ function median(s, n, a, i, j, t) {
 	n = split(s, a, " ")
 	for (i = 2; i <= n; i++)
 		for (j = i; j > 1 && a[j] + 0 < a[j - 1] + 0; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
-	low = a[1]; high = a[n]
+	low = a[1]; high = a[n]; q1 = a[int((n + 3) / 4)]; q3 = a[int((3 * n + 3) / 4)]
 	return n % 2 ? a[(n + 1) / 2] : (a[n / 2] + a[n / 2 + 1]) / 2
 }
 $2 == "kernel" {
@@ -58,7 +58,7 @@ $2 == "kernel" {
 	ns[$1, $3] = ns[$1, $3] " " $5
 	if ($1 == "guest") insns[$3] = $6
 }
-$2 == "pair" { gains[$1] = gains[$1] " " $3 / $4 }
+$2 == "pair" { gains[$1] = gains[$1] " " $4 / $5; pairs[$1]++ }
 $1 == "stores" { other = other " " $3 / $2; same = same " " $4 / $2 }
 END {
 	for (k = 1; k <= kernels; k++)
@@ -75,8 +75,8 @@ END {
 		logs += log(n / g); total_ns += g; total_insns += insns[name]
 	}
 	printf "geometric mean %.1f %% of native; %.0f million instructions/s over all\n", 100 * exp(logs / kernels), total_insns / total_ns * 1e3
-	if ("guest" in gains) { m = median(gains["guest"]); printf "two harts, two copies: %.2f times one hart (%.2f to %.2f)\n", m, low, high }
-	if ("native" in gains) { m = median(gains["native"]); printf "two native threads: %.2f times one (%.2f to %.2f)\n", m, low, high }
+	if ("guest" in gains) { m = median(gains["guest"]); printf "two harts, two copies: %.2f times one hart (median of %d pairs, quartiles %.2f, %.2f)\n", m, pairs["guest"], q1, q3 }
+	if ("native" in gains) { m = median(gains["native"]); printf "two native threads: %.2f times one (median of %d pairs, quartiles %.2f, %.2f)\n", m, pairs["native"], q1, q3 }
 	if (other != "") {
 		m = median(other); printf "stores while another hart does LR/SC on another page: %.2f times the time without (%.2f to %.2f)\n", m, low, high
 		m = median(same); printf "stores while another hart does LR/SC on the same page: %.2f times (%.2f to %.2f)\n", m, low, high
