@@ -261,6 +261,19 @@ static void test_accepted(void **state)
     }
 }
 
+/* Where the host shows no topology (a container without /sys), that is not an error to print. */
+static void test_no_topology(void **state)
+{
+    struct outcome o;
+    (void)state;
+    assert_int_equal(mkdir("no-sysfs", 0755), 0);
+    setenv("HWLOC_FSROOT", "no-sysfs", 1);
+    run("run pass.elf", &o);
+    unsetenv("HWLOC_FSROOT");
+    assert_int_equal(o.code, 0);
+    assert_string_equal(o.err, "");
+}
+
 /* Every option is in alphabetical order, and every verb's help has an example. */
 static void test_help_is_sorted(void **state)
 {
@@ -409,7 +422,7 @@ int main(void)
         cmocka_unit_test(test_refusals),          cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_help_is_sorted),    cmocka_unit_test(test_dump_dtb),
         cmocka_unit_test(test_signals),           cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_trap_loop_is_told),
+        cmocka_unit_test(test_trap_loop_is_told), cmocka_unit_test(test_no_topology),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
