@@ -51,7 +51,8 @@ struct guest_config {
     bool builtin_sbi;     /* ecalls from S are answered by the simulator; harts start in S */
     unsigned tlb_entries; /* 0: default */
     uint64_t max_insns;   /* per hart; 0: none */
-    uint64_t seed;
+    uint64_t seed; /* of everything random, if has_seed; else the host's random source */
+    bool has_seed;
 };
 
 enum guest_start {

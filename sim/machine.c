@@ -143,6 +143,7 @@ static int build_guest(struct mh_machine *m)
         .builtin_sbi = builtin_sbi(&m->cfg),
         .max_insns = m->cfg.max_insns,
         .seed = m->cfg.seed,
+        .has_seed = m->cfg.has_seed,
     };
     m->gt = guest_find(m->cfg.guest);
     return m->gt->create(&m->guest, &cfg, &m->guest_env);

@@ -19,6 +19,7 @@
 #include "isa/riscv/rv.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "isa/riscv/fp.h"
 
@@ -45,6 +46,10 @@
 #define COUNTER_CY BIT(0)
 #define COUNTER_TM BIT(1)
 #define COUNTER_IR BIT(2)
+
+/* seed (Zkr): OPST, bits 31:30. */
+#define SEED_WAIT (1ull << 30)
+#define SEED_ES16 (2ull << 30)
 
 struct csr_rule {
     const char *name;
@@ -83,6 +88,21 @@ static bool csr_check_sstc(const struct rv_hart *h, unsigned csr)
     (void)csr;
     return h->priv == PRIV_M ||
            ((h->csr.mcounteren & COUNTER_TM) && (h->csr.menvcfg & ENVCFG_STCE));
+}
+
+/* Zkr, "Access Control to the seed CSR"; that it cannot only be read is csr_permitted's. */
+static bool csr_check_seed(const struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    switch ((enum rv_priv)h->priv) {
+    case PRIV_U:
+        return h->csr.mseccfg & MSECCFG_USEED;
+    case PRIV_S:
+        return h->csr.mseccfg & MSECCFG_SSEED;
+    case PRIV_M:
+        break;
+    }
+    return true;
 }
 
 /* Privileged, mcounteren: U needs the bit in both registers. */
@@ -156,6 +176,60 @@ static void csr_set_fcsr(struct rv_hart *h, unsigned csr, uint64_t value, uint64
 {
     csr_set_fflags(h, csr, value, mask);
     csr_set_frm(h, csr, value >> 5, mask);
+}
+
+/* --- entropy --- */
+
+/* splitmix64's output function: each hart and each poll its own number. */
+static uint16_t seeded_sample(const struct rv_hart *h)
+{
+    uint64_t z = h->guest->cfg.seed + ((uint64_t)h->hart.index << 32 | h->entropy.polls) +
+                 0x9e3779b97f4a7c15ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return (uint16_t)(z >> 32);
+}
+
+/*
+ * The sample that is there, or a new one: with --seed a repeatable one, else the host's.  It stays
+ * until seed is written, so that a debugger may look.  WAIT while the host has none.
+ */
+static uint64_t csr_get_seed(struct rv_hart *h, unsigned csr)
+{
+    struct rv_entropy *e = &h->entropy;
+    (void)csr;
+    if (!e->ready && h->guest->cfg.has_seed) {
+        e->sample = seeded_sample(h);
+        e->ready = true;
+    } else if (!e->ready) {
+        e->ready = getrandom(&e->sample, sizeof(e->sample), GRND_NONBLOCK) == sizeof(e->sample);
+    }
+    return e->ready ? SEED_ES16 | e->sample : SEED_WAIT;
+}
+
+/* Zkr: the value is ignored; the write is what takes the sample, so that none is seen twice. */
+static void csr_set_seed(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)value, (void)mask;
+    h->entropy = (struct rv_entropy){.polls = h->entropy.polls + 1};
+}
+
+/* The bits of mseccfg that exist: each extension adds its own. */
+static uint64_t mseccfg_mask(const struct rv_hart *h)
+{
+    return rv_has(h, RV_EXT_Zkr) ? MSECCFG_USEED | MSECCFG_SSEED : 0;
+}
+
+static uint64_t csr_get_mseccfg(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return h->csr.mseccfg;
+}
+
+static void csr_set_mseccfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)mask;
+    h->csr.mseccfg = merge(h->csr.mseccfg, value, mseccfg_mask(h));
 }
 
 /* --- status --- */
@@ -621,11 +695,22 @@ static const uint8_t csr_rows[4096] = {
 
 _Static_assert(ROW_COUNT <= 256, "csr_rows holds bytes");
 
+/* Whether an extension besides the rule's own brings it. */
+static bool csr_also(const struct rv_hart *h, unsigned row)
+{
+    bool has = false;
+    (void)h, (void)row;
+#define ALSO(name, ext) has |= row == ROW_##name && rv_has(h, RV_EXT_##ext);
+#include "isa/riscv/csrs.def"
+    return has;
+}
+
 /* The rule of a number that exists on this hart, or NULL. */
 static const struct csr_rule *csr_find(const struct rv_hart *h, unsigned csr)
 {
-    const struct csr_rule *r = &csr_rules[csr_rows[csr & 0xfff]];
-    return r->name && rv_has(h, r->ext) ? r : NULL;
+    unsigned row = csr_rows[csr & 0xfff];
+    const struct csr_rule *r = &csr_rules[row];
+    return r->name && (rv_has(h, r->ext) || csr_also(h, row)) ? r : NULL;
 }
 
 static uint64_t *csr_field(struct rv_hart *h, const struct csr_rule *r)
@@ -653,6 +738,8 @@ static bool csr_permitted(const struct rv_hart *h, const struct csr_rule *r, uns
     if (bits_get(csr, 9, 8) > h->priv)
         return false;
     if (write && bits_get(csr, 11, 10) == 3)
+        return false;
+    if (!write && r == &csr_rules[ROW_seed]) /* Zkr: an access that only reads is illegal */
         return false;
     return r->check(h, csr);
 }

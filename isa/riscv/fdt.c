@@ -59,11 +59,26 @@ static int add_block_sizes(const struct rv_guest *g, void *fdt, int node)
     return err;
 }
 
+/*
+ * The binding says of zkr that the privilege level which gets the tree may access seed.  A kernel
+ * believes that of the tree its firmware passes on, and OpenSBI 1.1, for one, neither sets
+ * mseccfg.SSEED nor takes the name away; so only a kernel that starts without firmware is told.
+ */
+static struct rv_ext_set told_exts(const struct rv_guest *g)
+{
+    struct rv_ext_set exts = g->exts;
+    if (!g->cfg.builtin_sbi)
+        rv_ext_del(&exts, RV_EXT_Zkr);
+    return exts;
+}
+
 static int add_isa(const struct rv_guest *g, void *fdt, int node)
 {
-    char list[1024];
-    size_t len = isa_string_list(&g->exts, list, sizeof(list));
-    int err = fdt_setprop_string(fdt, node, "riscv,isa", g->isa);
+    char list[1024], isa[sizeof(g->isa)];
+    struct rv_ext_set exts = told_exts(g);
+    size_t len = isa_string_list(&exts, list, sizeof(list));
+    isa_string_format(&exts, isa, sizeof(isa));
+    int err = fdt_setprop_string(fdt, node, "riscv,isa", isa);
     err = err ?: fdt_setprop_string(fdt, node, "riscv,isa-base", "rv64i");
     err = err
               ?: len <= sizeof(list)

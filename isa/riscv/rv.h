@@ -60,6 +60,10 @@ enum rv_cause {
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
 
+/* Bits of mseccfg. */
+#define MSECCFG_USEED (1ull << 8)
+#define MSECCFG_SSEED (1ull << 9)
+
 #define RV_PMP_ENTRIES 16
 #define RV_HPM_FIRST   3
 #define RV_HPM_LAST    31
@@ -140,6 +144,13 @@ struct rv_stats {
         wfi, sbi_calls;
 };
 
+/* What the seed CSR (Zkr) shows next. */
+struct rv_entropy {
+    uint64_t polls; /* of a machine with a seed: how many samples were taken */
+    uint16_t sample;
+    bool ready; /* there is a sample */
+};
+
 struct rv_hart {
     uint64_t x[33];      /* x[32] takes what is written to x0 */
     uint64_t f[32];      /* NaN-boxed */
@@ -165,6 +176,7 @@ struct rv_hart {
     uint64_t timer_compare;          /* comparand in force; written by the owner under timer_lock */
     uint32_t timer_sets;             /* under timer_lock: counts writes of timer_compare */
     struct rv_sbi sbi;
+    struct rv_entropy entropy;
 
     /* SBI HSM; hsm_state atomic, the rest written before it by the starter. */
     uint32_t hsm_state;
@@ -193,7 +205,7 @@ struct rv_guest {
     struct guest_env machine;    /* a copy of what the machine gave */
     const struct guest_env *env; /* of it */
     struct rv_ext_set exts;
-    char isa[512]; /* canonical string */
+    char isa[1024]; /* canonical string */
     struct smp *smp;
     struct rv_hart **harts;
     struct rv_code_cache *code;

@@ -25,6 +25,7 @@ enum {
     CSR_MCOUNTINHIBIT = 0x320,
     CSR_PMPCFG0 = 0x3a0,
     CSR_PMPADDR0 = 0x3b0,
+    CSR_MSECCFG = 0x747,
 };
 
 enum { REG_A0 = 10, REG_A1 = 11 };
@@ -62,6 +63,7 @@ void rv_sbi_prepare(struct rv_hart *h)
     rv_csr_poke(h, CSR_MENVCFG, menvcfg_for(h));
     rv_csr_poke(h, CSR_MCOUNTEREN, UINT64_MAX);
     rv_csr_poke(h, CSR_MCOUNTINHIBIT, 0);
+    rv_csr_poke(h, CSR_MSECCFG, MSECCFG_SSEED);
     rv_csr_poke(h, CSR_PMPADDR0, UINT64_MAX);
     rv_csr_poke(h, CSR_PMPCFG0, 0x1f); /* NAPOT, RWX */
     h->attention |= RV_ATTEND_MMU | RV_ATTEND_IRQ | RV_ATTEND_FETCH;

@@ -227,6 +227,7 @@ void rv_reset(struct rv_hart *h)
     memset(h->f, 0, sizeof(h->f));
     reset_csrs(h);
     memset(&h->sbi, 0, sizeof(h->sbi));
+    h->entropy = (struct rv_entropy){0};
     rv_fp_flags_set(h, 0);
     rv_fp_rm_set(h, 0);
     h->pc = 0;

@@ -175,7 +175,7 @@ static const struct rights matrix[] = {
     {0xb02, "M", "M"},     {0xb1f, "M", "M"},     {0xc00, "USM", ""},    {0xc01, "USM", ""},
     {0xc02, "USM", ""},    {0xc1f, "USM", ""},    {0xc80, "", ""},       {0xf11, "M", ""},
     {0xf12, "M", ""},      {0xf13, "M", ""},      {0xf14, "M", ""},      {0xf15, "M", ""},
-    {0x600, "", ""},       {0x200, "", ""},       {0x747, "", ""},       {0x008, "", ""},
+    {0x600, "", ""},       {0x200, "", ""},       {0x747, "M", "M"},     {0x008, "", ""},
     {0x310, "", ""},       {0x000, "", ""},       {0xfff, "", ""},
 };
 
@@ -216,12 +216,12 @@ static void test_unknown_numbers(void **state)
     h->csr.mstatus |= MSTATUS_FS;
     for (unsigned csr = 0; csr < 4096; csr++) {
         uint64_t v;
-        bool ok = access_csr(h, csr, CSR_SET, 0, false, NULL);
+        bool ok = access_csr(h, csr, CSR_SET, 0, csr == 0x015, NULL); /* seed is always written */
         assert_int_equal(ok, rv_csr_name(csr) != NULL);
         assert_int_equal(rv_csr_peek(h, csr, &v), ok ? 0 : -22);
         known += ok;
     }
-    assert_int_equal(known, 144);
+    assert_int_equal(known, 146);
     assert_null(rv_csr_name(4096));
     fixture_close(&fix);
 }
@@ -247,6 +247,123 @@ static void test_conditions(void **state)
         h->priv = PRIV_M;
         assert_true(access_csr(h, 0x14d, CSR_SET, 0, false, NULL));
     }
+    fixture_close(&fix);
+}
+
+/* --- seed (Zkr) --- */
+
+#define OPST(v) ((v) >> 30)
+
+static struct rv_hart *seeded_hart(uint64_t seed)
+{
+    const struct guest_config cfg = {
+        .harts = 2, .engine = ENGINE_INTERP, .seed = seed, .has_seed = true};
+    fixture_open(&fix, &cfg, NULL);
+    rv_reset(fix.g->harts[0]);
+    rv_reset(fix.g->harts[1]);
+    return fix.g->harts[0];
+}
+
+/* M may always; S and U by their bits; a form that would only read is illegal everywhere. */
+static void test_seed_rights(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    assert_int_equal(csrr(h, 0x747), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        static const enum rv_priv modes[] = {PRIV_U, PRIV_S, PRIV_M};
+        const bool may[] = {i & 1, i & 2, true};
+        h->priv = PRIV_M;
+        csrw(h, 0x747, (uint64_t)i << 8);
+        assert_int_equal(csrr(h, 0x747), (uint64_t)i << 8);
+        for (unsigned m = 0; m < 3; m++) {
+            uint64_t v;
+            h->priv = (uint8_t)modes[m];
+            assert_int_equal(access_csr(h, 0x015, CSR_WRITE, 0, true, &v), may[m]);
+            assert_int_equal(access_csr(h, 0x015, CSR_SET, 0, true, &v), may[m]);
+            assert_int_equal(access_csr(h, 0x015, CSR_CLEAR, ~0ull, true, &v), may[m]);
+            assert_false(access_csr(h, 0x015, CSR_SET, 0, false, &v));
+            assert_false(access_csr(h, 0x015, CSR_CLEAR, 0, false, &v));
+        }
+    }
+    fixture_close(&fix);
+}
+
+/* No other bit of mseccfg is there; a guest without Zkr has neither register. */
+static void test_seed_exists(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, "rv64i_zkr_sv39");
+    csrw(h, 0x747, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x747), MSECCFG_SSEED | MSECCFG_USEED);
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64i_zicsr_sv39");
+    assert_false(access_csr(h, 0x747, CSR_SET, 0, false, NULL));
+    assert_false(access_csr(h, 0x015, CSR_WRITE, 0, true, NULL));
+    fixture_close(&fix);
+}
+
+/* Host entropy: ES16 with nothing in the reserved bits, and samples that differ. */
+static void test_seed_of_host(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    uint64_t ones = 0, zeros = 0;
+    for (unsigned i = 0; i < 64; i++) {
+        uint64_t v;
+        assert_true(access_csr(h, 0x015, CSR_WRITE, 0, true, &v));
+        assert_int_equal(v >> 16, 0x8000);
+        ones |= v & 0xffff;
+        zeros |= ~v & 0xffff;
+    }
+    assert_int_equal(ones, 0xffff); /* fails by chance once in 2^60 */
+    assert_int_equal(zeros, 0xffff);
+    fixture_close(&fix);
+}
+
+/* With a seed samples repeat from reset on, differ by hart and by seed, and none comes twice. */
+static void test_seed_repeats(void **state)
+{
+    (void)state;
+    enum { N = 32 };
+    uint64_t v[4][N];
+    struct rv_hart *h = seeded_hart(7);
+    for (unsigned i = 0; i < N; i++)
+        assert_true(access_csr(h, 0x015, CSR_SET, 0, true, &v[0][i]));
+    rv_reset(h);
+    for (unsigned i = 0; i < N; i++) {
+        uint64_t look;
+        assert_int_equal(rv_csr_peek(h, 0x015, &look), 0); /* a look takes nothing */
+        assert_true(access_csr(h, 0x015, CSR_WRITE, i, true, &v[1][i]));
+        assert_int_equal(look, v[1][i]);
+        assert_true(access_csr(fix.g->harts[1], 0x015, CSR_WRITE, i, true, &v[2][i]));
+    }
+    fixture_close(&fix);
+    h = seeded_hart(8);
+    for (unsigned i = 0; i < N; i++)
+        assert_true(access_csr(h, 0x015, CSR_WRITE, 0, true, &v[3][i]));
+    fixture_close(&fix);
+    assert_memory_equal(v[0], v[1], sizeof(v[0]));
+    assert_memory_not_equal(v[0], v[2], sizeof(v[0]));
+    assert_memory_not_equal(v[0], v[3], sizeof(v[0]));
+    for (unsigned i = 1; i < N; i++)
+        assert_int_not_equal(v[0][i], v[0][i - 1]);
+}
+
+/* csrrw with rd = x0 does not read, but takes the sample all the same. */
+static void test_seed_flush(void **state)
+{
+    (void)state;
+    uint64_t first, second, v;
+    struct rv_hart *h = seeded_hart(7);
+    assert_true(access_csr(h, 0x015, CSR_WRITE, 0, true, &first));
+    assert_true(access_csr(h, 0x015, CSR_WRITE, 0, true, &second));
+    rv_reset(h);
+    assert_true(rv_csr_access(h, 0x015, CSR_WRITE, 0, false, true, RAW, &v));
+    assert_true(access_csr(h, 0x015, CSR_WRITE, 0, true, &v));
+    assert_int_equal(v, second);
+    assert_int_equal(OPST(v), 2);
+    assert_int_not_equal(first, second);
     fixture_close(&fix);
 }
 
@@ -562,23 +679,17 @@ static void test_fs_dirty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_warl),
-        cmocka_unit_test(test_warl_reduced),
-        cmocka_unit_test(test_privilege),
-        cmocka_unit_test(test_unknown_numbers),
-        cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_counter_enables),
-        cmocka_unit_test(test_set_clear),
-        cmocka_unit_test(test_seip),
-        cmocka_unit_test(test_ssip_not_lost),
-        cmocka_unit_test(test_ssip_race),
-        cmocka_unit_test(test_supervisor_views),
-        cmocka_unit_test(test_sstatus_view),
-        cmocka_unit_test(test_minstret),
-        cmocka_unit_test(test_inhibit),
-        cmocka_unit_test(test_time),
-        cmocka_unit_test(test_peek_poke),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_warl),         cmocka_unit_test(test_warl_reduced),
+        cmocka_unit_test(test_privilege),    cmocka_unit_test(test_unknown_numbers),
+        cmocka_unit_test(test_conditions),   cmocka_unit_test(test_counter_enables),
+        cmocka_unit_test(test_seed_rights),  cmocka_unit_test(test_seed_exists),
+        cmocka_unit_test(test_seed_of_host), cmocka_unit_test(test_seed_repeats),
+        cmocka_unit_test(test_seed_flush),   cmocka_unit_test(test_set_clear),
+        cmocka_unit_test(test_seip),         cmocka_unit_test(test_ssip_not_lost),
+        cmocka_unit_test(test_ssip_race),    cmocka_unit_test(test_supervisor_views),
+        cmocka_unit_test(test_sstatus_view), cmocka_unit_test(test_minstret),
+        cmocka_unit_test(test_inhibit),      cmocka_unit_test(test_time),
+        cmocka_unit_test(test_peek_poke),    cmocka_unit_test(test_attention),
         cmocka_unit_test(test_fs_dirty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

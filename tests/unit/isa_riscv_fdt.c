@@ -16,7 +16,8 @@ static uint32_t phandle[SMP_MAX_HARTS];
 
 static void make_tree(unsigned harts, const char *isa, int room)
 {
-    const struct guest_config cfg = {.harts = harts, .isa = isa, .engine = ENGINE_INTERP};
+    const struct guest_config cfg = {
+        .harts = harts, .isa = isa, .engine = ENGINE_INTERP, .builtin_sbi = true};
     fixture_open(&fix, &cfg, NULL);
     assert_int_equal(fdt_create_empty_tree(tree, room), 0);
 }
@@ -116,6 +117,23 @@ static void test_extensions(void **state)
     fixture_close(&fix);
 }
 
+/* A kernel may read seed only if who starts it allowed that: the built-in SBI does. */
+static void test_zkr(void **state)
+{
+    (void)state;
+    static const char isa[] = "rv64i_zkr_sv39";
+    for (unsigned sbi = 0; sbi < 2; sbi++) {
+        make_tree(1, isa, TREE_BYTES);
+        fix.g->cfg.builtin_sbi = sbi;
+        assert_int_equal(rv_fdt_cpus(fix.guest, tree, phandle), 0);
+        int cpu = fdt_path_offset(tree, "/cpus/cpu@0");
+        assert_int_equal(has_name(cpu, "zkr"), sbi);
+        check_string(cpu, "riscv,isa",
+                     sbi ? "rv64i_zicsr_zkr_sv39_svbare" : "rv64i_zicsr_sv39_svbare");
+        fixture_close(&fix);
+    }
+}
+
 /* A tree without room is an error, not a crash. */
 static void test_no_room(void **state)
 {
@@ -133,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_harts),
         cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_zkr),
         cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

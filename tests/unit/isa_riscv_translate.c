@@ -873,6 +873,7 @@ static int open_pair_of(const char *isa)
     pair->exts = pair->a->guest->exts;
     /* One hart each: nobody is to be told of reservations. */
     pair->fa.pm->single_writer = pair->fb.pm->single_writer = true;
+    pair->fa.g->cfg.has_seed = pair->fb.g->cfg.has_seed = true; /* both see the same entropy */
     pair->csr = pair->a->csr;
     fill_data();
     return 0;
