@@ -116,6 +116,13 @@ static bool csr_check_counter(const struct rv_hart *h, unsigned csr)
     return bit_test(enabled, csr & 31);
 }
 
+/* mseccfg is there for its fields. */
+static bool csr_check_mseccfg(const struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return rv_has(h, RV_EXT_Smepmp) || rv_has(h, RV_EXT_Zkr);
+}
+
 /* --- helpers --- */
 
 static uint64_t merge(uint64_t old, uint64_t value, uint64_t mask)
@@ -212,24 +219,6 @@ static void csr_set_seed(struct rv_hart *h, unsigned csr, uint64_t value, uint64
 {
     (void)csr, (void)value, (void)mask;
     h->entropy = (struct rv_entropy){.polls = h->entropy.polls + 1};
-}
-
-/* The bits of mseccfg that exist: each extension adds its own. */
-static uint64_t mseccfg_mask(const struct rv_hart *h)
-{
-    return rv_has(h, RV_EXT_Zkr) ? MSECCFG_USEED | MSECCFG_SSEED : 0;
-}
-
-static uint64_t csr_get_mseccfg(struct rv_hart *h, unsigned csr)
-{
-    (void)csr;
-    return h->csr.mseccfg;
-}
-
-static void csr_set_mseccfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
-{
-    (void)csr, (void)mask;
-    h->csr.mseccfg = merge(h->csr.mseccfg, value, mseccfg_mask(h));
 }
 
 /* --- status --- */
@@ -663,6 +652,28 @@ static void csr_set_pmpaddr(struct rv_hart *h, unsigned csr, uint64_t value, uin
 {
     (void)mask;
     rv_pmp_addr_write(h, csr & 15, value);
+}
+
+/* --- machine security configuration: each extension adds its fields --- */
+
+static uint64_t csr_get_mseccfg(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return h->csr.mseccfg;
+}
+
+static void csr_set_mseccfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)mask;
+    uint64_t now = 0;
+    if (rv_has(h, RV_EXT_Smepmp))
+        now |= rv_pmp_seccfg_legal(h, value);
+    if (rv_has(h, RV_EXT_Zkr))
+        now |= value & (MSECCFG_USEED | MSECCFG_SSEED);
+    uint64_t changed = now ^ h->csr.mseccfg;
+    h->csr.mseccfg = now;
+    if (changed & (MSECCFG_MML | MSECCFG_MMWP))
+        rv_pmp_seccfg_changed(h);
 }
 
 /* --- the table --- */

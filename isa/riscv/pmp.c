@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Physical memory protection (Privileged, "Physical Memory Protection"): 16
- * entries of 4-byte granularity.  Asked once per TLB miss and per page-table
- * access, on the hart's thread.
+ * Physical memory protection (Privileged, "Physical Memory Protection" and
+ * Smepmp): 16 entries of 4-byte granularity.  Asked once per TLB miss and per
+ * page-table access, on the hart's thread.
  *
  * The registers are turned into address ranges when they are written (rare), so
  * that a check compares ranges only, and two answers that cover nearly every
@@ -13,6 +13,9 @@
 #define CFG_R       0x01
 #define CFG_W       0x02
 #define CFG_X       0x04
+#define CFG_RW      0x03
+#define CFG_RX      0x05
+#define CFG_WX      0x06
 #define CFG_RWX     0x07
 #define CFG_A_SHIFT 3
 #define CFG_L       0x80
@@ -26,6 +29,53 @@ enum { PMP_OFF, PMP_TOR, PMP_NA4, PMP_NAPOT };
 static unsigned cfg_mode(uint8_t cfg)
 {
     return bits_get(cfg, 4, 3);
+}
+
+/* --- permissions of an entry --- */
+
+/*
+ * Smepmp, "Truth table when mseccfg.MML is set": what LRWX allows M, and S and U.  Columns are RWX
+ * as the register has them: bit 0 R, bit 1 W, bit 2 X.
+ */
+static uint8_t mml_permissions(uint8_t cfg, bool m)
+{
+    static const uint8_t table[2][8][2] = {
+        /* S-U-only, and what is shared without L; the last of each: {S and U, M} */
+        {{0, 0},
+         {CFG_R, 0},
+         {CFG_R, CFG_RW}, /* W: data that M shares */
+         {CFG_RW, 0},
+         {CFG_X, 0},
+         {CFG_RX, 0},
+         {CFG_RW, CFG_RW}, /* WX: data that both may write */
+         {CFG_RWX, 0}},
+        /* M-only, and what is shared and locked */
+        {{0, 0},
+         {0, CFG_R},
+         {CFG_X, CFG_X}, /* W: code that both execute */
+         {0, CFG_RW},
+         {0, CFG_X},
+         {0, CFG_RX},
+         {CFG_X, CFG_RX}, /* WX: the same, which M may read */
+         {CFG_R, CFG_R}}, /* RWX: data that nobody writes */
+    };
+    return table[!!(cfg & CFG_L)][cfg & CFG_RWX][m];
+}
+
+/* What the entry allows: CFG_R, CFG_W, CFG_X. */
+static uint8_t cfg_permissions(const struct rv_csrs *c, uint8_t cfg, enum rv_priv priv)
+{
+    if (c->mseccfg & MSECCFG_MML)
+        return mml_permissions(cfg, priv == PRIV_M);
+    return priv == PRIV_M && !(cfg & CFG_L) ? CFG_RWX : cfg & CFG_RWX;
+}
+
+/* What is allowed where no entry matches.  Smepmp: MMWP denies M all, MML denies it code. */
+static uint8_t default_permissions(const struct rv_csrs *c, enum rv_priv priv)
+{
+    if (priv != PRIV_M || c->mseccfg & MSECCFG_MMWP)
+        return 0;
+    return c->mseccfg & MSECCFG_MML ? CFG_RW : CFG_RWX;
 }
 
 /* --- ranges --- */
@@ -76,7 +126,7 @@ static bool range_is_pages(struct rv_pmp_range r)
 void rv_pmp_update(struct rv_hart *h)
 {
     struct rv_csrs *c = &h->csr;
-    bool m_open = true, su_open = false;
+    bool m_open = !(c->mseccfg & (MSECCFG_MML | MSECCFG_MMWP)), su_open = false;
     c->pmp_count = 0;
     for (unsigned i = 0; i < RV_PMP_ENTRIES; i++) {
         struct rv_pmp_range r = pmp_range(c, i);
@@ -84,7 +134,8 @@ void rv_pmp_update(struct rv_hart *h)
         if (range_is_empty(r))
             continue;
         if (!c->pmp_count)
-            su_open = (c->pmpcfg[i] & CFG_RWX) == CFG_RWX && !r.first && r.last >= PMP_LAST;
+            su_open = cfg_permissions(c, c->pmpcfg[i], PRIV_S) == CFG_RWX && !r.first &&
+                      r.last >= PMP_LAST;
         if (c->pmpcfg[i] & CFG_L || !range_is_pages(r))
             m_open = false;
         c->pmp_count = (uint8_t)(i + 1);
@@ -111,19 +162,37 @@ uint64_t rv_pmp_cfg_read(const struct rv_hart *h, unsigned first)
     return v;
 }
 
-/* W without R is reserved: W is dropped. */
-static uint8_t cfg_legal(uint8_t cfg)
+/* Smepmp: RLB lifts the lock. */
+static bool cfg_is_locked(const struct rv_csrs *c, unsigned i)
+{
+    return c->pmpcfg[i] & CFG_L && !(c->mseccfg & MSECCFG_RLB);
+}
+
+/*
+ * Smepmp: with MML, and RLB clear, no rule that lets M execute (M-only, or locked and shared) can
+ * be added.  That an entry is off does not matter: its L would keep it so.
+ */
+static bool cfg_is_refused(const struct rv_csrs *c, uint8_t cfg)
+{
+    return (c->mseccfg & (MSECCFG_MML | MSECCFG_RLB)) == MSECCFG_MML && cfg & CFG_L &&
+           mml_permissions(cfg, true) & CFG_X;
+}
+
+/* Without MML, W without R is reserved: W is dropped. */
+static uint8_t cfg_legal(const struct rv_csrs *c, uint8_t cfg)
 {
     cfg &= CFG_LEGAL;
-    return cfg & CFG_R ? cfg : cfg & (uint8_t)~CFG_W;
+    return c->mseccfg & MSECCFG_MML || cfg & CFG_R ? cfg : cfg & (uint8_t)~CFG_W;
 }
 
 void rv_pmp_cfg_write(struct rv_hart *h, unsigned first, uint64_t value)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        uint8_t *cfg = &h->csr.pmpcfg[(first + i) % RV_PMP_ENTRIES];
-        if (!(*cfg & CFG_L))
-            *cfg = cfg_legal((uint8_t)(value >> 8 * i));
+    struct rv_csrs *c = &h->csr;
+    for (unsigned n = 0; n < 8; n++) {
+        unsigned i = (first + n) % RV_PMP_ENTRIES;
+        uint8_t cfg = cfg_legal(c, (uint8_t)(value >> 8 * n));
+        if (!cfg_is_locked(c, i) && !cfg_is_refused(c, cfg))
+            c->pmpcfg[i] = cfg;
     }
     pmp_changed(h);
 }
@@ -131,9 +200,9 @@ void rv_pmp_cfg_write(struct rv_hart *h, unsigned first, uint64_t value)
 /* A locked entry locks its address, and a locked TOR entry the address before it. */
 static bool addr_is_locked(const struct rv_csrs *c, unsigned i)
 {
-    if (c->pmpcfg[i] & CFG_L)
+    if (cfg_is_locked(c, i))
         return true;
-    return i + 1 < RV_PMP_ENTRIES && c->pmpcfg[i + 1] & CFG_L &&
+    return i + 1 < RV_PMP_ENTRIES && cfg_is_locked(c, i + 1) &&
            cfg_mode(c->pmpcfg[i + 1]) == PMP_TOR;
 }
 
@@ -142,6 +211,30 @@ void rv_pmp_addr_write(struct rv_hart *h, unsigned i, uint64_t value)
     if (addr_is_locked(&h->csr, i))
         return;
     h->csr.pmpaddr[i] = value & PMPADDR_MASK;
+    pmp_changed(h);
+}
+
+static bool any_entry_locked(const struct rv_csrs *c)
+{
+    for (unsigned i = 0; i < RV_PMP_ENTRIES; i++)
+        if (c->pmpcfg[i] & CFG_L)
+            return true;
+    return false;
+}
+
+/* MML and MMWP can only be set; RLB stays clear once it is while an entry has L. */
+uint64_t rv_pmp_seccfg_legal(const struct rv_hart *h, uint64_t value)
+{
+    const struct rv_csrs *c = &h->csr;
+    const uint64_t sticky = MSECCFG_MML | MSECCFG_MMWP;
+    uint64_t v = (c->mseccfg | value) & sticky;
+    if (c->mseccfg & MSECCFG_RLB || !any_entry_locked(c))
+        v |= value & MSECCFG_RLB;
+    return v;
+}
+
+void rv_pmp_seccfg_changed(struct rv_hart *h)
+{
     pmp_changed(h);
 }
 
@@ -199,12 +292,10 @@ bool rv_pmp_allowed(const struct rv_hart *h, gpa_t gpa, uint64_t size, enum acce
         return true;
     int i = pmp_match(c, gpa, last);
     if (i < 0)
-        return priv == PRIV_M;
+        return default_permissions(c, priv) & access_bit(access);
     if (!range_covers(c->pmp_range[i], gpa, last))
         return false;
-    if (priv == PRIV_M && !(c->pmpcfg[i] & CFG_L))
-        return true;
-    return c->pmpcfg[i] & access_bit(access);
+    return cfg_permissions(c, c->pmpcfg[i], priv) & access_bit(access);
 }
 
 bool rv_pmp_page_uniform(const struct rv_hart *h, gpa_t page, enum rv_priv priv)

@@ -61,6 +61,9 @@ enum rv_cause {
 #define ENVCFG_STCE  (1ull << 63)
 
 /* Bits of mseccfg. */
+#define MSECCFG_MML   (1ull << 0)
+#define MSECCFG_MMWP  (1ull << 1)
+#define MSECCFG_RLB   (1ull << 2)
 #define MSECCFG_USEED (1ull << 8)
 #define MSECCFG_SSEED (1ull << 9)
 
@@ -273,6 +276,9 @@ uint64_t rv_pmp_cfg_read(const struct rv_hart *h, unsigned first);
 void rv_pmp_cfg_write(struct rv_hart *h, unsigned first, uint64_t value);
 void rv_pmp_addr_write(struct rv_hart *h, unsigned i, uint64_t value);
 void rv_pmp_update(struct rv_hart *h);
+/* Smepmp: what a write of value makes of mseccfg's RLB, MMWP and MML; and after it was written. */
+uint64_t rv_pmp_seccfg_legal(const struct rv_hart *h, uint64_t value);
+void rv_pmp_seccfg_changed(struct rv_hart *h);
 /* Whether every byte of the 4 KiB page has the same answer for each access type of priv (so that a
  * TLB entry may stand for it). */
 bool rv_pmp_page_uniform(const struct rv_hart *h, gpa_t page, enum rv_priv priv);

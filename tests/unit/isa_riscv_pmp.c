@@ -2,7 +2,7 @@
 /*
  * Tests isa/riscv/pmp.c: matching of every mode, priorities, locks, and the
  * ready answers, which must never differ from a plain reading of the manual
- * (model_allowed, which walks the registers bit by bit).
+ * (model_allowed, which walks the registers bit by bit); Smepmp.
  */
 #include "isa_riscv_fixture.h"
 
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 enum { OFF = 0, TOR = 1 << 3, NA4 = 2 << 3, NAPOT = 3 << 3, L = 0x80, R = 1, W = 2, X = 4 };
+
+enum { CSR_MSECCFG = 0x747, MML = 1, MMWP = 2, RLB = 4 };
 
 static struct fixture fix;
 
@@ -198,7 +200,133 @@ static void test_flush(void **state)
     fixture_close(&fix);
 }
 
+/* --- Smepmp --- */
+
+static uint64_t seccfg(struct rv_hart *h, uint64_t value)
+{
+    assert_int_equal(rv_csr_poke(h, CSR_MSECCFG, value), 0);
+    return h->csr.mseccfg & (MML | MMWP | RLB);
+}
+
+/* MML and MMWP are never unset; RLB neither comes back while an entry is locked. */
+static void test_seccfg(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    assert_int_equal(seccfg(h, UINT64_MAX & ~(MML | MMWP | RLB)), 0);
+    assert_int_equal(seccfg(h, RLB), RLB);
+    assert_int_equal(seccfg(h, 0), 0);
+    assert_int_equal(seccfg(h, MMWP), MMWP);
+    assert_int_equal(seccfg(h, RLB), MMWP | RLB);
+    set_entry(h, 5, OFF | L, 0x1234); /* "including disabled entries" */
+    assert_int_equal(seccfg(h, MML | RLB), MML | MMWP | RLB);
+    assert_int_equal(seccfg(h, 0), MML | MMWP);
+    assert_int_equal(seccfg(h, RLB), MML | MMWP);
+    rv_reset(h);
+    assert_int_equal(h->csr.mseccfg, 0);
+    fixture_close(&fix);
+}
+
+/* What no entry matches: MML takes code from M, MMWP all. */
+static void test_seccfg_default(void **state)
+{
+    (void)state;
+    static const bool allowed[4][3] = {{1, 1, 1}, {0, 1, 1}, {0, 0, 0}, {0, 0, 0}};
+    for (unsigned v = 0; v < 4; v++) {
+        struct rv_hart *h = fixture_hart(&fix, NULL);
+        uint64_t flushes = h->hart.tlb.stats.flush_all;
+        seccfg(h, v);
+        assert_int_equal(h->hart.tlb.stats.flush_all, flushes + !!v); /* seen at once */
+        for (int a = ACCESS_FETCH; a <= ACCESS_STORE; a++) {
+            assert_int_equal(can(h, RAM_BASE, 4, a, PRIV_M), allowed[v][a]);
+            assert_false(can(h, RAM_BASE, 4, a, PRIV_S));
+        }
+        fixture_close(&fix);
+    }
+}
+
+static void test_rule_locking_bypass(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    seccfg(h, RLB);
+    set_entry(h, 1, OFF, 0x80000000 >> 2);
+    set_entry(h, 2, TOR | R | L, 0x80001000 >> 2);
+    assert_false(can(h, 0x80000000, 4, ACCESS_STORE, PRIV_M)); /* enforced all the same */
+    set_entry(h, 1, OFF, 0x80000800 >> 2);
+    set_entry(h, 2, TOR | R | W | L, 0x80002000 >> 2);
+    assert_int_equal(h->csr.pmpcfg[2], TOR | R | W | L);
+    assert_int_equal(h->csr.pmpaddr[2], 0x80002000 >> 2);
+    assert_int_equal(h->csr.pmpaddr[1], 0x80000800 >> 2);
+    seccfg(h, 0);
+    set_entry(h, 2, OFF, 0);
+    set_entry(h, 1, OFF, 0);
+    assert_int_equal(h->csr.pmpcfg[2], TOR | R | W | L);
+    assert_int_equal(h->csr.pmpaddr[1], 0x80000800 >> 2);
+    fixture_close(&fix);
+}
+
+/* With MML no rule by which M executes can be added, unless RLB is set; W alone is legal. */
+static void test_mml_writes(void **state)
+{
+    (void)state;
+    for (unsigned rwx = 0; rwx < 8; rwx++) {
+        struct rv_hart *h = fixture_hart(&fix, NULL);
+        bool m_executes = rwx == X || rwx == (R | X) || rwx == W || rwx == (W | X);
+        seccfg(h, MML);
+        set_entry(h, 0, NAPOT | rwx, UINT64_MAX);
+        assert_int_equal(h->csr.pmpcfg[0], NAPOT | rwx);
+        set_entry(h, 1, NAPOT | L | rwx, UINT64_MAX);
+        assert_int_equal(h->csr.pmpcfg[1], m_executes ? 0 : NAPOT | L | rwx);
+        fixture_close(&fix);
+        h = fixture_hart(&fix, NULL);
+        seccfg(h, MML | RLB);
+        set_entry(h, 1, NAPOT | L | rwx, UINT64_MAX);
+        assert_int_equal(h->csr.pmpcfg[1], NAPOT | L | rwx);
+        fixture_close(&fix);
+    }
+}
+
+/* Without the extension the register is not there. */
+static void test_no_smepmp(void **state)
+{
+    (void)state;
+    uint64_t old;
+    struct rv_hart *h = fixture_hart(&fix, "rv64i_zicsr_sv39");
+    assert_false(rv_csr_access(h, CSR_MSECCFG, CSR_SET, 0, true, false, 0x1234, &old));
+    assert_int_equal(h->trap.cause, CAUSE_ILLEGAL);
+    fixture_close(&fix);
+}
+
 /* --- against the manual, at random --- */
+
+/* Smepmp's truth table, as the manual prints it: LRWX, M, S and U. */
+static const struct mml_row {
+    const char *lrwx, *m, *su;
+} mml_rows[] = {
+    {"0000", "", ""},  {"0001", "", "x"},  {"0010", "rw", "r"}, {"0011", "rw", "rw"},
+    {"0100", "", "r"}, {"0101", "", "rx"}, {"0110", "", "rw"},  {"0111", "", "rwx"},
+    {"1000", "", ""},  {"1001", "x", ""},  {"1010", "x", "x"},  {"1011", "rx", "x"},
+    {"1100", "r", ""}, {"1101", "rx", ""}, {"1110", "rw", ""},  {"1111", "r", "r"},
+};
+
+static bool model_mml(uint8_t cfg, enum access_type access, enum rv_priv priv)
+{
+    char lrwx[5] = {cfg & L ? '1' : '0', cfg & R ? '1' : '0', cfg & W ? '1' : '0',
+                    cfg & X ? '1' : '0', 0};
+    for (unsigned i = 0; i < ARRAY_LEN(mml_rows); i++)
+        if (!strcmp(mml_rows[i].lrwx, lrwx))
+            return strchr(priv == PRIV_M ? mml_rows[i].m : mml_rows[i].su, "xrw"[access]);
+    fail();
+    return false;
+}
+
+static bool model_default(const struct rv_csrs *c, enum access_type access, enum rv_priv priv)
+{
+    if (priv != PRIV_M || c->mseccfg & MMWP)
+        return false;
+    return !(c->mseccfg & MML) || access != ACCESS_FETCH;
+}
 
 /* Whether entry i matches one byte: Privileged, "Address Matching", bit by bit. */
 static bool model_match(const struct rv_csrs *c, unsigned i, gpa_t byte)
@@ -233,11 +361,13 @@ static bool model_allowed(const struct rv_csrs *c, gpa_t gpa, unsigned size,
             continue;
         if (matched < size)
             return false;
+        if (c->mseccfg & MML)
+            return model_mml(c->pmpcfg[i], access, priv);
         if (priv == PRIV_M && !(c->pmpcfg[i] & L))
             return true;
         return c->pmpcfg[i] & bit[access];
     }
-    return priv == PRIV_M;
+    return model_default(c, access, priv);
 }
 
 static uint64_t rng_state;
@@ -253,6 +383,8 @@ static void random_entries(struct rv_hart *h)
 {
     unsigned used = (unsigned)(rng() % 6);
     rv_reset(h);
+    if (rng() % 2)
+        seccfg(h, rng() % 8);
     for (unsigned n = 0; n < used; n++) {
         uint64_t addr = (RAM_BASE + rng() % 0x4000) >> 2;
         if (rng() % 3 == 0)
@@ -301,10 +433,19 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),         cmocka_unit_test(test_permissions),
-        cmocka_unit_test(test_modes),        cmocka_unit_test(test_partial_match),
-        cmocka_unit_test(test_priority),     cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_page_uniform), cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_permissions),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_partial_match),
+        cmocka_unit_test(test_priority),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_page_uniform),
+        cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_seccfg),
+        cmocka_unit_test(test_seccfg_default),
+        cmocka_unit_test(test_rule_locking_bypass),
+        cmocka_unit_test(test_mml_writes),
+        cmocka_unit_test(test_no_smepmp),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
