@@ -23,11 +23,17 @@ prefix=${CROSS_COMPILE:-riscv64-unknown-elf-}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# Pictures to assembler lines.  An own generator: awk's rand() differs by awk.
+# Pictures to assembler lines.  An own generator: awk's rand() differs by awk.  It starts
+# anew for each line of the table, so that a new line changes no other line's words.
 awk -v repeat=$REPEAT -v random_words=$RANDOM_WORDS '
 function random_bit() {
 	seed = seed * 16807 % 2147483647
 	return int(seed / 65536) % 2
+}
+function seed_with(text,  i) {
+	seed = 20240229
+	for (i = 1; i <= length(text); i++)
+		seed = (seed * 37 + index("01abcdefghijklmnopqrstuvwxyz-", substr(text, i, 1))) % 2147483647
 }
 function nibble(bits,  value) {
 	value = substr(bits, 1, 1) * 8 + substr(bits, 2, 1) * 4
@@ -43,7 +49,6 @@ function emit(picture,  i, bits, hex) {
 	print ".insn 4, 0x" hex
 }
 BEGIN {
-	seed = 20240229
 	for (i = 0; i < 65536; i++)
 		if (i % 4 != 3)
 			printf ".insn 2, 0x%04x\n", i
@@ -56,6 +61,7 @@ BEGIN {
 		sub(/ttttt/, "tttt0", picture)
 		sub(/ddddd/, "dddd0", picture)
 	}
+	seed_with(picture)
 	for (i = 0; i < repeat; i++)
 		emit(picture)
 	# objdump knows the exact conversions with rm = 0 only.
@@ -69,6 +75,8 @@ BEGIN {
 	}
 }
 END {
+	print ".section .text.random, \"ax\""
+	seed_with("")
 	for (i = 0; i < random_words; i++)
 		emit("-------------------------" opcodes[i % count])
 }' "$top/isa/riscv/insns.def" >"$tmp/words.s"
