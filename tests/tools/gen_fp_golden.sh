@@ -8,18 +8,21 @@
 #   gen_fp_golden.sh compare TEST FIRST COUNT
 #       runs TEST (the built unit_isa_riscv_fp) on COUNT vectors of each
 #       operation and mode, beginning at FIRST, and prints what differs
+#
+# QEMU: the program to ask instead of the one that fetch-qemu.sh gets.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-: "${CROSS_CC:=riscv64-linux-gnu-gcc}" "${QEMU:=qemu-riscv64}"
+: "${CROSS_CC:=riscv64-unknown-elf-gcc}"
+[ -n "${QEMU-}" ] || QEMU=$(sh "$top/tests/tools/fetch-qemu.sh")/qemu-riscv64
 
-"$CROSS_CC" -static -O2 -ffp-contract=off -Wall -Wextra -I"$top" -o "$work/fp_oracle" \
-	"$top/tests/tools/fp_oracle.c"
+"$CROSS_CC" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,-z,separate-code -O2 -ffp-contract=off -ffreestanding \
+	-Wall -Wextra -I"$top" -o "$work/fp_oracle" "$top/tests/tools/fp_oracle.c"
 if [ "${1-}" = compare ]; then
-	"$QEMU" "$work/fp_oracle" stream "$3" "$4" | "$2" compare "$3" "$4"
+	"$QEMU" -cpu max "$work/fp_oracle" stream "$3" "$4" | "$2" compare "$3" "$4"
 else
-	"$QEMU" "$work/fp_oracle" hash 8192 >"$work/golden"
+	"$QEMU" -cpu max "$work/fp_oracle" hash 8192 >"$work/golden"
 	cp "$work/golden" "$top/tests/unit/data/fp_golden.txt"
 fi
