@@ -35,7 +35,7 @@ struct form_text {
     const char *name;
     const char *picture;
     uint16_t op;
-    uint8_t ext, format, rules;
+    uint8_t ext, also, format, rules;
 };
 
 struct format_text {
@@ -55,12 +55,14 @@ static const struct format_text format_texts[RV_FORMAT_COUNT] = {
 };
 
 static const struct form_text form_texts[RV_FORM_COUNT] = {
-#define INSN(name, ext, format, picture)                                                           \
-    [RV_FORM_##name] = {#name, picture, RV_OP_##name, RV_EXT_##ext, RV_FORMAT_##format, 0},
-#define HINT(name, base, ext, format, picture)                                                     \
-    [RV_FORM_##name] = {#name, picture, RV_OP_##base, RV_EXT_##ext, RV_FORMAT_##format, 0},
+#define FORM(name, base, ext, also, format, picture, rule)                                         \
+    [RV_FORM_##name] = {                                                                           \
+        #name, picture, RV_OP_##base, RV_EXT_##ext, RV_EXT_##also, RV_FORMAT_##format, rule},
+#define INSN(name, ext, format, picture)        FORM(name, name, ext, ext, format, picture, 0)
+#define INSN2(name, ext, also, format, picture) FORM(name, name, ext, also, format, picture, 0)
+#define HINT(name, base, ext, format, picture)  FORM(name, base, ext, ext, format, picture, 0)
 #define CINSN(name, base, ext, format, picture, rule)                                              \
-    [RV_FORM_##name] = {#name, picture, RV_OP_##base, RV_EXT_##ext, RV_FORMAT_##format, rule},
+    FORM(name, base, ext, ext, format, picture, rule)
 #include "isa/riscv/insns.def"
 };
 
@@ -232,12 +234,13 @@ static uint32_t flags_of_operands(const char *operands)
 static void parse_form(struct rv_form *f, const struct form_text *text)
 {
     const struct format_text *format = &format_texts[text->format];
+    const struct form_text *base = &form_texts[op_forms[text->op]];
 
     set_name(f, text->name);
     f->operands = format->operands;
     f->op = text->op;
     f->ext = text->ext;
-    f->base_ext = form_texts[op_forms[text->op]].ext;
+    f->base_ext = base == text ? text->also : base->ext;
     f->format = text->format;
     f->rules = text->rules | format->rules;
     f->flags = format->flags | flags_of_operands(format->operands);

@@ -5,8 +5,28 @@
  */
 #include "isa/riscv/fp.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 #include "isa/riscv/fp_soft.h"
+
+/* ---- what the host has ---- */
+
+bool fpu_half;
+
+#if defined(__x86_64__)
+/* F16C uses the wide registers, which the system must know; clang 14 cannot be asked for it. */
+__attribute__((constructor)) static void find_half(void)
+{
+    unsigned a, b, c = 0, d;
+
+    __builtin_cpu_init();
+    fpu_half = __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+#endif
 
 /* ---- state ---- */
 
@@ -64,9 +84,11 @@ typedef uint64_t fp_soft_fn(uint64_t a, uint64_t b, uint64_t c, struct soft_env 
 #define CALL_1(fn) fn(r, a)
 #define CALL_2(fn) fn(r, a, b)
 #define CALL_3(fn) fn(r, a, b, c)
+#define H(a)       v_unbox_h(a)
 #define S(a)       v_unbox_s(a)
 #define D(a)       (a)
 #define BOX(x)     v_box_s(x)
+#define BOX_H(x)   v_box_h(x)
 
 #define FP_ROUNDS(name, operands, soft)                                                            \
     static bool host_##name(uint64_t *r, uint64_t a, uint64_t b, uint64_t c)                       \

@@ -196,6 +196,27 @@ static ALWAYS_INLINE fpu_reg fpu_fma_s(fpu_reg a, fpu_reg b, fpu_reg c)
     return a;
 }
 
+/* Whether fpu_h_to_s and fpu_s_to_h may be used (F16C); constant once main runs. */
+extern bool fpu_half;
+
+/* The half in the low bits of a, of which the others are 0. */
+static ALWAYS_INLINE fpu_reg fpu_h_to_s(uint64_t a)
+{
+    fpu_reg r = fpu_reg_of(a);
+
+    __asm__ volatile("vcvtph2ps %0, %0" : "+x"(r));
+    return r;
+}
+
+/* The bits of the half.  Converts four: the other three must be nothing that raises a flag. */
+static ALWAYS_INLINE uint64_t fpu_s_to_h(fpu_reg a)
+{
+    fpu_reg r = _mm_castps_si128(_mm_move_ss(_mm_setzero_ps(), _mm_castsi128_ps(a)));
+
+    __asm__ volatile("vcvtps2ph $4, %0, %0" : "+x"(r)); /* as the control register rounds */
+    return (uint16_t)_mm_cvtsi128_si32(r);
+}
+
 /* These write part of a register; starting from 0 keeps chains of them independent. */
 #define FPU_FROM_INT(name, from, insn)                                                             \
     static ALWAYS_INLINE fpu_reg fpu_##name(from a)                                                \

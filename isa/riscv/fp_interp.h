@@ -9,6 +9,7 @@
 #define ISA_RISCV_FP_INTERP_H
 
 #include "isa/riscv/fp.h"
+#include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 
 /* done is the operation by the host's unit, stored in v; false: not possible, or not yet. */

@@ -12,7 +12,7 @@
  * bool fp_*(&r, operands) round as the host is set to and store the result; or
  * they return false, and the operation is to be done in software, with at most
  * flags raised that it raises too.  NaN results and operands that are not boxed
- * go that way.  None of this calls a function, so that the
+ * go that way.  Half width is in fp_half.h.  None of this calls a function, so that the
  * interpreter's handlers need no stack.  v_* do not depend on the rounding mode.
  */
 #ifndef ISA_RISCV_FP_OPS_H

@@ -14,6 +14,7 @@
 
 typedef unsigned __int128 soft_wide;
 
+const struct soft_format soft_h = {.exp_bits = 5, .frac_bits = 10};
 const struct soft_format soft_s = {.exp_bits = 8, .frac_bits = 23};
 const struct soft_format soft_d = {.exp_bits = 11, .frac_bits = 52};
 

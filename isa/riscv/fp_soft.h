@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Floating point in integers: every rounding operation of F and D in all five
+ * Floating point in integers: every rounding operation of fp_ops.def in all five
  * rounding modes, for what the host's unit cannot do (round to nearest, ties to
  * max magnitude), does otherwise (conversions to unsigned integers that do not
  * fit) or may lack (fused multiply-add).  Called by fp.c alone; pure functions,
  * any thread.
  *
- * The width is data: a third one (Zfh) is one more struct soft_format.
+ * The width is data, a struct soft_format.
  * Operands and results are the raw bits of that width, not NaN-boxed.
  */
 #ifndef ISA_RISCV_FP_SOFT_H
@@ -21,7 +21,7 @@ struct soft_format {
     uint8_t exp_bits, frac_bits; /* frac_bits without the implicit one */
 };
 
-extern const struct soft_format soft_s, soft_d;
+extern const struct soft_format soft_h, soft_s, soft_d;
 
 /* What an operation runs in. */
 struct soft_env {

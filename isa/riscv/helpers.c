@@ -7,6 +7,7 @@
 #include "isa/riscv/translate.h"
 
 #include "isa/riscv/fp.h"
+#include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 #include "isa/riscv/sem_calls.h"
 

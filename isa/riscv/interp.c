@@ -42,6 +42,7 @@
 #include "isa/riscv/sem_b.inc"
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
+#include "isa/riscv/sem_zfh.inc"
 /* clang-format on */
 #pragma GCC diagnostic pop
 

@@ -319,6 +319,16 @@ static inline val tr_unbox_s(struct rv_tr *t, val a)
     return v_select(v_geu(a, K(-(1ll << 32))), v_zx32(a), K(0x7fc00000));
 }
 
+static inline val tr_box_h(struct rv_tr *t, val a)
+{
+    return v_or(a, K(-(1ll << 16)));
+}
+
+static inline val tr_unbox_h(struct rv_tr *t, val a)
+{
+    return v_select(v_geu(a, K(-(1ll << 16))), v_zx16(a), K(0x7e00));
+}
+
 #define FP_NEED()              ((void)tr_fp_need(t))
 #define FP_DIRTY()             tr_fp_dirty(t)
 #define FP_EXACT()             tr_fp_exact(t, ARG(rm))
@@ -350,5 +360,10 @@ static inline val tr_unbox_s(struct rv_tr *t, val a)
 #define v_fcvt_d_s(a)  TR_CALL(v_fcvt_d_s, a)
 #define v_fcvt_d_w(a)  TR_CALL(v_fcvt_d_w, a)
 #define v_fcvt_d_wu(a) TR_CALL(v_fcvt_d_wu, a)
+
+#define v_box_h(a)     tr_box_h(t, a)
+#define v_unbox_h(a)   tr_unbox_h(t, a)
+#define v_fcvt_s_h(a)  TR_CALL(v_fcvt_s_h, a)
+#define v_fcvt_d_h(a)  TR_CALL(v_fcvt_d_h, a)
 
 #endif

@@ -21,6 +21,7 @@
 #include "isa/riscv/sem_b.inc"
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
+#include "isa/riscv/sem_zfh.inc"
 
 SEM(illegal) { ILLEGAL(); }
 /* clang-format on */

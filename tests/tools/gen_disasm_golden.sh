@@ -16,7 +16,7 @@ set -eu
 
 REPEAT=24
 RANDOM_WORDS=6000
-MARCH=rv64gc_zba_zbb_zbs_zicbom_zicbop_zicboz_zawrs_svinval_zihintpause
+MARCH=rv64gc_zba_zbb_zbs_zicbom_zicbop_zicboz_zawrs_svinval_zihintpause_zfhmin
 top=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$top/tests/unit/data/riscv_disasm.txt}
 prefix=${CROSS_COMPILE:-riscv64-unknown-elf-}
@@ -53,7 +53,7 @@ BEGIN {
 		if (i % 4 != 3)
 			printf ".insn 2, 0x%04x\n", i
 }
-/^(INSN|HINT)\(/ {
+/^(INSN2?|HINT)\(/ {
 	split($0, quoted, "\"")
 	picture = quoted[2]
 	gsub(/ /, "", picture)

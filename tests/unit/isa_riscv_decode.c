@@ -381,6 +381,11 @@ static void test_reserved_is_illegal(void **state)
         0x00c5d553,            /* fadd.s with rm 5 */
         0x00c5e553,            /* rm 6 */
         0xd2055553,            /* fcvt.d.w with rm 5 */
+        0x402555d3,            /* fcvt.s.h with rm 5 */
+        0x440565d3,            /* fcvt.h.s with rm 6 */
+        0x442575d3,            /* fcvt.h.h */
+        0xe41505d3,            /* fmv.x.h with rs2 */
+        0xf42505d3,            /* fmv.h.x with rs2 */
         0x02051513 | 1u << 26, /* slli with bit 26 */
         0x0205151b,            /* slliw with shamt[5] */
         0x28b6452f | 1 << 7,   /* amocas.q with odd rd */
@@ -449,6 +454,28 @@ static void test_disabled_extension_is_illegal(void **state)
         else
             assert_int_equal(i.op, form == RV_FORM_pause ? RV_OP_fence : RV_OP_illegal);
     }
+}
+
+/* A line with two extensions needs both. */
+static void test_second_extension(void **state)
+{
+    const struct rv_form *forms = rv_forms();
+    unsigned count = 0;
+
+    (void)state;
+    for (unsigned form = 1; form < RV_FORM_COUNT; form++) {
+        const struct rv_form *f = &forms[form];
+        struct rv_ext_set without = all;
+        struct rv_insn i;
+
+        if (f->len == 2 || form_is_hint[form] || f->base_ext == f->ext)
+            continue;
+        rv_ext_del(&without, (enum rv_ext)f->base_ext);
+        rv_decode(random_word_of(f), &without, &i);
+        assert_int_equal(i.op, RV_OP_illegal);
+        count++;
+    }
+    assert_in_range(count, 2, 100);
 }
 
 static void test_compressed_needs_its_base(void **state)
@@ -606,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_reserved_is_illegal),
         cmocka_unit_test(test_hints_are_legal),
         cmocka_unit_test(test_disabled_extension_is_illegal),
+        cmocka_unit_test(test_second_extension),
         cmocka_unit_test(test_compressed_needs_its_base),
         cmocka_unit_test(test_compressed_expand_to_their_base),
         cmocka_unit_test(test_expansion_has_the_operands_of_its_base),

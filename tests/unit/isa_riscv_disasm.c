@@ -87,6 +87,8 @@ static struct difference {
     {"fcvt.d.w\t", ".4byte", "exact conversion: objdump wants rm = 0, the manual takes all", 0},
     {"fcvt.d.wu\t", ".4byte", "the same", 0},
     {"fcvt.d.s\t", ".4byte", "the same", 0},
+    {"fcvt.s.h\t", ".4byte", "the same", 0},
+    {"fcvt.d.h\t", ".4byte", "the same", 0},
     {"csrr*,0x", "csrr", "a CSR that this machine does not have", 0},
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests isa/riscv/fp.c, fp_soft.c, fp_ops.h and the texts sem_f.inc and
- * sem_d.inc, which are compiled here under a small reading of their own.
+ * Tests isa/riscv/fp.c, fp_soft.c, fp_ops.h, fp_half.h and the texts sem_f.inc,
+ * sem_d.inc and sem_zfh.inc, which are compiled here under a small reading of their
+ * own.
  *
  * Results and flags are compared, bit for bit, with those of QEMU's soft-float
  * in tests/unit/data/fp_golden.txt (made by tests/tools/gen_fp_golden.sh).
@@ -61,6 +62,7 @@ static bool go_slow;
 #define v_or(a, b)  ((a) | (b))
 #define v_xor(a, b) ((a) ^ (b))
 #define v_not(a)    (~(a))
+#define v_sx16(a)   ((val)(int16_t)(a))
 #define v_sx32(a)   ((val)(int32_t)(a))
 #define ILLEGAL()                                                                                  \
     do {                                                                                           \
@@ -90,6 +92,7 @@ static bool go_slow;
 /* clang-format off */
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
+#include "isa/riscv/sem_zfh.inc"
 /* clang-format on */
 #pragma GCC diagnostic pop
 
@@ -105,6 +108,9 @@ static const struct {
 #define FROM_S                                        false
 #define FROM_D                                        false
 #define FROM_I                                        true
+#define FROM_H                                        false
+#define FROM_SH                                       false
+#define FROM_DH                                       false
 #define V(name, mnemonic, dest, args, kind, operands) {sem_##name, DEST_##dest, FROM_##kind},
 #include "tests/guest/common/fp_vectors.def"
 };
@@ -295,9 +301,11 @@ static void test_static_mode(void **state)
     hart_free(h);
 }
 
-#define S(a)   v_unbox_s(a)
-#define D(a)   (a)
-#define BOX(x) v_box_s(x)
+#define H(a)     v_unbox_h(a)
+#define S(a)     v_unbox_s(a)
+#define D(a)     (a)
+#define BOX(x)   v_box_s(x)
+#define BOX_H(x) v_box_h(x)
 #define FP_ROUNDS(name, operands, soft)                                                            \
     static uint64_t soft_##name(uint64_t a, uint64_t b, uint64_t c, struct soft_env *env)          \
     {                                                                                              \
@@ -432,7 +440,7 @@ static void test_fs_dirty(void **state)
     (void)state;
     for (unsigned op = 0; op < VECTOR_OPS; op++) {
         bool clean = op == VECTOR_fclass_s || op == VECTOR_fclass_d || op == VECTOR_fmv_x_w ||
-                     op == VECTOR_fmv_x_d;
+                     op == VECTOR_fmv_x_d || op == VECTOR_fmv_x_h;
 
         h->csr.mstatus = 1ull << 13;
         run(h, op, FP_RNE, make_vector(h, op, 5));
@@ -441,8 +449,12 @@ static void test_fs_dirty(void **state)
     h->csr.mstatus = 1ull << 13;
     sem_fsw(h, false, 0, 0, 0, 1, 0, 0);
     sem_fsd(h, false, 0, 0, 0, 1, 0, 0);
+    sem_fsh(h, false, 0, 0, 0, 1, 0, 0);
     assert_int_equal(h->csr.mstatus & MSTATUS_FS, 1ull << 13);
     sem_flw(h, false, 0, 1, 0, 0, 0, 0);
+    assert_int_equal(h->csr.mstatus & MSTATUS_FS, MSTATUS_FS);
+    h->csr.mstatus = 1ull << 13;
+    sem_flh(h, false, 0, 1, 0, 0, 0, 0);
     assert_int_equal(h->csr.mstatus & MSTATUS_FS, MSTATUS_FS);
     assert_false(h->trap.pending);
     hart_free(h);
@@ -551,17 +563,22 @@ static void test_loads_and_stores(void **state)
     assert_int_equal(load(8, 8), 0x01234567bbbbbbbb);
     sem_fsd(h, false, 0, 0, RS1, RS2, 0, 0);
     assert_int_equal(load(16, 8), 0xaaaaaaaabbbbbbbb);
+    sem_flh(h, false, -6, RD, RS1, 0, 0, 0);
+    assert_int_equal(h->f[RD], 0xffffffffffffbbbb);
+    sem_fsh(h, false, 4, 0, RS1, RS2, 0, 0);
+    assert_int_equal(load(16, 8), 0xaaaabbbbbbbbbbbb);
     hart_free(h);
 }
 
 /* ---- facts from the manual, beside the oracle ---- */
 
-#define BOXED(x) (FP_BOX | (x))
-#define UNBOXED  0x000000003f800000ull
-#define SNAN_D   0x7ff0000000000001ull
-#define MIN_D    0x0010000000000000ull
-#define MAX_D    0x7fefffffffffffffull
-#define ZERO_NEG FP_SIGN_D
+#define BOXED(x)   (FP_BOX | (x))
+#define BOXED_H(x) (FP_BOX_H | (x))
+#define UNBOXED    0x000000003f800000ull
+#define SNAN_D     0x7ff0000000000001ull
+#define MIN_D      0x0010000000000000ull
+#define MAX_D      0x7fefffffffffffffull
+#define ZERO_NEG   FP_SIGN_D
 
 static const struct {
     enum vector_op op;
@@ -620,6 +637,21 @@ static const struct {
     {VECTOR_fmul_d, 4, {MIN_D, 0x3fefffffffffffff, 0}, {MIN_D, FP_NX | FP_UF}},
     /* An exact subnormal result does not underflow. */
     {VECTOR_fmul_d, 0, {MIN_D, 0x3fe0000000000000, 0}, {MIN_D >> 1, 0}},
+    /* A half is boxed in all bits above it; a move keeps the bits of a NaN, a conversion does not.
+     */
+    {VECTOR_fmv_h_x, 0, {0x12347d01, 0, 0}, {BOXED_H(0x7d01), 0}},
+    {VECTOR_fmv_x_h, 0, {BOXED(0x1234fd01), 0, 0}, {0xfffffffffffffd01, 0}},
+    {VECTOR_fcvt_s_h, 0, {BOXED_H(0x7d01), 0, 0}, {BOXED(FP_NAN_S), FP_NV}},
+    {VECTOR_fcvt_s_h, 0, {BOXED(0x00003c00), 0, 0}, {BOXED(FP_NAN_S), 0}},
+    {VECTOR_fcvt_d_h, 2, {BOXED_H(0x8001), 0, 0}, {0xbe70000000000000, 0}},
+    /* Rounded once: above the middle of two halves by less than a single shows. */
+    {VECTOR_fcvt_h_d, 0, {0x3ff0020000000001, 0, 0}, {BOXED_H(0x3c01), FP_NX}},
+    {VECTOR_fcvt_h_d, 0, {0x3ff0020000000000, 0, 0}, {BOXED_H(0x3c00), FP_NX}},
+    /* Tininess of a half, after rounding. */
+    {VECTOR_fcvt_h_s, 0, {BOXED(0x387ff000), 0, 0}, {BOXED_H(0x0400), FP_NX}},
+    {VECTOR_fcvt_h_s, 0, {BOXED(0x387fefff), 0, 0}, {BOXED_H(0x0400), FP_NX | FP_UF}},
+    {VECTOR_fcvt_h_s, 3, {BOXED(0x00000001), 0, 0}, {BOXED_H(0x0001), FP_NX | FP_UF}},
+    {VECTOR_fcvt_h_d, 0, {0x47f0000000000000, 0, 0}, {BOXED_H(FP_INF_H), FP_NX | FP_OF}},
 };
 
 static void test_facts(void **state)

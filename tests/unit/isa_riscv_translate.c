@@ -114,7 +114,7 @@ static uint64_t random_integer(void)
     }
 }
 
-/* Singles (boxed or not), doubles and what lies near their limits. */
+/* Halves and singles (boxed or not), doubles and what lies near their limits. */
 static uint64_t random_float(void)
 {
     static const uint64_t corners[] = {
@@ -125,13 +125,18 @@ static uint64_t random_float(void)
         0xffffffff00000000, 0xffffffff80000000, 0xffffffff3f800000, 0xffffffffbf800000,
         0xffffffff7f800000, 0xffffffffff800000, 0xffffffff7fc00000, 0xffffffff7f800001,
         0xffffffff00000001, 0xffffffff7f7fffff, 0xffffffff4f000000, 0xffffffff5f000000,
-        0xffffffff3f000000, 0x000000003f800000,
+        0xffffffff3f000000, 0x000000003f800000, 0xffffffffffff3c00, 0xffffffffffffbc00,
+        0xffffffffffff0001, 0xffffffffffff83ff, 0xffffffffffff7bff, 0xffffffffffff7c00,
+        0xffffffffffff7d01, 0xffffffffffff7e01, 0xffffffffffff0000, 0xffffffffffff8000,
+        0xffffffff00003c00, 0xffffffff477ff000, 0x40effe0000000000, 0x3f0ffe0000000000,
     };
-    switch (below(4)) {
+    switch (below(5)) {
     case 0:
         return corners[below(ARRAY_LEN(corners))];
     case 1:
         return 0xffffffff00000000 | random_64();
+    case 3:
+        return 0xffffffffffff0000 | random_64();
     case 2: /* a number of ordinary size */
         return (random_64() & 0x800fffffffffffff) | (1023 - 40 + below(80)) << 52;
     default:

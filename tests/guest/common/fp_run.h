@@ -22,9 +22,10 @@ typedef struct vector_result vector_fn(struct vector v);
         struct vector_result r;                                                                    \
         uint64_t flags;                                                                            \
                                                                                                    \
-        __asm__ volatile("fmv.d.x ft0, %2\n\tfmv.d.x ft1, %3\n\tfmv.d.x ft2, %4\n\t"               \
+        __asm__ volatile(".option push\n\t.option arch, +zfh\n\t"                                  \
+                         "fmv.d.x ft0, %2\n\tfmv.d.x ft1, %3\n\tfmv.d.x ft2, %4\n\t"               \
                          "mv t1, %2\n\tfsflags zero\n\t" mnemonic " " DEST_##dest                  \
-                         "," args "\n\tfrflags %1\n\t" TAKE_##dest                                 \
+                         "," args "\n\tfrflags %1\n\t" TAKE_##dest "\n\t.option pop"               \
                          : "=r"(r.value), "=&r"(flags)                                             \
                          : "r"(v.a), "r"(v.b), "r"(v.c)                                            \
                          : "t0", "t1", "ft0", "ft1", "ft2", "ft3");                                \

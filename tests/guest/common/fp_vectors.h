@@ -15,7 +15,8 @@
 
 #include <stdint.h>
 
-enum vector_kind { KIND_S, KIND_D, KIND_I };
+/* SH and DH are singles and doubles that are about to become halves. */
+enum vector_kind { KIND_S, KIND_D, KIND_I, KIND_H, KIND_SH, KIND_DH };
 
 enum vector_op {
 #define V(name, mnemonic, dest, args, kind, operands) VECTOR_##name,
@@ -45,7 +46,8 @@ struct vector_result {
     uint8_t flags;
 };
 
-#define VECTOR_BOXED(x) (0xffffffff00000000u | (x))
+#define VECTOR_BOXED(x)   (0xffffffff00000000u | (x))
+#define VECTOR_BOXED_H(x) (0xffffffffffff0000u | (x))
 
 static const uint64_t vector_corners_s[] = {
 #define S(x) VECTOR_BOXED(x##u), VECTOR_BOXED(x##u | 0x80000000u)
@@ -121,6 +123,57 @@ static const uint64_t vector_corners_i[] = {
     0x8000008000000001,
 };
 
+static const uint64_t vector_corners_h[] = {
+#define H(x) VECTOR_BOXED_H(x##u), VECTOR_BOXED_H(x##u | 0x8000u)
+    H(0x0000),          H(0x0001),          H(0x0002),          H(0x0200),
+    H(0x03ff),          H(0x0400),          H(0x0401),          H(0x07ff),
+    H(0x0800),          H(0x1400),          H(0x1401),          H(0x37ff),
+    H(0x3800),          H(0x3801),          H(0x3bff),          H(0x3c00),
+    H(0x3c01),          H(0x3e00),          H(0x4100),          H(0x63ff),
+    H(0x6400),          H(0x67ff),          H(0x6800),          H(0x77ff),
+    H(0x7800),          H(0x7bfe),          H(0x7bff),          H(0x7c00),
+    H(0x7c01),          H(0x7dff),          H(0x7e00),          H(0x7fff),
+#undef H
+    0xffffffff00003c00, 0x0000000000003c00, 0xfffffffffffe3c00, 0x7fffffffffff3c00,
+    0xffffffff3f800000,
+};
+
+/* clang-format off */
+
+/* The ends of the halves, normal and subnormal, and places between two halves, as singles. */
+#define VECTOR_NEAR_HALF(m)                                                              \
+    m(0x00000000) m(0x32ffffff) m(0x33000000) m(0x33000001) m(0x33800000) m(0x33bfffff)  \
+    m(0x33c00000) m(0x33c00001) m(0x37fff000) m(0x387fbfff) m(0x387fc000) m(0x387fc001)  \
+    m(0x387fdfff) m(0x387fe000) m(0x387fe001) m(0x387fefff) m(0x387ff000) m(0x387ff001)  \
+    m(0x387fffff) m(0x38800000) m(0x38800001) m(0x38801000) m(0x38803000) m(0x3f7fffff)  \
+    m(0x3f800000) m(0x3f800fff) m(0x3f801000) m(0x3f801001) m(0x3f801fff) m(0x3f802000)  \
+    m(0x3f803000) m(0x3ffff000) m(0x477fdfff) m(0x477fe000) m(0x477fe001) m(0x477fefff)  \
+    m(0x477ff000) m(0x477ff001) m(0x47800000) m(0x7f7fffff)
+
+static const uint64_t vector_corners_sh[] = {
+#define S(x) VECTOR_BOXED(x##u), VECTOR_BOXED(x##u | 0x80000000u),
+    VECTOR_NEAR_HALF(S)
+    S(0x00000001) S(0x007fffff) S(0x00800000)
+    S(0x7f800000) S(0x7f800001) S(0x7fbfffff) S(0x7fc00000) S(0x7fffffff)
+#undef S
+    0x000000003f800000, 0xfffffffe3f800000, 0x7fffffff00000000, 0x3ff0000000000000,
+};
+
+static const uint64_t vector_corners_dh[] = {
+#define D(x)         (x), (x) | 1ull << 63,
+#define WIDENED(x)   (((uint64_t)x##u << 29) + (896ull << 52))
+#define D_FROM_S(x)  D(WIDENED(x)) D(WIDENED(x) - 1) D(WIDENED(x) + 1)
+    VECTOR_NEAR_HALF(D_FROM_S)
+    D(0x0000000000000000u) D(0x0000000000000001u) D(0x000fffffffffffffu) D(0x0010000000000000u)
+    D(0x3690000000000000u) D(0x36a0000000000000u) D(0x7fefffffffffffffu) D(0x7ff0000000000000u)
+    D(0x7ff0000000000001u) D(0x7ff7ffffffffffffu) D(0x7ff8000000000000u) D(0x7fffffffffffffffu)
+#undef D
+#undef WIDENED
+#undef D_FROM_S
+};
+
+/* clang-format on */
+
 static const struct {
     const uint64_t *values;
     uint64_t count;
@@ -128,6 +181,9 @@ static const struct {
     {vector_corners_s, sizeof(vector_corners_s) / 8},
     {vector_corners_d, sizeof(vector_corners_d) / 8},
     {vector_corners_i, sizeof(vector_corners_i) / 8},
+    {vector_corners_h, sizeof(vector_corners_h) / 8},
+    {vector_corners_sh, sizeof(vector_corners_sh) / 8},
+    {vector_corners_dh, sizeof(vector_corners_dh) / 8},
 };
 
 /* splitmix64 */
@@ -189,6 +245,21 @@ static inline uint64_t vector_exponent(uint64_t *state, unsigned bits, uint64_t 
     }
 }
 
+/* As it may be in a register: rarely without its box. */
+static inline uint64_t vector_box(uint64_t v, unsigned bits, uint64_t r)
+{
+    v |= ~0ull << bits;
+    return (r >> 8 & 31) ? v : v ^ 1ull << (bits + (r >> 16) % (64 - bits));
+}
+
+/* A fraction of so many bits, of which a half keeps 10. */
+static inline uint64_t vector_half_fraction(uint64_t *state, unsigned bits)
+{
+    uint64_t high = vector_pattern(state, 10);
+
+    return high << (bits - 10) | vector_pattern(state, bits - 10);
+}
+
 static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, uint64_t near)
 {
     uint64_t r = vector_random(state), v;
@@ -199,12 +270,48 @@ static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, ui
         v = vector_pattern(state, 1 + (r >> 8) % 64) + (r >> 3 & 3) - 1;
         return r >> 5 & 1 ? -v : v;
     }
-    if (kind == KIND_D)
+    if (kind == KIND_H) {
+        v = (r & 8) << 12 | vector_exponent(state, 5, near >> 10 & 31) << 10;
+        return vector_box(v | vector_pattern(state, 10), 16, r);
+    }
+    if (kind == KIND_SH && (r >> 5 & 3))
+        return vector_box((r & 8) << 28 | (127 - 28 + (r >> 24) % 48) << 23 |
+                              vector_half_fraction(state, 23),
+                          32, r);
+    if (kind == KIND_DH && (r >> 5 & 3))
+        return (r & 8) << 60 | (1023 - 28 + (r >> 24) % 48) << 52 | vector_half_fraction(state, 52);
+    if (kind == KIND_D || kind == KIND_DH)
         return (r & 8) << 60 | vector_exponent(state, 11, near >> 52 & 0x7ff) << 52 |
                vector_pattern(state, 52);
-    v = VECTOR_BOXED((r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23 |
-                     vector_pattern(state, 23));
-    return (r >> 8 & 31) ? v : v ^ 1ull << (32 + (r >> 16 & 31));
+    return vector_box((r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23 |
+                          vector_pattern(state, 23),
+                      32, r);
+}
+
+/* A half that is a number, and a double cut to a half. */
+static inline double vector_from_half(uint64_t h)
+{
+    double v, step = 0x1p-24;
+
+    if (!(h & 0x7c00))
+        return (h & 0x8000 ? -step : step) * (double)(h & 0x3ff);
+    h = (h & 0x8000) << 48 | ((h >> 10 & 31) + 1008) << 52 | (h & 0x3ff) << 42;
+    __builtin_memcpy(&v, &h, 8);
+    return v;
+}
+
+static inline uint64_t vector_to_half(double v)
+{
+    uint64_t bits, sign, exp;
+
+    __builtin_memcpy(&bits, &v, 8);
+    sign = bits >> 48 & 0x8000;
+    exp = bits >> 52 & 0x7ff;
+    if (exp < 1009)
+        return sign | (uint64_t)(v * (sign ? -0x1p24 : 0x1p24));
+    if (exp > 1038)
+        return sign | 0x7c00;
+    return sign | (exp - 1008) << 10 | (bits >> 42 & 0x3ff);
 }
 
 /* The product or its neighbour; anything if that is not a number. */
@@ -221,6 +328,10 @@ static inline uint64_t vector_product(enum vector_kind kind, uint64_t a, uint64_
         if (x != x)
             return a;
         __builtin_memcpy(&bits, &x, 8);
+    } else if (kind == KIND_H) {
+        if ((a & 0x7c00) == 0x7c00 || (b & 0x7c00) == 0x7c00)
+            return a;
+        bits = VECTOR_BOXED_H(vector_to_half(vector_from_half(a) * vector_from_half(b)));
     } else {
         float x, y;
 
@@ -239,7 +350,8 @@ static inline struct vector vector_make(enum vector_op op, uint64_t i)
 {
     enum vector_kind kind = vector_ops[op].kind;
     uint64_t n = vector_corners[kind].count, state = i * 0x100 + op, r;
-    uint64_t sign = kind == KIND_D ? 1ull << 63 : 1ull << 31;
+    uint64_t sign = kind == KIND_D ? 1ull << 63 : kind == KIND_H ? 1ull << 15 : 1ull << 31;
+    int takes_product = kind == KIND_S || kind == KIND_D || kind == KIND_H;
     struct vector v;
 
     vector_random(&state);
@@ -250,9 +362,11 @@ static inline struct vector vector_make(enum vector_op op, uint64_t i)
     if (i < (vector_ops[op].operands == 1 ? n : n * n)) {
         v.a = vector_corners[kind].values[i % n];
         v.b = vector_corners[kind].values[i / n];
-    } else if (kind != KIND_I && (r & 7) == 0) {
+    } else if (kind == KIND_H && vector_ops[op].operands == 1) {
+        v.a = VECTOR_BOXED_H((i - n) * 0x9e37 & 0xffff); /* in time each of them */
+    } else if (takes_product && (r & 7) == 0) {
         v.c = vector_product(kind, v.a, v.b, r >> 8 & 3) ^ (r & 8 ? sign : 0);
-    } else if (kind != KIND_I && (r & 7) == 1) {
+    } else if (takes_product && (r & 7) == 1) {
         v.a = vector_product(kind, v.a, r & 8 ? v.a : v.b, r >> 8 & 3);
     }
     return v;
