@@ -116,11 +116,21 @@ static bool csr_check_counter(const struct rv_hart *h, unsigned csr)
     return bit_test(enabled, csr & 31);
 }
 
-/* mseccfg is there for its fields. */
-static bool csr_check_mseccfg(const struct rv_hart *h, unsigned csr)
+/* Smstateen: whether a bit of mstateen0-3 leaves the state to the lower modes. */
+static bool stateen_allows(const struct rv_hart *h, unsigned n, uint64_t bit)
+{
+    return h->priv == PRIV_M || !rv_has(h, RV_EXT_Smstateen) || h->csr.mstateen[n] & bit;
+}
+
+static bool csr_check_senvcfg(const struct rv_hart *h, unsigned csr)
 {
     (void)csr;
-    return rv_has(h, RV_EXT_Smepmp) || rv_has(h, RV_EXT_Zkr);
+    return stateen_allows(h, 0, STATEEN0_ENVCFG);
+}
+
+static bool csr_check_sstateen(const struct rv_hart *h, unsigned csr)
+{
+    return stateen_allows(h, csr & 3, STATEEN_SE);
 }
 
 /* --- helpers --- */

@@ -67,6 +67,10 @@ enum rv_cause {
 #define MSECCFG_USEED (1ull << 8)
 #define MSECCFG_SSEED (1ull << 9)
 
+/* Bits of mstateen0-3: access to the matching sstateen, and mstateen0's of senvcfg. */
+#define STATEEN_SE      (1ull << 63)
+#define STATEEN0_ENVCFG (1ull << 62)
+
 #define RV_PMP_ENTRIES 16
 #define RV_HPM_FIRST   3
 #define RV_HPM_LAST    31
@@ -90,7 +94,7 @@ struct rv_pmp_range {
 struct rv_csrs {
     uint64_t mstatus, mie, mideleg, medeleg, mtvec, stvec, mepc, sepc, mcause, scause, mtval, stval,
         mscratch, sscratch, mcounteren, scounteren, mcountinhibit, menvcfg, senvcfg, satp, mtval2,
-        mtinst, mseccfg;
+        mtinst, mseccfg, mstateen[4];
     uint64_t mip_soft;     /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
     uint64_t stimecmp;     /* atomic: the timer callback reads it */
     uint64_t instret_base; /* minstret = insns + instret_base */

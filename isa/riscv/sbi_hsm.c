@@ -25,6 +25,7 @@ enum {
     CSR_MCOUNTINHIBIT = 0x320,
     CSR_PMPCFG0 = 0x3a0,
     CSR_PMPADDR0 = 0x3b0,
+    CSR_MSTATEEN0 = 0x30c,
     CSR_MSECCFG = 0x747,
 };
 
@@ -64,6 +65,8 @@ void rv_sbi_prepare(struct rv_hart *h)
     rv_csr_poke(h, CSR_MCOUNTEREN, UINT64_MAX);
     rv_csr_poke(h, CSR_MCOUNTINHIBIT, 0);
     rv_csr_poke(h, CSR_MSECCFG, MSECCFG_SSEED);
+    for (unsigned i = 0; i < 4; i++)
+        rv_csr_poke(h, CSR_MSTATEEN0 + i, UINT64_MAX);
     rv_csr_poke(h, CSR_PMPADDR0, UINT64_MAX);
     rv_csr_poke(h, CSR_PMPCFG0, 0x1f); /* NAPOT, RWX */
     h->attention |= RV_ATTEND_MMU | RV_ATTEND_IRQ | RV_ATTEND_FETCH;

@@ -77,6 +77,12 @@ static const struct {
     {0x30a, 0x30, 0x61, 0x71},
     {0x10a, 0, UINT64_MAX, 0xf1},
     {0x10a, 0x30, 0x20, 0x30},
+    /* mstateen: what is behind sstateen0-3 and senvcfg; sstateen has nothing to admit U to */
+    {0x30c, 0, UINT64_MAX, 3ull << 62},
+    {0x30d, 0, UINT64_MAX, 1ull << 63},
+    {0x30f, 0, UINT64_MAX, 1ull << 63},
+    {0x10c, 0, UINT64_MAX, 0},
+    {0x10f, 0, UINT64_MAX, 0},
     {0x340, 0, UINT64_MAX, UINT64_MAX},
     {0x140, 5, 0xdeadbeefcafebabe, 0xdeadbeefcafebabe},
     {0x341, 0, 0xfffffffffffffff7, 0xfffffffffffffff6}, /* IALIGN 16 */
@@ -178,6 +184,7 @@ static const struct rights matrix[] = {
     {0xc02, "USM", ""},    {0xc1f, "USM", ""},    {0xc80, "", ""},       {0xf11, "M", ""},
     {0xf12, "M", ""},      {0xf13, "M", ""},      {0xf14, "M", ""},      {0xf15, "M", ""},
     {0x600, "", ""},       {0x200, "", ""},       {0x747, "M", "M"},     {0x008, "", ""},
+    {0x30c, "M", "M"},     {0x30f, "M", "M"},     {0x10c, "SM", "SM"},   {0x10f, "SM", "SM"},
     {0x310, "", ""},       {0x000, "", ""},       {0xfff, "", ""},
 };
 
@@ -202,6 +209,8 @@ static void test_privilege(void **state)
         h->csr.mstatus |= MSTATUS_FS;
         h->csr.mcounteren = h->csr.scounteren = 0xffffffff;
         h->csr.menvcfg = ENVCFG_STCE;
+        for (unsigned n = 0; n < 4; n++)
+            csrw(h, 0x30c + n, UINT64_MAX);
         check_rights(h, &matrix[i], 'U', PRIV_U);
         check_rights(h, &matrix[i], 'S', PRIV_S);
         check_rights(h, &matrix[i], 'M', PRIV_M);
@@ -373,6 +382,42 @@ static void test_seed_flush(void **state)
     assert_int_equal(v, second);
     assert_int_equal(OPST(v), 2);
     assert_int_not_equal(first, second);
+    fixture_close(&fix);
+}
+
+/* Smstateen: each bit of mstateen0-3 takes what is behind it from S, not from M. */
+static void test_stateen(void **state)
+{
+    (void)state;
+    static const unsigned csrs[] = {0x10a, 0x10c, 0x10d, 0x10e, 0x10f};
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    for (unsigned i = 0; i < ARRAY_LEN(csrs); i++) {
+        for (unsigned n = 0; n < 4; n++)
+            assert_int_equal(csrr(h, 0x30c + n), 0); /* reset, and put back */
+        unsigned n = i ? i - 1 : 0;
+        uint64_t bit = i ? 1ull << 63 : 1ull << 62;
+        for (unsigned on = 0; on < 2; on++) {
+            csrw(h, 0x30c + n, on ? bit : 0);
+            assert_true(access_csr(h, csrs[i], CSR_WRITE, 0, true, NULL));
+            for (unsigned k = 0; k < ARRAY_LEN(csrs); k++) {
+                h->priv = PRIV_S;
+                assert_int_equal(access_csr(h, csrs[k], CSR_SET, 0, false, NULL), on && k == i);
+                assert_int_equal(access_csr(h, csrs[k], CSR_WRITE, 0, true, NULL), on && k == i);
+                h->priv = PRIV_M;
+            }
+        }
+        csrw(h, 0x30c + n, 0);
+    }
+    fixture_close(&fix);
+    /* Ssstateen alone: nothing is held back, and there is no mstateen. */
+    h = fixture_hart(&fix, "rv64i_zicsr_sv39_ssstateen");
+    assert_false(access_csr(h, 0x30c, CSR_SET, 0, false, NULL));
+    h->priv = PRIV_S;
+    assert_int_equal(csrr(h, 0x10c), 0);
+    csrw(h, 0x10a, ENVCFG_FIOM);
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64i_zicsr_sv39");
+    assert_false(access_csr(h, 0x10c, CSR_SET, 0, false, NULL));
     fixture_close(&fix);
 }
 
@@ -688,17 +733,29 @@ static void test_fs_dirty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_warl),         cmocka_unit_test(test_warl_reduced),
-        cmocka_unit_test(test_privilege),    cmocka_unit_test(test_unknown_numbers),
-        cmocka_unit_test(test_conditions),   cmocka_unit_test(test_counter_enables),
-        cmocka_unit_test(test_seed_rights),  cmocka_unit_test(test_seed_exists),
-        cmocka_unit_test(test_seed_of_host), cmocka_unit_test(test_seed_repeats),
-        cmocka_unit_test(test_seed_flush),   cmocka_unit_test(test_set_clear),
-        cmocka_unit_test(test_seip),         cmocka_unit_test(test_ssip_not_lost),
-        cmocka_unit_test(test_ssip_race),    cmocka_unit_test(test_supervisor_views),
-        cmocka_unit_test(test_sstatus_view), cmocka_unit_test(test_minstret),
-        cmocka_unit_test(test_inhibit),      cmocka_unit_test(test_time),
-        cmocka_unit_test(test_peek_poke),    cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_warl),
+        cmocka_unit_test(test_warl_reduced),
+        cmocka_unit_test(test_privilege),
+        cmocka_unit_test(test_unknown_numbers),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_counter_enables),
+        cmocka_unit_test(test_stateen),
+        cmocka_unit_test(test_seed_rights),
+        cmocka_unit_test(test_seed_exists),
+        cmocka_unit_test(test_seed_of_host),
+        cmocka_unit_test(test_seed_repeats),
+        cmocka_unit_test(test_seed_flush),
+        cmocka_unit_test(test_set_clear),
+        cmocka_unit_test(test_seip),
+        cmocka_unit_test(test_ssip_not_lost),
+        cmocka_unit_test(test_ssip_race),
+        cmocka_unit_test(test_supervisor_views),
+        cmocka_unit_test(test_sstatus_view),
+        cmocka_unit_test(test_minstret),
+        cmocka_unit_test(test_inhibit),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_peek_poke),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_fs_dirty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
