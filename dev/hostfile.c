@@ -46,7 +46,9 @@ enum {
     HOSTFILE_SECTOR = 512,
     HOSTFILE_RING = 256, /* entries; more requests than that go to the workers */
     HOSTFILE_WORKERS = 4,
-    HOSTFILE_IOV = 64, /* buffers per system call of a worker */
+    HOSTFILE_IOV = 64,        /* buffers per system call of a worker */
+    HOSTFILE_LOCK_TRIES = 50, /* for an image that is locked, one each so many us */
+    HOSTFILE_LOCK_US = 20000,
 };
 
 struct hostfile {
@@ -538,12 +540,20 @@ static int hostfile_find_size(struct hostfile *f)
     return 0;
 }
 
-/* Open-file-description locks: they conflict between two opens of one process too. */
+/*
+ * Open-file-description locks: they conflict between two opens of one process too.  The requests
+ * that a killed process had in io_uring hold its lock until the host is through with them, a moment
+ * after the process is gone: so it is tried for a while before somebody else is said to have it.
+ */
 static int hostfile_lock_image(struct hostfile *f, bool exclusive)
 {
     struct flock fl = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
-    if (!fcntl(f->fd, F_OFD_SETLK, &fl))
-        return 0;
+    for (unsigned tries = HOSTFILE_LOCK_TRIES; tries--; usleep(HOSTFILE_LOCK_US)) {
+        if (!fcntl(f->fd, F_OFD_SETLK, &fl))
+            return 0;
+        if (errno != EAGAIN && errno != EACCES)
+            break;
+    }
     if (errno == EAGAIN || errno == EACCES)
         return hostfile_error(f->path, -EBUSY,
                               exclusive ? "is in use by another process or given twice"

@@ -2,9 +2,10 @@
 # shellcheck shell=sh disable=SC2154
 #
 # Common part of the boot tests: where the fetched set is, a scratch folder, and
-# one boot with a guest script.  Sourced with $manyhart and $engine set.
+# one boot with a guest script.  Sourced with $manyhart and $engine set, and $here,
+# this folder, if the script is elsewhere.
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=${here:-$(cd "$(dirname "$0")" && pwd)}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/manyhart/linux/current
 [ -e "$cache/kernel" ] || {
 	echo "no kernel in the cache: tests/linux/fetch.sh fetches it"
@@ -28,14 +29,15 @@ firmware_of() {
 }
 
 # boot FIRMWARE HARTS SCRIPT [OPTION...]: the guest runs SCRIPT and powers off;
-# its console is shown and kept in $tmp/console without carriage returns.
+# its console is shown and kept in $tmp/console without carriage returns.  With
+# boot_timeout set, it may take that many seconds (280).
 boot() {
 	fw=$(firmware_of "$1")
 	harts=$2
 	"$here/add-script.sh" "$cache/initrd.gz" "$3" "$tmp/initrd.gz"
 	shift 3
 	begin=$(date +%s)
-	"$manyhart" run --engine "$engine" --harts "$harts" --memory 1G --timeout 280 \
+	"$manyhart" run --engine "$engine" --harts "$harts" --memory 1G --timeout "${boot_timeout:-280}" \
 		--firmware "$fw" --kernel "$cache/kernel" --initrd "$tmp/initrd.gz" \
 		--append 'console=ttyS0' "$@" </dev/null >"$tmp/raw" 2>"$tmp/stderr"
 	code=$?

@@ -9,6 +9,7 @@
 #   asan    asan      unit tests and guest programs again
 #   tsan    tsan      unit tests and guest programs again
 #   linux   release   boots; fetches the kernel first (tests/linux/fetch.sh)
+#   soak    release   the long runs, briefly (tests/soak)
 #
 # Failed tests show their output, skipped ones their reason.  The last line is
 # "N passed, N failed, N skipped"; exit 0 only if nothing failed.  A stage that
@@ -21,11 +22,13 @@ jobs=$(nproc)
 
 usage() {
 	cat <<-END
-		usage: ./manyhart test [--fast | --fuzz SECONDS | --stage NAME[,NAME]] [FILTER]
+		usage: ./manyhart test [--fast | --fuzz SECONDS | --soak SECONDS | --stage NAME[,NAME]]
+		                       [FILTER]
 
 		  --fast           stages unit and guest only
 		  --fuzz SECONDS   the fuzz tests only, each for that long
-		  --stage NAMES    only these of: unit guest asan tsan linux
+		  --soak SECONDS   the soak tests only, each for that long
+		  --stage NAMES    only these of: unit guest asan tsan linux soak
 		  FILTER           only tests whose name matches this regular expression
 
 		default: all stages, all tests
@@ -33,7 +36,8 @@ usage() {
 	END
 }
 
-stages="unit guest asan tsan linux"
+stages="unit guest asan tsan linux soak"
+export MH_SOAK_SECONDS=10
 filter=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -44,6 +48,12 @@ while [ $# -gt 0 ]; do
 		stages=fuzz
 		export MH_FUZZ_SECONDS="${2:-}"
 		case $MH_FUZZ_SECONDS in '' | *[!0-9]*) usage >&2 && exit 2 ;; esac
+		shift
+		;;
+	--soak)
+		stages=soak
+		MH_SOAK_SECONDS="${2:-}"
+		case $MH_SOAK_SECONDS in '' | *[!0-9]*) usage >&2 && exit 2 ;; esac
 		shift
 		;;
 	-*) usage >&2 && exit 2 ;;
@@ -128,6 +138,10 @@ for name in $stages; do
 	linux)
 		sh tests/linux/fetch.sh >/dev/null || echo "linux: nothing fetched"
 		stage linux release linux 1
+		;;
+	soak)
+		sh tests/linux/fetch.sh >/dev/null || echo "soak: nothing fetched"
+		stage soak release soak 1
 		;;
 	fuzz) stage fuzz asan fuzz "$jobs" ;;
 	*)

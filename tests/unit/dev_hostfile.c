@@ -211,6 +211,27 @@ static void one_process_twice(void **state)
     hostfile_close(b);
 }
 
+/* Lets go of the image a moment after somebody else began to open it. */
+static void *close_later(void *h)
+{
+    usleep(100000);
+    hostfile_close(h);
+    return NULL;
+}
+
+/* A killed process's requests hold its lock for a moment longer than it lives. */
+static void lock_that_is_about_to_go(void **state)
+{
+    struct fixture *f = *state;
+    struct hostfile *b, *a = open_image(f, HOSTFILE_THREADS, false, false);
+    struct hostfile_config cfg = {.path = f->path};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, close_later, a), 0);
+    assert_int_equal(hostfile_open(&b, f->m->env.loop, &cfg), 0);
+    pthread_join(thread, NULL);
+    hostfile_close(b);
+}
+
 static void images_that_cannot_be_used(void **state)
 {
     struct fixture *f = *state;
@@ -336,6 +357,7 @@ int main(void)
         T(read_only_refuses_writes),
         T(image_held_by_another_process),
         T(one_process_twice),
+        T(lock_that_is_about_to_go),
         T(images_that_cannot_be_used),
         T(host_errors_uring),
         T(host_errors_threads),
