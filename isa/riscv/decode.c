@@ -34,14 +34,14 @@ enum {
 struct form_text {
     const char *name;
     const char *picture;
-    uint16_t op;
-    uint8_t ext, also, format, rules;
+    uint16_t op, rules;
+    uint8_t ext, second, format;
 };
 
 struct format_text {
     const char *operands, *immediate, *fill;
     uint32_t flags;
-    uint8_t rules;
+    uint16_t rules;
 };
 
 struct bucket {
@@ -55,14 +55,20 @@ static const struct format_text format_texts[RV_FORMAT_COUNT] = {
 };
 
 static const struct form_text form_texts[RV_FORM_COUNT] = {
-#define FORM(name, base, ext, also, format, picture, rule)                                         \
-    [RV_FORM_##name] = {                                                                           \
-        #name, picture, RV_OP_##base, RV_EXT_##ext, RV_EXT_##also, RV_FORMAT_##format, rule},
-#define INSN(name, ext, format, picture)        FORM(name, name, ext, ext, format, picture, 0)
-#define INSN2(name, ext, also, format, picture) FORM(name, name, ext, also, format, picture, 0)
-#define HINT(name, base, ext, format, picture)  FORM(name, base, ext, ext, format, picture, 0)
+#define FORM(name, base, ext, second, format, picture, rule)                                       \
+    [RV_FORM_##name] = {#name,        picture,         RV_OP_##base,      rule,                    \
+                        RV_EXT_##ext, RV_EXT_##second, RV_FORMAT_##format},
+#define INSN(name, ext, format, picture)          FORM(name, name, ext, ext, format, picture, 0)
+#define INSN2(name, ext, second, format, picture) FORM(name, name, ext, second, format, picture, 0)
+#define HINT(name, base, ext, format, picture)    FORM(name, base, ext, ext, format, picture, 0)
 #define CINSN(name, base, ext, format, picture, rule)                                              \
     FORM(name, base, ext, ext, format, picture, rule)
+#include "isa/riscv/insns.def"
+};
+
+/* The alternative extension of each form that has one; 0 (I) for none. */
+static const uint8_t also_exts[RV_FORM_COUNT] = {
+#define ALSO(name, ext) [RV_FORM_##name] = RV_EXT_##ext,
 #include "isa/riscv/insns.def"
 };
 
@@ -231,6 +237,13 @@ static uint32_t flags_of_operands(const char *operands)
     return flags;
 }
 
+static uint8_t also_of(const struct form_text *text, uint8_t ext)
+{
+    uint8_t also = also_exts[text - form_texts];
+
+    return also ? also : ext;
+}
+
 static void parse_form(struct rv_form *f, const struct form_text *text)
 {
     const struct format_text *format = &format_texts[text->format];
@@ -240,7 +253,9 @@ static void parse_form(struct rv_form *f, const struct form_text *text)
     f->operands = format->operands;
     f->op = text->op;
     f->ext = text->ext;
-    f->base_ext = base == text ? text->also : base->ext;
+    f->also = also_of(text, text->ext);
+    f->base_ext = base == text ? text->second : base->ext;
+    f->base_also = text->second == text->ext ? also_of(base, f->base_ext) : text->second;
     f->format = text->format;
     f->rules = text->rules | format->rules;
     f->flags = format->flags | flags_of_operands(format->operands);
@@ -399,7 +414,8 @@ static bool satisfies_rules(unsigned rules, const struct rv_insn *i)
              ((rules & RV_RULE_D_NOT2) && i->rd == 2) || ((rules & RV_RULE_S_NZ) && !i->rs1) ||
              ((rules & RV_RULE_T_NZ) && !i->rs2) || ((rules & RV_RULE_D_EVEN) && (i->rd & 1)) ||
              ((rules & RV_RULE_T_EVEN) && (i->rs2 & 1)) ||
-             ((rules & RV_RULE_RM) && (i->rm == 5 || i->rm == 6)));
+             ((rules & RV_RULE_RM) && (i->rm == 5 || i->rm == 6)) ||
+             ((rules & RV_RULE_I_LE10) && i->imm > 10));
 }
 
 bool rv_form_extract(const struct rv_form *f, uint32_t raw, struct rv_insn *out)
@@ -417,6 +433,11 @@ bool rv_form_extract(const struct rv_form *f, uint32_t raw, struct rv_insn *out)
     return !f->rules || satisfies_rules(f->rules, out);
 }
 
+static bool has_either(const struct rv_ext_set *exts, uint8_t a, uint8_t b)
+{
+    return rv_ext_has(exts, (enum rv_ext)a) || rv_ext_has(exts, (enum rv_ext)b);
+}
+
 void rv_decode(uint32_t raw, const struct rv_ext_set *exts, struct rv_insn *out)
 {
     const struct rv_form *forms = rv_forms();
@@ -430,8 +451,8 @@ void rv_decode(uint32_t raw, const struct rv_ext_set *exts, struct rv_insn *out)
         unsigned form = tables.slots[i];
         const struct rv_form *f = &forms[form];
 
-        if ((raw & f->mask) != f->match || !rv_ext_has(exts, f->ext) ||
-            !rv_ext_has(exts, f->base_ext) || !rv_form_extract(f, raw, out))
+        if ((raw & f->mask) != f->match || !has_either(exts, f->ext, f->also) ||
+            !has_either(exts, f->base_ext, f->base_also) || !rv_form_extract(f, raw, out))
             continue;
         out->op = f->op;
         out->form = (uint16_t)form;

@@ -18,7 +18,8 @@ enum rv_rule {
     RV_RULE_T_NZ = 1 << 4,
     RV_RULE_D_EVEN = 1 << 5,
     RV_RULE_T_EVEN = 1 << 6,
-    RV_RULE_RM = 1 << 7, /* the rounding mode is not 5 or 6 */
+    RV_RULE_RM = 1 << 7,     /* the rounding mode is not 5 or 6 */
+    RV_RULE_I_LE10 = 1 << 8, /* the immediate is at most 10 */
 };
 
 #define RV_FORM_MAX_RUNS 8
@@ -41,9 +42,10 @@ struct rv_form {
     uint32_t mask, match;
     uint32_t flags;
     uint16_t op;
-    uint8_t ext, base_ext; /* both must be enabled */
+    uint8_t ext, also;           /* one of them must be enabled (the same if there is one only), */
+    uint8_t base_ext, base_also; /* and one of these: the base's, or the second of INSN2 */
     uint8_t format, len;
-    uint8_t rules;
+    uint16_t rules;
     uint8_t imm_sign; /* number of bits if the immediate is sign-extended, else 0 */
     uint8_t run_count;
     struct rv_imm_run runs[RV_FORM_MAX_RUNS];

@@ -6,6 +6,7 @@
  */
 #include "isa/riscv/translate.h"
 
+#include "isa/riscv/crypto.h"
 #include "isa/riscv/fp.h"
 #include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"

@@ -40,6 +40,7 @@
 #include "isa/riscv/sem_m.inc"
 #include "isa/riscv/sem_a.inc"
 #include "isa/riscv/sem_b.inc"
+#include "isa/riscv/sem_k.inc"
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
 #include "isa/riscv/sem_zfh.inc"

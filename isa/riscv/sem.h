@@ -26,6 +26,8 @@
  *   v_sx8 v_sx16 v_sx32 v_zx8 v_zx16 v_zx32
  *   v_clz v_ctz v_pop v_clzw v_ctzw v_popw v_rev8 v_orcb v_min v_max v_minu v_maxu
  *   v_rol v_ror v_rolw v_rorw
+ *   v_clmul v_clmulh v_clmulr v_brev8 v_xperm4 v_xperm8 v_aes64... v_sm4ed v_sm4ks
+ *                         the instructions of that name, whole: crypto.h
  *   v_box_s(a)            NaN-boxes the low 32 bits
  *   v_unbox_s(a)          the boxed 32 bits, zero-extended; the canonical NaN if a is not boxed
  *   v_box_h(a) v_unbox_h(a)   the same for 16 bits

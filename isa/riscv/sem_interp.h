@@ -14,6 +14,7 @@
 #ifndef ISA_RISCV_SEM_INTERP_H
 #define ISA_RISCV_SEM_INTERP_H
 
+#include "isa/riscv/crypto.h"
 #include "isa/riscv/fp_interp.h"
 #include "isa/riscv/ops.h"
 #include "isa/riscv/sem_calls.h"

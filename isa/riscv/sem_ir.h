@@ -285,6 +285,23 @@ static inline val tr_call(struct rv_tr *t, enum rv_helper helper, unsigned count
 #define CALL_MAY_TRAP(fn, ...) ((void)TR_CALL(fn, ##__VA_ARGS__))
 #define PAUSE()                ((void)TR_CALL(rv_sem_pause))
 
+/* --- bit manipulation and cryptography: crypto.h --- */
+
+#define v_brev8(a)        TR_CALL(v_brev8, a)
+#define v_aes64im(a)      TR_CALL(v_aes64im, a)
+#define v_clmul(a, b)     TR_CALL(v_clmul, a, b)
+#define v_clmulh(a, b)    TR_CALL(v_clmulh, a, b)
+#define v_clmulr(a, b)    TR_CALL(v_clmulr, a, b)
+#define v_xperm4(a, b)    TR_CALL(v_xperm4, a, b)
+#define v_xperm8(a, b)    TR_CALL(v_xperm8, a, b)
+#define v_aes64es(a, b)   TR_CALL(v_aes64es, a, b)
+#define v_aes64esm(a, b)  TR_CALL(v_aes64esm, a, b)
+#define v_aes64ds(a, b)   TR_CALL(v_aes64ds, a, b)
+#define v_aes64dsm(a, b)  TR_CALL(v_aes64dsm, a, b)
+#define v_aes64ks1i(a, b) TR_CALL(v_aes64ks1i, a, b)
+#define v_sm4ed(a, b, c)  TR_CALL(v_sm4ed, a, b, c)
+#define v_sm4ks(a, b, c)  TR_CALL(v_sm4ks, a, b, c)
+
 /* --- floating point --- */
 
 /* Returns FS as it is. */

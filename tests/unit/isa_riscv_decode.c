@@ -65,7 +65,8 @@ static const uint8_t form_is_hint[RV_FORM_COUNT] = {
 /* Lines that are the special case of another line. */
 static bool is_special_case(unsigned form)
 {
-    return (form_is_hint[form] && rv_forms()[form].ext != RV_EXT_Zimop) || form == RV_FORM_pause;
+    return (form_is_hint[form] && rv_forms()[form].ext != RV_EXT_Zimop) || form == RV_FORM_pause ||
+           form == RV_FORM_zext_h;
 }
 
 /* Rules of a 16-bit form divide what its picture alone shares with another. */
@@ -99,8 +100,8 @@ static void test_no_overlap(void **state)
             assert_int_not_equal(fa->mask, fb->mask);
             special++;
         }
-    /* fence: fence.tso, pause; add: four ntl; ori: three prefetches. */
-    assert_int_equal(special, 9);
+    /* fence: fence.tso, pause; add: four ntl; ori: three prefetches; packw: zext.h. */
+    assert_int_equal(special, 10);
 }
 
 static void test_names_are_unique(void **state)
@@ -388,6 +389,8 @@ static void test_reserved_is_illegal(void **state)
         0xf42505d3,            /* fmv.h.x with rs2 */
         0x02051513 | 1u << 26, /* slli with bit 26 */
         0x0205151b,            /* slliw with shamt[5] */
+        0x31b51513,            /* aes64ks1i with round 11 */
+        0x31f51513,            /* and 15 */
         0x28b6452f | 1 << 7,   /* amocas.q with odd rd */
         0x1010b52f,            /* lr.d with rs2 */
         0x10200073 | 1 << 7,   /* sret with rd */
@@ -446,11 +449,14 @@ static void test_disabled_extension_is_illegal(void **state)
         struct rv_insn i;
 
         rv_ext_del(&without, (enum rv_ext)f->ext);
+        rv_ext_del(&without, (enum rv_ext)f->also);
         rv_decode(random_word_of(f), &without, &i);
         assert_int_not_equal(i.form, form);
-        /* A hint falls back to what it is a case of, pause to fence. */
+        /* A hint falls back to what it is a case of, pause to fence, zext.h to packw. */
         if (form_is_hint[form] && is_special_case(form))
             assert_int_equal(i.op, f->ext == RV_EXT_I ? RV_OP_illegal : f->op);
+        else if (form == RV_FORM_zext_h)
+            assert_int_equal(i.op, RV_OP_packw);
         else
             assert_int_equal(i.op, form == RV_FORM_pause ? RV_OP_fence : RV_OP_illegal);
     }
@@ -476,6 +482,60 @@ static void test_second_extension(void **state)
         count++;
     }
     assert_in_range(count, 2, 100);
+}
+
+/* What an ALSO line names is there with either extension; other lines of both are not. */
+static void test_either_extension(void **state)
+{
+    static const struct {
+        const char *isa, *has, *lacks;
+    } cases[] = {
+        {"rv64i_zbb", "andn orn xnor rol ror rolw rorw rori roriw rev8 zext.h clz",
+         "brev8 pack packh packw"},
+        {"rv64i_zbkb", "andn orn xnor rol ror rolw rorw rori roriw rev8 brev8 pack packh packw",
+         "zext.h clz max sext.b orc.b"},
+        {"rv64i_zbc", "clmul clmulh clmulr", "xperm4"},
+        {"rv64i_zbkc", "clmul clmulh", "clmulr"},
+        {"rv64i_zbkx", "xperm4 xperm8", "clmul"},
+        {"rv64i_zknd", "aes64ds aes64dsm aes64im aes64ks1i aes64ks2", "aes64es aes64esm"},
+        {"rv64i_zkne", "aes64es aes64esm aes64ks1i aes64ks2", "aes64ds aes64dsm aes64im"},
+    };
+    const struct rv_form *forms = rv_forms();
+
+    (void)state;
+    for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+        struct rv_ext_set set;
+        struct rv_insn i;
+        unsigned found = 0, wanted = 1;
+        char has[128], lacks[128], name[32];
+
+        assert_int_equal(isa_string_parse(cases[c].isa, &set), 0);
+        snprintf(has, sizeof(has), " %s ", cases[c].has);
+        snprintf(lacks, sizeof(lacks), " %s ", cases[c].lacks);
+        for (const char *p = strchr(cases[c].has, ' '); p; p = strchr(p + 1, ' '))
+            wanted++;
+        for (unsigned form = 1; form < RV_FORM_COUNT; form++) {
+            snprintf(name, sizeof(name), " %s ", forms[form].name);
+            rv_decode(random_word_of(&forms[form]), &set, &i);
+            if (strstr(has, name)) {
+                assert_string_equal(forms[i.form].name, forms[form].name);
+                found++;
+            } else if (strstr(lacks, name)) {
+                assert_int_not_equal(i.form, form);
+            }
+        }
+        assert_int_equal(found, wanted);
+    }
+    /* Without Zbb, zext.h is packw. */
+    struct rv_ext_set set;
+    struct rv_insn i;
+    assert_int_equal(isa_string_parse("rv64i_zbkb", &set), 0);
+    rv_decode(0x0805453b, &set, &i);
+    assert_int_equal(i.op, RV_OP_packw);
+    assert_int_equal(i.rs2, 0);
+    assert_int_equal(isa_string_parse("rv64i_zbb_zbkb", &set), 0);
+    rv_decode(0x0805453b, &set, &i);
+    assert_int_equal(i.op, RV_OP_zext_h);
 }
 
 static void test_compressed_needs_its_base(void **state)
@@ -634,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_hints_are_legal),
         cmocka_unit_test(test_disabled_extension_is_illegal),
         cmocka_unit_test(test_second_extension),
+        cmocka_unit_test(test_either_extension),
         cmocka_unit_test(test_compressed_needs_its_base),
         cmocka_unit_test(test_compressed_expand_to_their_base),
         cmocka_unit_test(test_expansion_has_the_operands_of_its_base),
