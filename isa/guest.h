@@ -17,7 +17,13 @@
 
 struct guest;
 
-enum guest_exit { GUEST_POWEROFF, GUEST_REBOOT, GUEST_FAIL, GUEST_LIMIT /* max_insns reached */ };
+enum guest_exit {
+    GUEST_POWEROFF,
+    GUEST_REBOOT,
+    GUEST_FAIL,
+    GUEST_LIMIT,    /* max_insns reached */
+    GUEST_CRITICAL, /* a hart can no longer go on by the architecture's own rules; it was logged */
+};
 
 enum { GUEST_REG_F0 = 32, GUEST_REG_PC = 64 }; /* numbers for reg_get and reg_set */
 
@@ -53,6 +59,9 @@ struct guest_config {
     uint64_t max_insns;   /* per hart; 0: none */
     uint64_t seed; /* of everything random, if has_seed; else the host's random source */
     bool has_seed;
+    /* RISC-V, Smrnmi: where an RNMI goes, 0: the program's entry; and an exception in its handler,
+     * 0: as mtvec says. */
+    uint64_t rnmi_vector, rnmi_exception_vector;
 };
 
 enum guest_start {
@@ -132,6 +141,8 @@ struct guest_type {
     enum guest_pause (*execute)(struct guest *g, unsigned hart, uint64_t max);
     /* Interrupt input of a hart by its mip bit number.  Any thread. */
     void (*irq)(struct guest *g, unsigned hart, unsigned bit, bool level);
+    /* Makes a non-maskable interrupt pending.  -ENOTSUP: the guest has none.  Any thread. */
+    int (*nmi)(struct guest *g, unsigned hart);
     /* Registers by number as the psABI's DWARF numbers them (0-31 x, 32-63 f), 64 is pc. Harts
      * stopped or own thread. */
     int (*reg_get)(struct guest *g, unsigned hart, unsigned reg, uint64_t *value);

@@ -5,6 +5,11 @@
  */
 #include "sim/hart_hold.h"
 
+#include "sim/base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+
 int mh_hart_get_state(struct mh_machine *m, unsigned hart, struct mh_hart_state *out)
 {
     int rc = hart_hold(m, hart);
@@ -33,4 +38,18 @@ int mh_hart_set_state(struct mh_machine *m, unsigned hart, const struct mh_hart_
         (void)m->gt->reg_set(m->guest, hart, GUEST_REG_F0 + i, in->f[i]);
     hart_let_go(m, hart);
     return rc;
+}
+
+int mh_hart_nmi(struct mh_machine *m, unsigned hart)
+{
+    char value[16];
+    enum mh_state state = mh_component_status(&m->component);
+    if (state == MH_UNINITIALIZED || !m->guest)
+        return error_set(MH_ERROR_EXECUTION, -EINVAL, "machine", mh_state_name(state),
+                         "its harts must be there");
+    if (hart < m->cfg.harts)
+        return m->gt->nmi(m->guest, hart);
+    snprintf(value, sizeof(value), "%u", hart);
+    return error_set(MH_ERROR_EXECUTION, -ENOENT, "hart", value, "the machine has harts 0 to %u",
+                     m->cfg.harts - 1);
 }

@@ -9,7 +9,7 @@
 
 #include "sim/base/bits.h"
 
-enum cli_exit { CLI_OK = 0, CLI_FAIL = 1, CLI_USAGE = 2, CLI_LIMIT = 124, CLI_SIGNAL = 128 };
+enum cli_exit { CLI_OK = 0, CLI_FAIL = 1, CLI_USAGE = 2, CLI_CRITICAL = 3, CLI_LIMIT = 124, CLI_SIGNAL = 128 };
 
 struct cli_option {
     const char *name; /* without the dashes */

@@ -207,6 +207,23 @@ static int check_virtio_console(const struct mh_vm_config *cfg)
                "is the UART's already; add --console none, or use pty or a file");
 }
 
+static int check_vector(const char *name, uint64_t pc)
+{
+    char value[32];
+    snprintf(value, sizeof(value), "0x%llx", (unsigned long long)pc);
+    return pc % 4 ? bad(name, value, "must be a multiple of 4") : 0;
+}
+
+static int check_rnmi(const struct mh_vm_config *cfg)
+{
+    return check_vector("rnmi-vector", cfg->rnmi_vector);
+}
+
+static int check_rnmi_exception(const struct mh_vm_config *cfg)
+{
+    return check_vector("rnmi-exception-vector", cfg->rnmi_exception_vector);
+}
+
 static const struct param params[] = {
     {"guest", KIND_TEXT, AT(guest), check_guest},
     {"harts", KIND_UNSIGNED, AT(harts), check_harts},
@@ -227,6 +244,8 @@ static const struct param params[] = {
     {"signature", KIND_TEXT, AT(signature), check_signature},
     {"counters", KIND_TEXT, AT(counters), NULL},
     {"max-insns", KIND_U64, AT(max_insns), NULL},
+    {"rnmi-vector", KIND_U64, AT(rnmi_vector), check_rnmi},
+    {"rnmi-exception-vector", KIND_U64, AT(rnmi_exception_vector), check_rnmi_exception},
     {"timeout", KIND_TIME, AT(timeout_ns), NULL},
     {"seed", KIND_SEED, AT(seed), NULL},
 };

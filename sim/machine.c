@@ -76,6 +76,9 @@ static void guest_exit(void *opaque, enum guest_exit kind, int code)
     case GUEST_LIMIT:
         machine_request(m, REQUEST_END, MH_END_LIMIT, 0);
         break;
+    case GUEST_CRITICAL:
+        machine_request(m, REQUEST_END, MH_END_CRITICAL, 0);
+        break;
     case GUEST_FAIL:
         machine_request(m, REQUEST_END, MH_END_GUEST, code ? code : 1);
         break;
@@ -142,6 +145,8 @@ static int build_guest(struct mh_machine *m)
         .strict_align = m->cfg.strict_align,
         .builtin_sbi = builtin_sbi(&m->cfg),
         .max_insns = m->cfg.max_insns,
+        .rnmi_vector = m->cfg.rnmi_vector,
+        .rnmi_exception_vector = m->cfg.rnmi_exception_vector,
         .seed = m->cfg.seed,
         .has_seed = m->cfg.has_seed,
     };

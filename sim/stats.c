@@ -29,7 +29,7 @@ static uint64_t stat_value(const struct guest_stats *s, const struct stat *t)
 const char *stats_end_name(enum mh_end end)
 {
     static const char *const names[] = {"none",  "guest",   "stopped", "timeout",
-                                        "limit", "console", "error"};
+                                        "limit", "console", "error", "critical"};
     return (unsigned)end < ARRAY_LEN(names) ? names[end] : "?";
 }
 

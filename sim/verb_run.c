@@ -48,6 +48,8 @@ static const struct cli_option options[] = {
     {"max-insns", "N", "end after N instructions of a hart with exit code 124 (no limit)"},
     {"memory", "SIZE", "guest memory, with K, M, G or T (128M)"},
     {"pin", "MAP", "auto, none, or processors such as 0,2,4-7 (auto)"},
+    {"rnmi-exception-vector", "ADDR", "Smrnmi: of exceptions in an RNMI's handler (as mtvec)"},
+    {"rnmi-vector", "ADDR", "Smrnmi: of non-maskable interrupts (the program's entry)"},
     {"seed", "N", "for everything random (from the host)"},
     {"signature", "F", "at the end, memory from begin_signature to end_signature as words"},
     {"stats", "F", "counters as JSON at the end; - is stdout, table is a table on stderr"},
@@ -228,6 +230,9 @@ static int exit_code(const struct run *r, const struct mh_result *result)
         cli_message("ended after %llu instructions of a hart (--max-insns)",
                     (unsigned long long)cfg->max_insns);
         return CLI_LIMIT;
+    case MH_END_CRITICAL:
+        cli_message("ended: a hart entered the critical-error state (a double trap, Smdbltrp)");
+        return CLI_CRITICAL;
     case MH_END_ERROR:
         return CLI_USAGE;
     case MH_END_GUEST:

@@ -31,10 +31,10 @@ static enum paging_mode satp_mode(const struct rv_hart *h)
     return (enum paging_mode)(h->csr.satp >> 60);
 }
 
-/* Privilege of loads and stores: MPRV borrows MPP's. */
+/* Privilege of loads and stores: MPRV borrows MPP's, but not while mnstatus.NMIE is 0. */
 enum rv_priv rv_data_priv(const struct rv_hart *h)
 {
-    if (h->priv == PRIV_M && h->csr.mstatus & MSTATUS_MPRV)
+    if (h->priv == PRIV_M && h->csr.mstatus & MSTATUS_MPRV && h->csr.mnstatus & MNSTATUS_NMIE)
         return (enum rv_priv)bits_get(h->csr.mstatus, 12, 11);
     return (enum rv_priv)h->priv;
 }

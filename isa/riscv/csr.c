@@ -36,10 +36,11 @@
     (0x3ffull | BIT(CAUSE_FETCH_PAGE) | BIT(CAUSE_LOAD_PAGE) | BIT(CAUSE_STORE_PAGE))
 
 #define SSTATUS_WRITE                                                                              \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR |           \
+     MSTATUS_SDT)
 #define MSTATUS_WRITE                                                                              \
     (SSTATUS_WRITE | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV | MSTATUS_TVM |       \
-     MSTATUS_TW | MSTATUS_TSR)
+     MSTATUS_TW | MSTATUS_TSR | MSTATUS_MDT)
 #define XL_64 2ull /* SXL and UXL */
 
 /* Bits of mcounteren, scounteren and mcountinhibit. */
@@ -262,14 +263,28 @@ static bool status_moves_mmu(uint64_t old, uint64_t now)
     return (now & MSTATUS_MPRV) && (changed & MSTATUS_MPP);
 }
 
+/* The enable bits while their mode takes no traps (Privileged, "Double Trap Control"). */
+static uint64_t status_no_enable(uint64_t status)
+{
+    if (status & MSTATUS_MDT)
+        status &= ~MSTATUS_MIE;
+    if (status & MSTATUS_SDT)
+        status &= ~MSTATUS_SIE;
+    return status;
+}
+
 static void status_write(struct rv_hart *h, uint64_t value, uint64_t mask)
 {
     uint64_t old = h->csr.mstatus;
+    if (!rv_has(h, RV_EXT_Smdbltrp))
+        mask &= ~MSTATUS_MDT;
+    if (!(h->csr.menvcfg & ENVCFG_DTE))
+        mask &= ~MSTATUS_SDT;
     if (!rv_has(h, RV_EXT_F))
         mask &= ~MSTATUS_FS;
     if ((value & MSTATUS_MPP) == 2ull << 11) /* reserved: MPP keeps what it holds */
         mask &= ~MSTATUS_MPP;
-    h->csr.mstatus = merge(old, value, mask);
+    h->csr.mstatus = status_no_enable(merge(old, value, mask));
     if (status_moves_mmu(old, h->csr.mstatus))
         h->attention |= RV_ATTEND_MMU;
     if (h->csr.mstatus & ~old & (MSTATUS_MIE | MSTATUS_SIE))
@@ -374,6 +389,35 @@ static void csr_set_sepc(struct rv_hart *h, unsigned csr, uint64_t value, uint64
 {
     (void)csr, (void)mask;
     h->csr.sepc = epc_legal(h, value);
+}
+
+/* --- resumable non-maskable interrupts --- */
+
+static uint64_t csr_get_mnepc(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return h->csr.mnepc;
+}
+
+static void csr_set_mnepc(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)mask;
+    h->csr.mnepc = epc_legal(h, value);
+}
+
+static uint64_t csr_get_mnstatus(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return h->csr.mnstatus;
+}
+
+/* NMIE can be set only; MNPP = 2 is reserved: it keeps what it holds. */
+static void csr_set_mnstatus(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)mask;
+    uint64_t legal = (value & MNSTATUS_NMIE) | (bits_get(value, 12, 11) == 2 ? 0 : MNSTATUS_MNPP);
+    h->csr.mnstatus = merge(h->csr.mnstatus, value, legal);
+    h->attention |= RV_ATTEND_MMU | RV_ATTEND_IRQ; /* MPRV has no effect while NMIE is 0 */
 }
 
 /* --- delegation and interrupts --- */
@@ -502,7 +546,11 @@ static void csr_set_menvcfg(struct rv_hart *h, unsigned csr, uint64_t value, uin
         legal |= ENVCFG_PBMTE;
     if (rv_has(h, RV_EXT_Sstc))
         legal |= ENVCFG_STCE;
+    if (rv_has(h, RV_EXT_Ssdbltrp))
+        legal |= ENVCFG_DTE;
     h->csr.menvcfg = merge(old, value, legal);
+    if (!(h->csr.menvcfg & ENVCFG_DTE)) /* then SDT is read-only zero */
+        h->csr.mstatus &= ~MSTATUS_SDT;
     uint64_t changed = old ^ h->csr.menvcfg;
     if (changed & (ENVCFG_ADUE | ENVCFG_PBMTE))
         h->attention |= RV_ATTEND_MMU;

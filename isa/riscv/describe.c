@@ -24,7 +24,7 @@ int rv_decoder_create(struct guest_decoder **out, const char *isa)
     *out = NULL;
     if (!d)
         return error_set(MH_ERROR_EXECUTION, -ENOMEM, NULL, NULL, "not enough host memory");
-    isa_set_default(&d->exts);
+    isa_set_all(&d->exts);
     int rc = isa ? isa_string_parse(isa, &d->exts) : 0;
     if (rc) {
         free(d);

@@ -224,6 +224,18 @@ static void rv_irq(struct guest *guest, unsigned hart, unsigned bit, bool level)
         hart_irq_lower(&g->harts[hart]->hart, 1ull << bit);
 }
 
+/* With the built-in SBI nothing is there in M-mode to handle it. */
+static int rv_nmi(struct guest *guest, unsigned hart)
+{
+    struct rv_guest *g = RV_GUEST(guest);
+    if (!rv_ext_has(&g->exts, RV_EXT_Smrnmi) || g->cfg.builtin_sbi)
+        return error_set(MH_ERROR_CORE, -ENOTSUP, "isa", g->isa,
+                         "non-maskable interrupts need smrnmi in the ISA string, and a program in "
+                         "M-mode");
+    hart_irq_raise(&g->harts[hart]->hart, RV_IRQ_RNMI);
+    return 0;
+}
+
 static uint64_t *reg_slot(struct rv_guest *g, unsigned hart, unsigned reg)
 {
     if (hart >= g->cfg.harts)
@@ -357,6 +369,7 @@ const struct guest_type guest_riscv64 = {
     .execute = rv_execute,
     .fdt_cpus = rv_fdt_cpus,
     .irq = rv_irq,
+    .nmi = rv_nmi,
     .reg_get = rv_reg_get,
     .reg_set = rv_reg_set,
     .hart_info = rv_hart_info,

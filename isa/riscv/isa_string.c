@@ -15,7 +15,7 @@
 #include "sim/base/bits.h"
 #include "sim/base/error.h"
 
-enum support { SUPPORT_NO, SUPPORT_YES, SUPPORT_NAME };
+enum support { SUPPORT_NO, SUPPORT_YES, SUPPORT_OPT, SUPPORT_NAME };
 
 enum { NAME_MAX_LEN = 31, NEAREST = 3 };
 
@@ -119,15 +119,26 @@ void isa_set_default(struct rv_ext_set *set)
             rv_ext_add(set, (enum rv_ext)i);
 }
 
+void isa_set_all(struct rv_ext_set *set)
+{
+    isa_set_default(set);
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+        if (exts[i].support == SUPPORT_OPT)
+            rv_ext_add(set, (enum rv_ext)i);
+}
+
 static bool is_privileged(enum rv_ext ext)
 {
     return exts[ext].name[0] == 's';
 }
 
+/* Whether the privileged architecture is described.  What is never there by itself only adds to it.
+ */
 static bool any_privileged(const struct rv_ext_set *set)
 {
     for (unsigned i = 0; i < RV_EXT_COUNT; i++)
-        if (is_privileged((enum rv_ext)i) && rv_ext_has(set, (enum rv_ext)i))
+        if (is_privileged((enum rv_ext)i) && rv_ext_has(set, (enum rv_ext)i) &&
+            exts[i].support != SUPPORT_OPT)
             return true;
     return false;
 }

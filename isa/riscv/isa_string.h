@@ -9,8 +9,9 @@
 
 #include "isa/riscv/decode.h"
 
-/* Everything that the simulator implements. */
+/* The default machine's, and everything that the simulator implements. */
 void isa_set_default(struct rv_ext_set *set);
+void isa_set_all(struct rv_ext_set *set);
 
 /*
  * Parses "rv64gc_zba_zbb", "rva22s64" or a profile followed by more names.  Any
@@ -18,7 +19,8 @@ void isa_set_default(struct rv_ext_set *set);
  * What an extension implies comes along.  If the text names no extension of the
  * privileged architecture (S...), the environment stays that of the default
  * machine: all S..., the counters, and what is promised of main memory; so
- * "rv64gc" boots a kernel.  Returns 0; -EINVAL for what is no ISA string or an
+ * "rv64gc" boots a kernel.  (Those that are never there by themselves, OPT in
+ * exts.def, do not count: "rv64gc_smrnmi" is "rv64gc" and one more.)  Returns 0; -EINVAL for what is no ISA string or an
  * unknown name; -ENOTSUP for a name that is known and not implemented.  The
  * error says which name, and the nearest known ones; *set is then unchanged.
  */

@@ -56,6 +56,13 @@ struct rv_load rv_sem_sret(struct rv_hart *h)
     return r;
 }
 
+struct rv_load rv_sem_mnret(struct rv_hart *h)
+{
+    struct rv_load r = {0};
+    r.ok = rv_mnret(h, &r.value);
+    return r;
+}
+
 /* The value is where to go on: the built-in SBI may send the hart elsewhere. */
 struct rv_load rv_sem_ecall(struct rv_hart *h, gva_t pc)
 {
@@ -110,7 +117,7 @@ static bool wait_for_interrupt(struct rv_hart *h)
     h->stats.wfi++;
     if (rv_interrupt_pending(h))
         return true;
-    bool goes_on = sleep_until(h, h->csr.mie, rv_timer_deadline_ns(h));
+    bool goes_on = sleep_until(h, h->csr.mie | RV_IRQ_RNMI, rv_timer_deadline_ns(h));
     rv_timer_update(h);
     return goes_on;
 }

@@ -31,6 +31,7 @@ enum rv_cause {
     CAUSE_FETCH_PAGE = 12,
     CAUSE_LOAD_PAGE = 13,
     CAUSE_STORE_PAGE = 15,
+    CAUSE_DOUBLE_TRAP = 16,
     CAUSE_SOFTWARE_CHECK = 18,
 };
 
@@ -48,14 +49,20 @@ enum rv_cause {
 #define MSTATUS_TVM  (1ull << 20)
 #define MSTATUS_TW   (1ull << 21)
 #define MSTATUS_TSR  (1ull << 22)
+#define MSTATUS_SDT  (1ull << 24)
 #define MSTATUS_UXL  (3ull << 32)
 #define MSTATUS_SXL  (3ull << 34)
+#define MSTATUS_MDT  (1ull << 42)
 #define MSTATUS_SD   (1ull << 63)
+
+#define MNSTATUS_NMIE (1ull << 3)
+#define MNSTATUS_MNPP (3ull << 11)
 
 #define ENVCFG_FIOM  (1ull << 0)
 #define ENVCFG_CBIE  (3ull << 4)
 #define ENVCFG_CBCFE (1ull << 6)
 #define ENVCFG_CBZE  (1ull << 7)
+#define ENVCFG_DTE   (1ull << 59)
 #define ENVCFG_ADUE  (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE  (1ull << 63)
@@ -70,6 +77,10 @@ enum rv_cause {
 /* Bits of mstateen0-3: access to the matching sstateen, and mstateen0's of senvcfg. */
 #define STATEEN_SE      (1ull << 63)
 #define STATEEN0_ENVCFG (1ull << 62)
+
+/* Interrupt input of a hart besides those that mip shows: an RNMI waits.  Cleared when it is taken.
+ */
+#define RV_IRQ_RNMI (1ull << 63)
 
 #define RV_PMP_ENTRIES 16
 #define RV_HPM_FIRST   3
@@ -95,6 +106,8 @@ struct rv_csrs {
     uint64_t mstatus, mie, mideleg, medeleg, mtvec, stvec, mepc, sepc, mcause, scause, mtval, stval,
         mscratch, sscratch, mcounteren, scounteren, mcountinhibit, menvcfg, senvcfg, satp, mtval2,
         mtinst, mseccfg, mstateen[4];
+    uint64_t mnscratch, mnepc, mncause;
+    uint64_t mnstatus;     /* NMIE is set for ever where Smrnmi is not implemented */
     uint64_t mip_soft;     /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
     uint64_t stimecmp;     /* atomic: the timer callback reads it */
     uint64_t instret_base; /* minstret = insns + instret_base */
@@ -232,7 +245,10 @@ static inline void rv_raise(struct rv_hart *h, enum rv_cause cause, uint64_t tva
     h->trap = (struct rv_trap){.pending = true, .cause = cause, .tval = tval};
 }
 
-/* Takes the recorded exception: h->pc is the faulting instruction's, becomes the handler's. */
+/*
+ * Takes the recorded exception: h->pc is the faulting instruction's, becomes the handler's; or the
+ * hart has come to its end (Smdbltrp's critical-error state): it is HSM_STOPPED.
+ */
 void rv_trap_take(struct rv_hart *h);
 /* Takes the highest-priority enabled pending interrupt, if any: true. */
 bool rv_interrupt_take(struct rv_hart *h);
@@ -241,10 +257,11 @@ bool rv_interrupt_take(struct rv_hart *h);
 bool rv_interrupt_pending(const struct rv_hart *h);
 /* mip as the CSR reads. */
 uint64_t rv_mip(const struct rv_hart *h);
-/* MRET, SRET, WFI, SFENCE.VMA family: false: an exception was recorded.  pc is set by *ret for the
- * returns. */
+/* MRET, SRET, MNRET, WFI, SFENCE.VMA family: false: an exception was recorded.  pc is set by *ret
+ * for the returns. */
 bool rv_mret(struct rv_hart *h, uint64_t *pc);
 bool rv_sret(struct rv_hart *h, uint64_t *pc);
+bool rv_mnret(struct rv_hart *h, uint64_t *pc);
 bool rv_wfi(struct rv_hart *h);
 bool rv_sfence_vma(struct rv_hart *h, bool by_va, gva_t va, bool by_asid, uint64_t asid);
 /* SFENCE.W.INVAL, SFENCE.INVAL.IR: only the privilege check. */

@@ -46,6 +46,7 @@ static void prepare_s(struct rv_hart *h)
 {
     struct rv_csrs *c = &h->csr;
     c->mstatus = rv_has(h, RV_EXT_F) ? 1ull << 13 : 0;
+    c->mnstatus |= MNSTATUS_NMIE;
     c->mie = 0;
     c->mip_soft = 0;
     c->satp = 0;

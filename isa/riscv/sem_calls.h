@@ -17,6 +17,7 @@ struct rv_load rv_sem_csrrs(struct rv_hart *h, int32_t csr, uint64_t operand, bo
 struct rv_load rv_sem_csrrc(struct rv_hart *h, int32_t csr, uint64_t operand, bool write);
 struct rv_load rv_sem_mret(struct rv_hart *h);
 struct rv_load rv_sem_sret(struct rv_hart *h);
+struct rv_load rv_sem_mnret(struct rv_hart *h);
 struct rv_load rv_sem_ecall(struct rv_hart *h, gva_t pc);
 bool rv_sem_fence_i(struct rv_hart *h);
 bool rv_sem_amocas_q(struct rv_hart *h, unsigned rd, gva_t va, unsigned rs2);

@@ -112,6 +112,8 @@ struct mh_vm_config {
     const char *signature;         /* file written at the end */
     const char *counters;          /* libpfm4 event names, comma separated */
     uint64_t max_insns;            /* per hart; 0: no limit */
+    uint64_t rnmi_vector;          /* Smrnmi: where an RNMI goes; 0: the program's entry */
+    uint64_t rnmi_exception_vector; /* and an exception in its handler; 0: where mtvec points */
     uint64_t timeout_ns;           /* 0: no limit */
     uint64_t seed;                 /* for everything random, if has_seed */
     bool has_seed;
@@ -223,6 +225,7 @@ enum mh_end {
     MH_END_LIMIT,    /* config.max_insns */
     MH_END_CONSOLE,  /* ended from the console (Ctrl-A x) */
     MH_END_ERROR,    /* the host failed it, e.g. the console is a closed pipe */
+    MH_END_CRITICAL, /* a hart entered the critical-error state (Smdbltrp) */
 };
 
 struct mh_result {
@@ -322,6 +325,13 @@ struct mh_hart_state {
 /* Of a machine that is built and does not run (-EBUSY).  -ENOENT: no such hart. */
 MH_API int mh_hart_get_state(struct mh_machine *m, unsigned hart, struct mh_hart_state *out);
 MH_API int mh_hart_set_state(struct mh_machine *m, unsigned hart, const struct mh_hart_state *in);
+
+/*
+ * Makes a non-maskable interrupt pending on the hart of a machine that is built; it may run, and any
+ * thread may call.  The interrupt stays pending until it is taken; those that come meanwhile are one
+ * with it.  -ENOTSUP: the ISA string has no smrnmi, or the built-in SBI has the hart's M-mode.
+ */
+MH_API int mh_hart_nmi(struct mh_machine *m, unsigned hart);
 
 /* ---- engines -------------------------------------------------------------------- */
 

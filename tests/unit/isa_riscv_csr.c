@@ -72,7 +72,8 @@ static const struct {
     {0x306, 0, UINT64_MAX, 0xffffffff},
     {0x106, 0, UINT64_MAX, 0xffffffff},
     {0x320, 0, UINT64_MAX, 5},
-    {0x30a, 0, UINT64_MAX, 0xe0000000000000f1},
+    {0x30a, 0, UINT64_MAX, 0xe8000000000000f1},
+    {0x34b, 0, UINT64_MAX, UINT64_MAX},
     {0x30a, 0x10, 0x20, 0x10}, /* CBIE = 2 is reserved */
     {0x30a, 0x30, 0x61, 0x71},
     {0x10a, 0, UINT64_MAX, 0xf1},
@@ -162,6 +163,73 @@ static void test_warl_reduced(void **state)
     fixture_close(&fix);
 }
 
+/* Double traps: MIE and SIE cannot be set while MDT and SDT are, whatever else is written. */
+static void test_double_trap_bits(void **state)
+{
+    (void)state;
+    const uint64_t xl = 0xa00000000;
+    struct rv_hart *h = fixture_hart(&fix, "rv64gc_smdbltrp");
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MDT); /* reset */
+    assert_true(access_csr(h, 0x300, CSR_SET, MSTATUS_MIE, true, NULL));
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MDT);
+    csrw(h, 0x300, MSTATUS_MIE); /* MDT is being cleared by the same write */
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MIE);
+    csrw(h, 0x300, MSTATUS_MIE | MSTATUS_MDT);
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MDT);
+    csrw(h, 0x300, MSTATUS_SDT); /* needs menvcfg.DTE */
+    assert_int_equal(csrr(h, 0x300), xl);
+    csrw(h, 0x30a, ENVCFG_DTE);
+    csrw(h, 0x100, MSTATUS_SIE);
+    csrw(h, 0x100, MSTATUS_SIE | MSTATUS_SDT);
+    assert_int_equal(csrr(h, 0x100), 0x200000000 | MSTATUS_SDT);
+    assert_true(access_csr(h, 0x100, CSR_SET, MSTATUS_SIE, true, NULL));
+    assert_int_equal(csrr(h, 0x100) & MSTATUS_SIE, 0);
+    csrw(h, 0x300, MSTATUS_MIE | MSTATUS_SDT); /* one does not concern the other */
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_SDT | MSTATUS_MIE);
+    csrw(h, 0x30a, 0);
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MIE);
+    csrw(h, 0x30a, ENVCFG_DTE);
+    assert_int_equal(csrr(h, 0x300), xl | MSTATUS_MIE);
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64gc_sv39");
+    csrw(h, 0x30a, UINT64_MAX);
+    csrw(h, 0x300, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x300) & (MSTATUS_MDT | MSTATUS_SDT), 0);
+    assert_int_equal(csrr(h, 0x30a) & ENVCFG_DTE, 0);
+    assert_false(access_csr(h, 0x34b, CSR_SET, 0, false, NULL));
+    fixture_close(&fix);
+}
+
+static void test_rnmi_registers(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, "rv64gc_smrnmi");
+    assert_int_equal(csrr(h, 0x744), 0); /* reset: NMIE = 0 */
+    csrw(h, 0x740, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x740), UINT64_MAX);
+    csrw(h, 0x741, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x741), ~1ull);
+    csrw(h, 0x742, 1ull << 63 | 5);
+    assert_int_equal(csrr(h, 0x742), 1ull << 63 | 5);
+    csrw(h, 0x744, 2ull << 11); /* MNPP = 2 is reserved */
+    assert_int_equal(csrr(h, 0x744), 0);
+    csrw(h, 0x744, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x744), MNSTATUS_MNPP | MNSTATUS_NMIE);
+    csrw(h, 0x744, 1ull << 11); /* NMIE cannot be cleared */
+    assert_int_equal(csrr(h, 0x744), 1ull << 11 | MNSTATUS_NMIE);
+    for (unsigned csr = 0x740; csr <= 0x744; csr++) {
+        h->priv = PRIV_M;
+        assert_int_equal(access_csr(h, csr, CSR_SET, 0, false, NULL), csr != 0x743);
+        h->priv = PRIV_S;
+        assert_false(access_csr(h, csr, CSR_SET, 0, false, NULL));
+    }
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64ima_smrnmi"); /* IALIGN 32 */
+    csrw(h, 0x741, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x741), ~3ull);
+    fixture_close(&fix);
+}
+
 /* --- privilege --- */
 
 struct rights {
@@ -235,11 +303,12 @@ static void test_unknown_numbers(void **state)
     for (unsigned csr = 0; csr < 4096; csr++) {
         uint64_t v;
         bool ok = access_csr(h, csr, CSR_SET, 0, csr == 0x015, NULL); /* seed is always written */
-        assert_int_equal(ok, rv_csr_name(csr) != NULL);
+        bool rnmi = csr >= 0x740 && csr <= 0x744;                     /* not there by themselves */
+        assert_int_equal(ok, rv_csr_name(csr) != NULL && !rnmi);
         assert_int_equal(rv_csr_peek(h, csr, &v), ok ? 0 : -22);
         known += ok;
     }
-    assert_int_equal(known, CSRS_DEFINED);
+    assert_int_equal(known, CSRS_DEFINED - 4);
     assert_null(rv_csr_name(4096));
     fixture_close(&fix);
 }
@@ -754,6 +823,8 @@ int main(void)
         cmocka_unit_test(test_minstret),
         cmocka_unit_test(test_inhibit),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_double_trap_bits),
+        cmocka_unit_test(test_rnmi_registers),
         cmocka_unit_test(test_peek_poke),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_fs_dirty),

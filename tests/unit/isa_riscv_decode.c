@@ -42,7 +42,7 @@ static int setup(void **state)
     if (given)
         seed = strtoull(given, NULL, 0) | 1;
     printf("MH_SEED=0x%llx\n", (unsigned long long)seed);
-    isa_set_default(&all);
+    isa_set_all(&all);
     return 0;
 }
 
@@ -582,9 +582,10 @@ static void test_op_info(void **state)
 static void test_block_ends(void **state)
 {
     static const uint16_t ends[] = {
-        RV_OP_illegal, RV_OP_jal,     RV_OP_jalr,    RV_OP_beq,        RV_OP_ecall,
-        RV_OP_ebreak,  RV_OP_mret,    RV_OP_sret,    RV_OP_wfi,        RV_OP_fence_i,
-        RV_OP_csrrw,   RV_OP_wrs_nto, RV_OP_wrs_sto, RV_OP_sfence_vma, RV_OP_sinval_vma,
+        RV_OP_illegal, RV_OP_jal,     RV_OP_jalr,       RV_OP_beq,
+        RV_OP_ecall,   RV_OP_ebreak,  RV_OP_mret,       RV_OP_mnret,
+        RV_OP_sret,    RV_OP_wfi,     RV_OP_fence_i,    RV_OP_csrrw,
+        RV_OP_wrs_nto, RV_OP_wrs_sto, RV_OP_sfence_vma, RV_OP_sinval_vma,
     };
 
     (void)state;

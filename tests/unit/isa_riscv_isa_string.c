@@ -60,6 +60,10 @@ static void test_default_has_all_that_is_supported(void **state)
                               RV_EXT_Zaamo,   RV_EXT_Zalrsc,  RV_EXT_Zca,    RV_EXT_Zcd},
         32);
     assert_false(rv_ext_has(&set, RV_EXT_V));
+    assert_false(rv_ext_has(&set, RV_EXT_Smrnmi)); /* only when named */
+    isa_set_all(&set);
+    assert_true(rv_ext_has(&set, RV_EXT_Smrnmi) && rv_ext_has(&set, RV_EXT_I));
+    assert_false(rv_ext_has(&set, RV_EXT_V));
 }
 
 static void test_closure(void **state)
@@ -128,6 +132,8 @@ static void test_environment_stays_unless_named(void **state)
                6);
     assert_false(rv_ext_has(&set, RV_EXT_Zba));
     assert_false(rv_ext_has(&set, RV_EXT_Zicbom));
+    set = parse("rv64gc_smrnmi"); /* adds to the environment */
+    assert_has(&set, (const enum rv_ext[]){RV_EXT_Smrnmi, RV_EXT_Sv57, RV_EXT_Zicntr}, 3);
     set = parse("rv64gc_sstc");
     assert_false(rv_ext_has(&set, RV_EXT_Sv39));
     assert_false(rv_ext_has(&set, RV_EXT_Zicntr));

@@ -18,6 +18,7 @@
 
 #include "isa/riscv/forms.h"
 #include "isa/riscv/fp.h"
+#include "isa/riscv/isa_string.h"
 #include "isa/riscv/ops.h"
 
 #define CODE       (RAM_BASE + 0x10000)
@@ -887,7 +888,11 @@ static int open_pair_of(const char *isa)
 static int open_pair(void **state)
 {
     (void)state;
-    return open_pair_of(NULL);
+    static char isa[1024];
+    struct rv_ext_set all;
+    isa_set_all(&all);
+    isa_string_format(&all, isa, sizeof(isa));
+    return open_pair_of(isa);
 }
 
 static int open_pair_without_c(void **state)

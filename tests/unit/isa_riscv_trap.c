@@ -5,6 +5,7 @@
  */
 #include "isa_riscv_fixture.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -104,6 +105,242 @@ static void test_trap_attention(void **state)
     rv_raise(h, CAUSE_BREAKPOINT, 0);
     rv_trap_take(h);
     assert_int_equal(h->attention, RV_ATTEND_MMU);
+    fixture_close(&fix);
+}
+
+/* --- double traps --- */
+
+static struct rv_hart *open_isa(const char *isa, enum rv_priv priv)
+{
+    struct rv_hart *h = fixture_hart(&fix, isa);
+    h->csr.mtvec = M_HANDLER;
+    h->csr.stvec = S_HANDLER;
+    h->pc = PC;
+    h->priv = (uint8_t)priv;
+    return h;
+}
+
+static void take(struct rv_hart *h, enum rv_cause cause, uint64_t tval)
+{
+    rv_raise(h, cause, tval);
+    rv_trap_take(h);
+    assert_false(h->trap.pending);
+}
+
+/* Without a handler for it: the end, and nothing has changed. */
+static void test_critical_error(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_isa("rv64gc_smdbltrp", PRIV_M);
+    h->csr.mstatus = MSTATUS_MIE;
+    take(h, CAUSE_ILLEGAL, 7);
+    assert_int_equal(h->csr.mstatus, MSTATUS_MDT | MSTATUS_MPP | MSTATUS_MPIE);
+    assert_int_equal(fix.exits, 0);
+    struct rv_csrs before = h->csr;
+    h->pc = M_HANDLER + 8;
+    take(h, CAUSE_LOAD_ACCESS, 0x123);
+    assert_int_equal(fix.exits, 1);
+    assert_int_equal(fix.exit_kind, GUEST_CRITICAL);
+    assert_int_equal(h->hsm_state, HSM_STOPPED);
+    assert_int_equal(h->pc, M_HANDLER + 8);
+    assert_memory_equal(&before, &h->csr, sizeof(before));
+    fixture_close(&fix);
+    /* Out of reset traps are off. */
+    h = open_isa("rv64gc_smdbltrp", PRIV_M);
+    take(h, CAUSE_ILLEGAL, 0);
+    assert_int_equal(fix.exits, 1);
+    fixture_close(&fix);
+    /* What goes to S does not look at MDT. */
+    h = open_isa("rv64gc_smdbltrp", PRIV_S);
+    h->csr.medeleg = 1 << CAUSE_ILLEGAL;
+    take(h, CAUSE_ILLEGAL, 0);
+    assert_int_equal(h->pc, S_HANDLER);
+    assert_int_equal(fix.exits, 0);
+    fixture_close(&fix);
+}
+
+/* With Smrnmi the RNMI handler gets it, with the trap's pc and cause; mstatus stays. */
+static void test_double_trap_to_rnmi(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_isa("rv64gc_smdbltrp_smrnmi", PRIV_M);
+    uint64_t pc;
+    h->guest->cfg.rnmi_vector = 0x80004000;
+    h->csr.mnstatus = MNSTATUS_NMIE;
+    struct rv_csrs before = h->csr;
+    take(h, CAUSE_STORE_ACCESS, 0x99);
+    assert_int_equal(h->pc, 0x80004000);
+    assert_int_equal(h->csr.mnepc, PC);
+    assert_int_equal(h->csr.mncause, CAUSE_STORE_ACCESS);
+    assert_int_equal(h->csr.mnstatus, MNSTATUS_MNPP);
+    assert_int_equal(h->csr.mstatus, before.mstatus);
+    assert_int_equal(h->csr.mtval, 0);
+    assert_int_equal(fix.exits, 0);
+    /* Back to M: MDT stays as it is.  Then below M. */
+    assert_true(rv_mnret(h, &pc));
+    assert_int_equal(pc, PC);
+    assert_int_equal(h->priv, PRIV_M);
+    assert_int_equal(h->csr.mnstatus, MNSTATUS_MNPP | MNSTATUS_NMIE);
+    assert_int_equal(h->csr.mstatus, MSTATUS_MDT);
+    h->csr.mnstatus = 1ull << 11; /* MNPP = S, NMIE = 0 */
+    h->csr.mstatus |= MSTATUS_MPRV | MSTATUS_SDT;
+    assert_true(rv_mnret(h, &pc));
+    assert_int_equal(h->priv, PRIV_S);
+    assert_int_equal(h->csr.mstatus, MSTATUS_SDT);
+    assert_int_equal(h->csr.mnstatus, 1ull << 11 | MNSTATUS_NMIE);
+    h->priv = PRIV_M;
+    h->csr.mnstatus = 0; /* MNPP = U */
+    assert_true(rv_mnret(h, &pc));
+    assert_int_equal(h->priv, PRIV_U);
+    assert_int_equal(h->csr.mstatus, 0);
+    assert_false(rv_mnret(h, &pc));
+    assert_int_equal(h->trap.tval, 0x70200073);
+    h->trap.pending = false;
+    /* In the RNMI handler any trap is one too many, also while MDT is 0. */
+    h->priv = PRIV_M;
+    h->csr.mnstatus = MNSTATUS_MNPP;
+    take(h, CAUSE_BREAKPOINT, 0);
+    assert_int_equal(fix.exits, 1);
+    fixture_close(&fix);
+}
+
+/* The returns: MRET clears MDT, and SRET in M; SDT goes with U, and with any SRET. */
+static void test_returns_clear(void **state)
+{
+    (void)state;
+    const uint64_t both = MSTATUS_MDT | MSTATUS_SDT;
+    for (unsigned i = 0; i < 3; i++) {
+        struct rv_hart *h = open_isa("rv64gc_smdbltrp", PRIV_M);
+        uint64_t pc;
+        h->csr.menvcfg = ENVCFG_DTE;
+        h->csr.mstatus = both | (uint64_t)privs[i] << 11;
+        assert_true(rv_mret(h, &pc));
+        assert_int_equal(h->csr.mstatus & both, privs[i] == PRIV_U ? 0 : MSTATUS_SDT);
+        h->priv = privs[i] == PRIV_M ? PRIV_M : PRIV_S;
+        h->csr.mstatus = both | MSTATUS_SPP;
+        assert_true(rv_sret(h, &pc));
+        assert_int_equal(h->csr.mstatus & both, privs[i] == PRIV_M ? 0 : MSTATUS_MDT);
+        fixture_close(&fix);
+    }
+}
+
+/* Ssdbltrp: what would have come to S comes to M as cause 16, and mtval2 says what it was. */
+static void test_supervisor_double_trap(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_hart(PRIV_U);
+    h->csr.menvcfg = ENVCFG_DTE;
+    h->csr.medeleg = 1 << CAUSE_LOAD_PAGE;
+    h->csr.mideleg = h->csr.mie = 2;
+    h->csr.mtvec |= 1;
+    h->csr.mtval2 = 5;
+    take(h, CAUSE_LOAD_PAGE, 0x77);
+    assert_int_equal(h->priv, PRIV_S);
+    assert_int_equal(h->csr.mstatus, MSTATUS_SDT);
+    h->pc = S_HANDLER + 4;
+    take(h, CAUSE_LOAD_PAGE, 0x88);
+    assert_int_equal(h->priv, PRIV_M);
+    assert_int_equal(h->pc, M_HANDLER);
+    assert_int_equal(h->csr.mcause, 16);
+    assert_int_equal(h->csr.mtval2, CAUSE_LOAD_PAGE);
+    assert_int_equal(h->csr.mtval, 0x88);
+    assert_int_equal(h->csr.mepc, S_HANDLER + 4);
+    assert_int_equal(bits_get(h->csr.mstatus, 12, 11), PRIV_S);
+    assert_int_equal(h->csr.scause, CAUSE_LOAD_PAGE); /* of the first */
+    assert_int_equal(h->csr.stval, 0x77);
+    /* What M takes in any case does not care, and says nothing in mtval2. */
+    h->priv = PRIV_S;
+    take(h, CAUSE_ILLEGAL, 0);
+    assert_int_equal(h->csr.mcause, CAUSE_ILLEGAL);
+    assert_int_equal(h->csr.mtval2, 0);
+    /* An interrupt of S, which from U nothing holds up; cause 16 is an exception. */
+    h->priv = PRIV_U;
+    hart_irq_raise(&h->hart, 2);
+    assert_true(rv_interrupt_take(h));
+    assert_int_equal(h->csr.mcause, 16);
+    assert_int_equal(h->csr.mtval2, INTERRUPT | 1);
+    assert_int_equal(h->pc, M_HANDLER);
+    /* Off, SDT is not set. */
+    h->csr.menvcfg = 0;
+    h->csr.mstatus = 0;
+    h->priv = PRIV_S;
+    take(h, CAUSE_LOAD_PAGE, 0);
+    take(h, CAUSE_LOAD_PAGE, 0);
+    assert_int_equal(h->csr.mstatus & MSTATUS_SDT, 0);
+    assert_int_equal(h->priv, PRIV_S);
+    fixture_close(&fix);
+}
+
+/* --- non-maskable interrupts --- */
+
+static void test_rnmi(void **state)
+{
+    (void)state;
+    const struct guest_type *type = guest_find("riscv64");
+    for (unsigned i = 0; i < 3; i++) {
+        struct rv_hart *h = open_isa("rv64gc_smrnmi", privs[i]);
+        h->guest->boot.entry = 0x80005000;
+        h->csr.mie = 8;
+        h->csr.mstatus = MSTATUS_MIE;
+        hart_irq_raise(&h->hart, 8);
+        assert_int_equal(type->nmi(fix.guest, 0), 0);
+        assert_int_equal(rv_mip(h), 8); /* not shown */
+        /* NMIE = 0, as out of reset: no interrupt at all, but each ends a WFI. */
+        assert_false(rv_interrupt_take(h));
+        h->csr.mie = 0;
+        assert_true(rv_interrupt_pending(h));
+        h->csr.mie = 8;
+        h->csr.mnstatus = MNSTATUS_NMIE;
+        h->attention = 0;
+        assert_true(rv_interrupt_take(h));
+        assert_int_equal(h->pc, 0x80005000);
+        assert_int_equal(h->csr.mnepc, PC);
+        assert_int_equal(h->csr.mncause, INTERRUPT);
+        assert_int_equal(h->csr.mnstatus, (uint64_t)privs[i] << 11);
+        assert_int_equal(h->csr.mstatus, MSTATUS_MIE);
+        assert_int_equal(h->csr.mcause, 0);
+        assert_int_equal(h->priv, PRIV_M);
+        assert_int_equal(h->attention, RV_ATTEND_MMU);
+        /* It was one, and the other waits until the handler returns. */
+        assert_false(rv_interrupt_take(h));
+        uint64_t pc;
+        assert_true(rv_mnret(h, &pc));
+        assert_true(h->attention & RV_ATTEND_IRQ);
+        h->pc = pc;
+        assert_true(rv_interrupt_take(h));
+        assert_int_equal(h->csr.mcause, INTERRUPT | 3);
+        assert_int_equal(h->csr.mepc, PC);
+        fixture_close(&fix);
+    }
+    struct rv_hart *h = open_hart(PRIV_M); /* no Smrnmi */
+    assert_int_equal(type->nmi(fix.guest, 0), -ENOTSUP);
+    assert_false(rv_interrupt_pending(h));
+    fixture_close(&fix);
+}
+
+/* In the handler: exceptions go to a vector of their own, MPRV has no effect. */
+static void test_rnmi_handler(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_isa("rv64gc_smrnmi", PRIV_M);
+    h->csr.mstatus = MSTATUS_MPRV; /* MPP = U */
+    assert_int_equal(rv_data_priv(h), PRIV_M);
+    h->csr.mtvec = M_HANDLER | 1;
+    take(h, CAUSE_BREAKPOINT, 0);
+    assert_int_equal(h->pc, M_HANDLER); /* as mtvec says */
+    h->guest->cfg.rnmi_exception_vector = 0x80006000;
+    h->pc = PC;
+    take(h, CAUSE_BREAKPOINT, 1);
+    assert_int_equal(h->pc, 0x80006000);
+    assert_int_equal(h->csr.mcause, CAUSE_BREAKPOINT);
+    assert_int_equal(h->csr.mepc, PC);
+    assert_int_equal(h->csr.mtval, 1);
+    h->priv = PRIV_U; /* from below M as ever */
+    take(h, CAUSE_BREAKPOINT, 0);
+    assert_int_equal(h->pc, M_HANDLER);
+    h->csr.mnstatus = MNSTATUS_NMIE;
+    h->csr.mstatus = MSTATUS_MPRV;
+    assert_int_equal(rv_data_priv(h), PRIV_U);
     fixture_close(&fix);
 }
 
@@ -465,6 +702,9 @@ int main(void)
         cmocka_unit_test(test_instructions),   cmocka_unit_test(test_sfence),
         cmocka_unit_test(test_reset),          cmocka_unit_test(test_stip),
         cmocka_unit_test(test_deadline),       cmocka_unit_test(test_timer_loop),
+        cmocka_unit_test(test_critical_error), cmocka_unit_test(test_double_trap_to_rnmi),
+        cmocka_unit_test(test_returns_clear),  cmocka_unit_test(test_supervisor_double_trap),
+        cmocka_unit_test(test_rnmi),           cmocka_unit_test(test_rnmi_handler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

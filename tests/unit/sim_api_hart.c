@@ -86,11 +86,65 @@ static void test_goes_on(void **state)
     mh_machine_destroy(m);
 }
 
+/* An endless loop ends by an interrupt that nothing masks: its handler is the program's entry. */
+static const char *const nmi_lines[] = {
+    "csrrs t1,mnstatus,zero", "csrrs t2,mncause,zero", "csrrwi zero,mnstatus,8", "lui t0,0x80001",
+    "slli t0,t0,32",          "srli t0,t0,32",         "bne t2,zero,0x80000024", "addi a5,a5,1",
+    "jal zero,0x80000020",    "srli t1,t1,10", /* MNPP = M: 6, and 1 to end */
+    "addi t1,t1,1",           "sd t1,0(t0)",           "jal zero,0x80000030",    NULL};
+
+static void test_nmi(void **state)
+{
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct mh_result r;
+    (void)state;
+    program_make(&p, nmi_lines);
+    program_config(&cfg, &p);
+    cfg.isa = "rv64gc_smrnmi";
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_hart_nmi(m, 0), -EINVAL);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_hart_nmi(m, 1), -ENOENT);
+    assert_int_equal(mh_machine_start(m), 0);
+    assert_int_equal(mh_machine_wait(m, 20000000, &r), -ETIMEDOUT);
+    assert_int_equal(mh_hart_nmi(m, 0), 0);
+    assert_int_equal(mh_machine_wait(m, UINT64_MAX, &r), 0);
+    assert_int_equal(r.end, MH_END_GUEST);
+    assert_int_equal(r.exit_code, 3);
+    mh_machine_destroy(m);
+    cfg.isa = NULL;
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_hart_nmi(m, 0), -ENOTSUP);
+    assert_non_null(strstr(mh_last_error()->message, "smrnmi"));
+    mh_machine_destroy(m);
+}
+
+/* Out of reset a trap is one too many. */
+static void test_critical(void **state)
+{
+    static const char *const trap[] = {"ebreak", NULL};
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct mh_result r;
+    (void)state;
+    program_make(&p, trap);
+    program_config(&cfg, &p);
+    cfg.isa = "rv64gc_smdbltrp";
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_machine_start(m), 0);
+    assert_int_equal(mh_machine_wait(m, UINT64_MAX, &r), 0);
+    assert_int_equal(r.end, MH_END_CRITICAL);
+    mh_machine_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_nmi),     cmocka_unit_test(test_critical),
+        cmocka_unit_test(test_states),  cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
