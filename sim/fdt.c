@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define FDT_VERSION     17 /* of the blob; libfdt 1.6.1 reads beyond the end of older ones */
 #define FDT_FIRST_BYTES (64u << 10)
 #define FDT_LAST_BYTES  (8u << 20)
 
@@ -235,6 +236,11 @@ int fdt_from_file(const struct fdt_params *p, const struct file *f, void **out, 
     if (fdt_totalsize(f->data) > f->size)
         return file_error(f, -EINVAL, "is a truncated device tree: %llu of %u bytes",
                           (unsigned long long)f->size, fdt_totalsize(f->data));
+    if (fdt_version(f->data) < FDT_VERSION)
+        return file_error(f, -EINVAL,
+                          "is a device tree of the old version %u; version %d is needed, as dtc "
+                          "writes it",
+                          fdt_version(f->data), FDT_VERSION);
     int err = fdt_check_full(f->data, f->size);
     if (err)
         return file_error(f, -EINVAL, "is a damaged device tree: %s", fdt_strerror(err));

@@ -8,6 +8,7 @@
 #   guest   release   bare-metal guest programs, also under QEMU
 #   asan    asan      unit tests and guest programs again
 #   tsan    tsan      unit tests and guest programs again
+#   fuzz    fuzz      fuzz targets, a few seconds each from a fixed seed
 #   linux   release   boots; fetches the kernel first (tests/linux/fetch.sh)
 #   soak    release   the long runs, briefly (tests/soak)
 #
@@ -26,9 +27,10 @@ usage() {
 		                       [FILTER]
 
 		  --fast           stages unit and guest only
-		  --fuzz SECONDS   the fuzz tests only, each for that long
+		  --fuzz SECONDS   the fuzz targets only, each for that long; what they found
+		                   stays in build/fuzz/fuzz and the next run goes on from it
 		  --soak SECONDS   the soak tests only, each for that long
-		  --stage NAMES    only these of: unit guest asan tsan linux soak
+		  --stage NAMES    only these of: unit guest asan tsan fuzz linux soak
 		  FILTER           only tests whose name matches this regular expression
 
 		default: all stages, all tests
@@ -36,7 +38,7 @@ usage() {
 	END
 }
 
-stages="unit guest asan tsan linux soak"
+stages="unit guest asan tsan fuzz linux soak"
 export MH_SOAK_SECONDS=10
 filter=
 while [ $# -gt 0 ]; do
@@ -143,7 +145,11 @@ for name in $stages; do
 		sh tests/linux/fetch.sh >/dev/null || echo "soak: nothing fetched"
 		stage soak release soak 1
 		;;
-	fuzz) stage fuzz asan fuzz "$jobs" ;;
+	fuzz)
+		rm -f build/fuzz/fuzz/figures.*
+		stage fuzz fuzz fuzz "$jobs"
+		cat build/fuzz/fuzz/figures.* 2>/dev/null
+		;;
 	*)
 		usage >&2
 		exit 2

@@ -155,13 +155,36 @@ static void test_from_file(void **state)
     mh_machine_destroy(m);
 }
 
+/*
+ * Version 4, and a property whose name lies past the string block: libfdt 1.6.1 knows no length of
+ * that block in a version below 17 and looks for the name's end beyond the file.
+ */
+static void test_old_version(void **state)
+{
+    static const uint32_t head[] = {0xd00dfeed, 0x71, 0x38, 0x68, 0x28, 4, 0, 0x61626300, 0, 2};
+    static const uint32_t tree[] = {0,          0, 0, 0,          1, 0, 1, 0x63686f73,
+                                    0x656e0000, 3, 4, 0x61626300, 0, 2, 2, 9};
+    uint32_t blob[32] = {0};
+    struct fdt_params p = {0};
+    struct file f;
+    void *out;
+    size_t size;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(head); i++)
+        blob[i] = __builtin_bswap32(head[i]);
+    for (size_t i = 0; i < ARRAY_LEN(tree); i++)
+        blob[ARRAY_LEN(head) + i] = __builtin_bswap32(tree[i]);
+    file_borrow(&f, "dtb", "old.dtb", (const uint8_t *)blob, sizeof(blob));
+    assert_int_equal(fdt_from_file(&p, &f, &out, &size), -EINVAL);
+    assert_non_null(strstr(mh_last_error()->message, "old version 4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),
-        cmocka_unit_test(test_order_of_slots),
-        cmocka_unit_test(test_seed),
-        cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_tree),        cmocka_unit_test(test_order_of_slots),
+        cmocka_unit_test(test_seed),        cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_old_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
