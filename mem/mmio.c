@@ -104,6 +104,12 @@ static const struct mmio_region *region_for(struct mmio_map *m, gpa_t gpa, unsig
     return r && r->size - (gpa - r->base) >= size ? r : NULL;
 }
 
+/* A hart stores a whole register, a device may answer with more than it was asked for. */
+static uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return size < 8 ? value & ((1ull << 8 * size) - 1) : value;
+}
+
 bool mmio_read(struct mmio_map *m, gpa_t gpa, unsigned size, uint64_t *value)
 {
     uint64_t *counter = reader_enter(m);
@@ -111,6 +117,8 @@ bool mmio_read(struct mmio_map *m, gpa_t gpa, unsigned size, uint64_t *value)
     bool ok = r && r->ops->read && r->ops->read(r->opaque, gpa - r->base, size, value);
 
     reader_leave(counter);
+    if (ok)
+        *value = low_bytes(*value, size);
     return ok;
 }
 
@@ -118,7 +126,8 @@ bool mmio_write(struct mmio_map *m, gpa_t gpa, unsigned size, uint64_t value)
 {
     uint64_t *counter = reader_enter(m);
     const struct mmio_region *r = region_for(m, gpa, size);
-    bool ok = r && r->ops->write && r->ops->write(r->opaque, gpa - r->base, size, value);
+    bool ok =
+        r && r->ops->write && r->ops->write(r->opaque, gpa - r->base, size, low_bytes(value, size));
 
     reader_leave(counter);
     return ok;

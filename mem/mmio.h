@@ -16,6 +16,7 @@ struct mmio_map;
 /*
  * Register access of size 1, 2, 4 or 8.  Called on hart threads; takes the device's own lock; never
  * blocks.  False: the device does not decode this offset or width (the guest gets an access fault).
+ * A value that is written has no bits above size; what is read is cut to size by the map.
  */
 struct mmio_ops {
     bool (*read)(void *opaque, uint64_t offset, unsigned size, uint64_t *value);

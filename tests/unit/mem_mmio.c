@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 struct probe {
-    uint64_t offset, value;
+    uint64_t offset, value, answer; /* answer: of reads, if not 0 */
     unsigned size, reads, writes;
 };
 
@@ -31,7 +31,7 @@ static bool probe_read(void *opaque, uint64_t offset, unsigned size, uint64_t *v
     p->offset = offset;
     p->size = size;
     p->reads++;
-    *value = 0xab;
+    *value = p->answer ? p->answer : 0xab;
     return offset != 0x80;
 }
 
@@ -131,6 +131,22 @@ static void test_end_of_space(void **state)
     assert_false(mmio_read(*state, 0xfffffffffffffffc, 8, &v));
     assert_false(mmio_read(*state, 0, 1, &v));
     assert_int_equal(add(*state, "all", 0, UINT64_MAX, NULL), -EEXIST);
+}
+
+/* Neither side sees more of the other's value than the access is wide. */
+static void test_width(void **state)
+{
+    struct mmio_map *m = *state;
+    struct probe p = {0};
+    assert_int_equal(add(m, "probe", 0x1000, 0x100, &p), 0);
+    for (unsigned size = 1; size <= 8; size *= 2) {
+        uint64_t want = size < 8 ? (1ull << 8 * size) - 1 : ~0ull, got = 0;
+        assert_true(mmio_write(m, 0x1000, size, ~0ull));
+        assert_int_equal(p.value, want);
+        p.answer = ~0ull;
+        assert_true(mmio_read(m, 0x1000, size, &got));
+        assert_int_equal(got, want);
+    }
 }
 
 static void test_missing_op(void **state)
@@ -387,10 +403,9 @@ static void test_remove_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_empty),        TEST(test_dispatch),     TEST(test_crossing),
-        TEST(test_end_of_space), TEST(test_missing_op),   TEST(test_bad_regions),
-        TEST(test_remove),       TEST(test_find),         TEST(test_each),
-        TEST(test_remove_race),  TEST(test_remove_waits),
+        TEST(test_empty),      TEST(test_dispatch), TEST(test_crossing),    TEST(test_end_of_space),
+        TEST(test_missing_op), TEST(test_width),    TEST(test_bad_regions), TEST(test_remove),
+        TEST(test_find),       TEST(test_each),     TEST(test_remove_race), TEST(test_remove_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
