@@ -1,10 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The 16-byte compare-and-swap of Zacas.  __atomic_compare_exchange_n would
- * become a call into libatomic, which may take a lock; the older builtin is
- * cmpxchg16b on x86 and an exclusive pair on ARM64, in gcc and in clang.
+ * Atomics whose size is known only when they run, and the 16-byte compare-and-swap
+ * of Zacas.  For that __atomic_compare_exchange_n would become a call into
+ * libatomic, which may take a lock; the older builtin is cmpxchg16b on x86 and an
+ * exclusive pair on ARM64, in gcc and in clang.
  */
 #include "mem/amo.h"
+
+uint64_t amo_sized(void *p, unsigned size, enum amo_op op, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        return amo_8(p, op, (uint8_t)v);
+    case 2:
+        return amo_16(p, op, (uint16_t)v);
+    case 4:
+        return amo_32(p, op, (uint32_t)v);
+    default:
+        return amo_64(p, op, v);
+    }
+}
+
+#define CAS(bits)                                                                                  \
+    static uint64_t cas_##bits(uint##bits##_t *p, uint##bits##_t expected, uint##bits##_t desired) \
+    {                                                                                              \
+        (void)cas_seq_cst(p, &expected, desired);                                                  \
+        return expected;                                                                           \
+    }
+CAS(8)
+CAS(16)
+CAS(32)
+CAS(64)
+
+uint64_t amo_cas_sized(void *p, unsigned size, uint64_t expected, uint64_t desired)
+{
+    switch (size) {
+    case 1:
+        return cas_8(p, (uint8_t)expected, (uint8_t)desired);
+    case 2:
+        return cas_16(p, (uint16_t)expected, (uint16_t)desired);
+    case 4:
+        return cas_32(p, (uint32_t)expected, (uint32_t)desired);
+    default:
+        return cas_64(p, expected, desired);
+    }
+}
 
 #if defined(__x86_64__)
 __attribute__((target("cx16")))

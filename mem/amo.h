@@ -28,6 +28,8 @@ enum amo_op { AMO_SWAP, AMO_ADD, AMO_XOR, AMO_AND, AMO_OR, AMO_MIN, AMO_MAX, AMO
             return a > b ? a : b;                                                                  \
         }                                                                                          \
     }
+AMO_DEFINE_MINMAX(8)
+AMO_DEFINE_MINMAX(16)
 AMO_DEFINE_MINMAX(32)
 AMO_DEFINE_MINMAX(64)
 
@@ -54,8 +56,17 @@ AMO_DEFINE_MINMAX(64)
         }                                                                                          \
         }                                                                                          \
     }
+AMO_DEFINE(8)
+AMO_DEFINE(16)
 AMO_DEFINE(32)
 AMO_DEFINE(64)
+
+/*
+ * The same, and a compare-and-swap, of 1, 2, 4 or 8 aligned bytes; what was found, zero-extended.
+ * What is above the size in the operands does not count.
+ */
+uint64_t amo_sized(void *p, unsigned size, enum amo_op op, uint64_t v);
+uint64_t amo_cas_sized(void *p, unsigned size, uint64_t expected, uint64_t desired);
 
 /*
  * 16-byte compare-and-swap; p is aligned to 16.  expected receives what was found; true when

@@ -280,31 +280,15 @@ uint64_t physmem_amo_slow(struct physmem *pm, struct reservation *self, gpa_t gp
                           enum amo_op op, uint64_t value)
 {
     struct shard *s = physmem_shard(pm, gpa);
-    void *p = physmem_host(pm, gpa);
     uint64_t old;
 
     lock_take(&s->lock);
     reservation_kill_locked(s, self, gpa, size);
-    if (size == 4)
-        old = amo_32(p, op, (uint32_t)value);
-    else
-        old = amo_64(p, op, value);
+    old = amo_sized(physmem_host(pm, gpa), size, op, value);
     reservation_cool_locked(pm, s, gpa);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, size);
     return old;
-}
-
-/* CAS of 4 or 8 bytes on the host; *expected receives the old value. */
-static bool host_cas(void *p, unsigned size, uint64_t *expected, uint64_t desired)
-{
-    if (size == 8)
-        return cas_seq_cst((uint64_t *)p, expected, desired);
-
-    uint32_t old = (uint32_t)*expected;
-    bool swapped = cas_seq_cst((uint32_t *)p, &old, (uint32_t)desired);
-    *expected = old;
-    return swapped;
 }
 
 uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,
@@ -313,7 +297,8 @@ uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gp
     struct shard *s = physmem_shard(pm, gpa);
 
     lock_take(&s->lock);
-    bool swapped = host_cas(physmem_host(pm, gpa), size, &expected, desired);
+    uint64_t old = amo_cas_sized(physmem_host(pm, gpa), size, expected, desired);
+    bool swapped = old == (expected & (UINT64_MAX >> (64 - 8 * size)));
     if (swapped) {
         reservation_kill_locked(s, self, gpa, size);
         reservation_cool_locked(pm, s, gpa);
@@ -321,7 +306,7 @@ uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gp
     lock_drop(&s->lock);
     if (swapped)
         physmem_write_finish(pm, gpa, size);
-    return expected;
+    return old;
 }
 
 void physmem_cas16_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,

@@ -152,7 +152,7 @@ void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
                         uint64_t value);
 
 /*
- * An AMO or CAS of 4 or 8 bytes (aligned) on a page that may carry slow-write flags; returns the
+ * An AMO or CAS of 1, 2, 4 or 8 bytes (aligned) on a page that may carry slow-write flags; returns the
  * old value, zero-extended.  A CAS that finds another value writes nothing and kills nothing.
  */
 uint64_t physmem_amo_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,

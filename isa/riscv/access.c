@@ -385,10 +385,8 @@ struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_
         return (struct rv_load){0};
     if (p.slow_write)
         old = physmem_amo_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, size, op, v);
-    else if (size == 4)
-        old = amo_32((uint32_t *)(void *)p.host, op, (uint32_t)v);
     else
-        old = amo_64((uint64_t *)(void *)p.host, op, v);
+        old = amo_sized(p.host, size, op, v);
     return (struct rv_load){old, true};
 }
 

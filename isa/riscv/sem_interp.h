@@ -201,6 +201,8 @@ static inline val v_rorw(val a, val b) { return v_rolw(a, -b); }
             TRAPPED();                                                                             \
     } while (0)
 
+#define AMO_FN_1 amo_8
+#define AMO_FN_2 amo_16
 #define AMO_FN_4 amo_32
 #define AMO_FN_8 amo_64
 /* An AMO needs write permission only to report a store fault; a write entry implies a readable

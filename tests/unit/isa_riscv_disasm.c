@@ -78,6 +78,8 @@ static struct difference {
     {"c.sext", ".2byte", "Zcb", 0},
     {"c.mop", ".2byte", "objdump 2.40 does not know Zcmop", 0},
     {"mop.r", ".4byte", "objdump 2.40 does not know Zimop", 0},
+    {"amo*.b", ".4byte", "objdump 2.40 does not know Zabha", 0},
+    {"amo*.h", ".4byte", "the same", 0},
     {"amocas", ".4byte", "objdump 2.40 does not know Zacas", 0},
     {"czero", ".4byte", "objdump 2.40 does not know Zicond", 0},
     {"mnret", ".4byte", "objdump 2.40 does not know Smrnmi", 0},

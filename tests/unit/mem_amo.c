@@ -49,6 +49,26 @@ static uint64_t reference(enum amo_op op, int64_t sa, int64_t sb, uint64_t a, ui
     }
 }
 
+static int64_t extend(uint64_t v, unsigned size)
+{
+    return sext(v, 8 * size);
+}
+
+/* Only the size's bytes change, and what is above them in the operand does not count. */
+static void check_sized(enum amo_op op, unsigned size, uint64_t a, uint64_t b)
+{
+    uint64_t mask = UINT64_MAX >> (64 - 8 * size), m[2] = {a, 0x5555555555555555}, old = a & mask;
+    uint64_t want = reference(op, extend(a, size), extend(b, size), a & mask, b & mask) & mask;
+
+    assert_int_equal(amo_sized(m, size, op, b), old);
+    assert_int_equal(m[0], (a & ~mask) | want);
+    assert_int_equal(amo_cas_sized(m, size, want ^ 1, b), want);
+    assert_int_equal(m[0], (a & ~mask) | want);
+    assert_int_equal(amo_cas_sized(m, size, want, b), want);
+    assert_int_equal(m[0], (a & ~mask) | (b & mask));
+    assert_int_equal(m[1], 0x5555555555555555);
+}
+
 static void test_operations(void **state)
 {
     (void)state;
@@ -63,6 +83,8 @@ static void test_operations(void **state)
                 assert_int_equal(m32[0],
                                  (uint32_t)reference(op, (int32_t)a32, (int32_t)b32, a32, b32));
                 assert_int_equal(m32[1], 0x55555555);
+                for (unsigned size = 1; size <= 8; size *= 2)
+                    check_sized(op, size, a, b);
             }
 }
 
