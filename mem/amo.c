@@ -7,8 +7,12 @@
  */
 #include "mem/amo.h"
 
+#include "mem/mag16.h"
+
 uint64_t amo_sized(void *p, unsigned size, enum amo_op op, uint64_t v)
 {
+    if (unlikely((uintptr_t)p & (size - 1)))
+        return mag16_amo(p, size, op, v);
     switch (size) {
     case 1:
         return amo_8(p, op, (uint8_t)v);
@@ -34,6 +38,8 @@ CAS(64)
 
 uint64_t amo_cas_sized(void *p, unsigned size, uint64_t expected, uint64_t desired)
 {
+    if (unlikely((uintptr_t)p & (size - 1)))
+        return mag16_cas(p, size, expected, desired);
     switch (size) {
     case 1:
         return cas_8(p, (uint8_t)expected, (uint8_t)desired);

@@ -62,8 +62,8 @@ AMO_DEFINE(32)
 AMO_DEFINE(64)
 
 /*
- * The same, and a compare-and-swap, of 1, 2, 4 or 8 aligned bytes; what was found, zero-extended.
- * What is above the size in the operands does not count.
+ * The same, and a compare-and-swap, of 1, 2, 4 or 8 bytes, aligned or inside an aligned 16
+ * (mag16.h); what was found, zero-extended.  What is above the size in the operands does not count.
  */
 uint64_t amo_sized(void *p, unsigned size, enum amo_op op, uint64_t v);
 uint64_t amo_cas_sized(void *p, unsigned size, uint64_t expected, uint64_t desired);

@@ -12,6 +12,7 @@
  */
 #include "mem/physmem.h"
 
+#include "mem/mag16.h"
 #include "mem/reserve.h"
 #include "sim/base/error.h"
 #include "sim/base/log.h"
@@ -205,7 +206,7 @@ void physmem_write_finish(struct physmem *pm, gpa_t gpa, uint64_t len)
 
 /*
  * One atomic access if it is aligned; else byte by byte in what order the
- * compiler likes, as the guest's misaligned accesses promise no atomicity.
+ * compiler likes, as accesses across an aligned 16 bytes promise no atomicity.
  */
 static void host_store(uint8_t *p, const void *bytes, uint64_t size)
 {
@@ -270,7 +271,10 @@ void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
 
     lock_take(&s->lock);
     reservation_kill_locked(s, self, gpa, size);
-    host_store(physmem_host(pm, gpa), &value, size);
+    if (unlikely(gpa & (size - 1)) && mag16_contains(gpa, size))
+        mag16_store(physmem_host(pm, gpa), size, value);
+    else
+        host_store(physmem_host(pm, gpa), &value, size);
     reservation_cool_locked(pm, s, gpa);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, size);

@@ -146,14 +146,15 @@ void physmem_flag_sync(struct physmem *pm, gpa_t gpa, uint8_t bit);
 /*
  * A hart's store of size 1, 2, 4 or 8 bytes, naturally aligned or not but inside one page, in RAM,
  * for a page that may carry slow-write flags.  self is the storing hart's reservation (survives) or
- * NULL.  One atomic store to the guest when aligned.
+ * NULL.  One atomic store to the guest when aligned or inside an aligned 16 bytes.
  */
 void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,
                         uint64_t value);
 
 /*
- * An AMO or CAS of 1, 2, 4 or 8 bytes (aligned) on a page that may carry slow-write flags; returns the
- * old value, zero-extended.  A CAS that finds another value writes nothing and kills nothing.
+ * An AMO or CAS of 1, 2, 4 or 8 bytes (aligned, or inside an aligned 16) on a page that may carry
+ * slow-write flags; returns the old value, zero-extended.  A CAS that finds another value writes
+ * nothing and kills nothing.
  */
 uint64_t physmem_amo_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,
                           enum amo_op op, uint64_t value);

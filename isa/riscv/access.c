@@ -12,6 +12,7 @@
 #include "isa/riscv/fp.h"
 #include "isa/riscv/ops.h"
 #include "isa/riscv/sem_calls.h"
+#include "mem/mag16.h"
 #include "mem/reserve.h"
 
 #include "sim/base/log.h"
@@ -296,10 +297,14 @@ static struct rv_load load_misaligned(struct rv_hart *h, gva_t va, unsigned size
     }
     if (!resolve_misaligned(h, va, size, ACCESS_LOAD, p, &first))
         return r;
+    r.ok = true;
+    if (mag16_contains(va, size)) {
+        r.value = mag16_load(p[0].host, size);
+        return r;
+    }
     copy_relaxed(&r.value, p[0].host, first);
     if (first < size)
         r.value |= host_load(p[1].host, size - first) << (8 * first);
-    r.ok = true;
     return r;
 }
 
@@ -325,6 +330,8 @@ static bool store_misaligned(struct rv_hart *h, gva_t va, unsigned size, uint64_
     if (first == size) {
         if (p[0].slow_write)
             place_store(h, &p[0], size, value);
+        else if (mag16_contains(va, size))
+            mag16_store(p[0].host, size, value);
         else
             copy_relaxed(p[0].host, &value, size);
         return true;
@@ -362,14 +369,10 @@ bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
 
 /* --- atomics --- */
 
-/* Resolves an atomic's bytes; atomics are for aligned RAM only. */
-static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
-                           struct place *p)
+/* Resolves an atomic's bytes; atomics are for RAM only, aligned unless said. */
+static bool resolve_atomic_any(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+                               struct place *p)
 {
-    if (va & (size - 1)) {
-        rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
-        return false;
-    }
     if (!resolve(h, va, size, access, p))
         return false;
     if (!p->host)
@@ -377,11 +380,28 @@ static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum acce
     return p->host;
 }
 
+static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+                           struct place *p)
+{
+    if (!(va & (size - 1)))
+        return resolve_atomic_any(h, va, size, access, p);
+    rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
+    return false;
+}
+
+/* AMOs may be misaligned inside an aligned 16 bytes (Zama16b). */
+static bool resolve_amo(struct rv_hart *h, gva_t va, unsigned size, struct place *p)
+{
+    if (mag16_contains(va, size) && rv_has(h, RV_EXT_Zama16b))
+        return resolve_atomic_any(h, va, size, ACCESS_STORE, p);
+    return resolve_atomic(h, va, size, ACCESS_STORE, p);
+}
+
 struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_op op, uint64_t v)
 {
     struct place p;
     uint64_t old;
-    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+    if (!resolve_amo(h, va, size, &p))
         return (struct rv_load){0};
     if (p.slow_write)
         old = physmem_amo_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, size, op, v);
@@ -394,7 +414,7 @@ struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t 
                            uint64_t v)
 {
     struct place p;
-    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+    if (!resolve_amo(h, va, size, &p))
         return (struct rv_load){0};
     /* The shard's lock costs little beside the miss that led here. */
     uint64_t old =

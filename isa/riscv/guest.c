@@ -136,6 +136,10 @@ static int rv_create(struct guest **out, const struct guest_config *cfg,
         err = isa_string_parse(cfg->isa, &g->exts);
     else
         isa_set_default(&g->exts);
+    if (cfg->strict_align) {
+        rv_ext_del(&g->exts, RV_EXT_Zicclsm);
+        rv_ext_del(&g->exts, RV_EXT_Zama16b);
+    }
     if (!err)
         err = harts_create(g);
     if (!err)

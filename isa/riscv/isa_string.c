@@ -41,8 +41,8 @@ static const struct profile {
 };
 
 /* Part of the machine rather than of the instruction set; see isa_string_parse. */
-static const char *const environment[] = {"zicntr",   "zihpm",   "zic64b", "ziccif", "ziccrse",
-                                          "ziccamoa", "zicclsm", "za64rs", "za128rs"};
+static const char *const environment[] = {"zicntr",   "zihpm",   "zic64b",  "ziccif", "ziccrse",
+                                          "ziccamoa", "zicclsm", "zama16b", "za64rs", "za128rs"};
 
 struct name {
     char text[NAME_MAX_LEN + 1];

@@ -99,10 +99,10 @@ static void test_traps(void)
     CHECK_EQ(c.cause, CAUSE_STORE_MISALIGNED);
     CHECK_EQ(c.tval, (unsigned long)p + 8);
     guest_catch(&c);
-    (void)cas_d(p + 4, 0, 0);
+    (void)cas_d(p + 12, 0, 0); /* across 16 bytes */
     CHECK_EQ(c.cause, CAUSE_STORE_MISALIGNED);
     guest_catch(&c);
-    (void)cas_w(p + 2, 0, 0);
+    (void)cas_w(p + 14, 0, 0);
     CHECK_EQ(c.cause, CAUSE_STORE_MISALIGNED);
     guest_catch(&c);
     (void)cas_d((void *)0x8000000, 0, 0);

@@ -156,6 +156,9 @@ static void test_strict(void **state)
     assert_true(bytes(&a, va, 8) == before);
     assert_true(rv_load_slow(a.h, va, 1).ok);
     assert_true(rv_store_slow(a.h, va + 1, 2, 0));
+    expect_trap(&a, rv_amo_slow(a.h, RAM_BASE + 4, 8, AMO_ADD, 1).ok, CAUSE_STORE_MISALIGNED,
+                RAM_BASE + 4);
+    assert_false(rv_has(a.h, RV_EXT_Zicclsm) || rv_has(a.h, RV_EXT_Zama16b));
     fixture_close(&a.f);
 }
 
@@ -323,10 +326,44 @@ static void test_atomics(void **state)
     assert_true(rv_cas16(a.h, va, expect, desired));
     assert_true(bytes(&a, va, 8) == 1 && bytes(&a, va + 8, 8) == 2);
     assert_true(rv_cas16(a.h, va, expect, (uint64_t[2]){3, 4}) || expect[0] == 1);
-    expect_trap(&a, rv_amo_slow(a.h, va + 2, 4, AMO_ADD, 1).ok, CAUSE_STORE_MISALIGNED, va + 2);
+    expect_trap(&a, rv_amo_slow(a.h, va + 14, 4, AMO_ADD, 1).ok, CAUSE_STORE_MISALIGNED, va + 14);
+    expect_trap(&a, rv_cas_slow(a.h, va + 9, 8, 1, 1).ok, CAUSE_STORE_MISALIGNED, va + 9);
     expect_trap(&a, rv_cas16(a.h, va + 8, expect, desired), CAUSE_STORE_MISALIGNED, va + 8);
     expect_trap(&a, rv_lr(a.h, va + 4, 8).ok, CAUSE_LOAD_MISALIGNED, va + 4);
     expect_trap(&a, rv_sc(a.h, va + 4, 8, 0).ok, CAUSE_STORE_MISALIGNED, va + 4);
+    fixture_close(&a.f);
+}
+
+/* Inside an aligned 16 bytes AMOs may be misaligned where there is Zama16b, LR and SC never. */
+static void test_misaligned_atomics(void **state)
+{
+    struct access a;
+    (void)state;
+    open_access(&a, false);
+    gva_t va = RAM_BASE + 0x7000;
+    for (unsigned with = 2; with-- > 0;) {
+        if (!with)
+            rv_ext_del(&a.f.g->exts, RV_EXT_Zama16b);
+        for (unsigned at = 0; at < 20; at++)
+            for (unsigned size = 2; size <= 8; size *= 2) {
+                uint64_t mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+                bool ok = !(at & (size - 1)) || (with && (at & 15) + size <= 16);
+                assert_true(rv_store_slow(a.h, va + at, size, 0x8877665544332211));
+                if (!ok) {
+                    expect_trap(&a, rv_amo_slow(a.h, va + at, size, AMO_ADD, 1).ok,
+                                CAUSE_STORE_MISALIGNED, va + at);
+                    expect_trap(&a, rv_cas_slow(a.h, va + at, size, 0, 0).ok,
+                                CAUSE_STORE_MISALIGNED, va + at);
+                    assert_true(bytes(&a, va + at, size) == (0x8877665544332211 & mask));
+                    continue;
+                }
+                struct rv_load r = rv_amo_slow(a.h, va + at, size, AMO_ADD, 0xf0);
+                assert_true(r.ok && r.value == (0x8877665544332211 & mask));
+                r = rv_cas_slow(a.h, va + at, size, 0x8877665544332301 & mask, 0x99);
+                assert_true(r.ok && r.value == (0x8877665544332301 & mask));
+                assert_true(bytes(&a, va + at, size) == 0x99);
+            }
+    }
     fixture_close(&a.f);
 }
 
@@ -348,11 +385,17 @@ static void test_cbo_zero(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fills_tlb),     cmocka_unit_test(test_nothing_there),
-        cmocka_unit_test(test_misaligned),    cmocka_unit_test(test_across_end),
-        cmocka_unit_test(test_strict),        cmocka_unit_test(test_mmio),
-        cmocka_unit_test(test_code_page),     cmocka_unit_test(test_fetch_shootdown),
-        cmocka_unit_test(test_reserved_page), cmocka_unit_test(test_atomics),
+        cmocka_unit_test(test_fills_tlb),
+        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_misaligned),
+        cmocka_unit_test(test_across_end),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_mmio),
+        cmocka_unit_test(test_code_page),
+        cmocka_unit_test(test_fetch_shootdown),
+        cmocka_unit_test(test_reserved_page),
+        cmocka_unit_test(test_atomics),
+        cmocka_unit_test(test_misaligned_atomics),
         cmocka_unit_test(test_cbo_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
