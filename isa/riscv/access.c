@@ -139,7 +139,8 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         physmem_flag_set(pm, w->gpa, PAGE_DIRTY);
         p->slow_write = physmem_page_flags(pm, w->gpa) & PAGE_SLOW_WRITE;
     }
-    if (!(store ? w->writable : w->readable) || !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv))
+    if (!(store ? w->writable : w->readable) || !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv) ||
+        rv_trigger_page(h, va, RV_TRIGGER_DATA))
         return;
     enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
     tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
@@ -345,6 +346,8 @@ struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size)
 {
     struct place p;
     h->stats.loads_slow++;
+    if (rv_trigger_access(h, va, size, RV_TRIGGER_LOAD))
+        return (struct rv_load){0};
     if (unlikely(va & (size - 1)))
         return load_misaligned(h, va, size);
     if (!resolve(h, va, size, ACCESS_LOAD, &p))
@@ -357,6 +360,8 @@ struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size)
 bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
 {
     struct place p;
+    if (rv_trigger_access(h, va, size, RV_TRIGGER_STORE))
+        return false;
     if (unlikely(va & (size - 1)))
         return store_misaligned(h, va, size, value);
     if (!resolve(h, va, size, ACCESS_STORE, &p))
@@ -369,6 +374,10 @@ bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
 
 /* --- atomics --- */
 
+/* For triggers an AMO is a load and a store (Sdtrig, "A Extension"), an SC a store if it fails too.
+ */
+#define READ_WRITE (RV_TRIGGER_LOAD | RV_TRIGGER_STORE)
+
 /* Resolves an atomic's bytes; atomics are for RAM only, aligned unless said. */
 static bool resolve_atomic_any(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
                                struct place *p)
@@ -380,9 +389,12 @@ static bool resolve_atomic_any(struct rv_hart *h, gva_t va, unsigned size, enum 
     return p->host;
 }
 
-static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum access_type access,
+static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, uint8_t kinds,
                            struct place *p)
 {
+    enum access_type access = kinds & RV_TRIGGER_STORE ? ACCESS_STORE : ACCESS_LOAD;
+    if (rv_trigger_access(h, va, size, kinds))
+        return false;
     if (!(va & (size - 1)))
         return resolve_atomic_any(h, va, size, access, p);
     rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
@@ -392,9 +404,10 @@ static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, enum acce
 /* AMOs may be misaligned inside an aligned 16 bytes (Zama16b). */
 static bool resolve_amo(struct rv_hart *h, gva_t va, unsigned size, struct place *p)
 {
-    if (mag16_contains(va, size) && rv_has(h, RV_EXT_Zama16b))
-        return resolve_atomic_any(h, va, size, ACCESS_STORE, p);
-    return resolve_atomic(h, va, size, ACCESS_STORE, p);
+    if (!mag16_contains(va, size) || !rv_has(h, RV_EXT_Zama16b))
+        return resolve_atomic(h, va, size, READ_WRITE, p);
+    return !rv_trigger_access(h, va, size, READ_WRITE) &&
+           resolve_atomic_any(h, va, size, ACCESS_STORE, p);
 }
 
 struct rv_load rv_amo_slow(struct rv_hart *h, gva_t va, unsigned size, enum amo_op op, uint64_t v)
@@ -425,7 +438,7 @@ struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t 
 bool rv_cas16(struct rv_hart *h, gva_t va, uint64_t expected[2], const uint64_t desired[2])
 {
     struct place p;
-    if (!resolve_atomic(h, va, 16, ACCESS_STORE, &p))
+    if (!resolve_atomic(h, va, 16, READ_WRITE, &p))
         return false;
     physmem_cas16_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, expected, desired);
     return true;
@@ -453,7 +466,7 @@ struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size)
     do {
         /* The wait inside may serve a TLB shootdown: then the translation is made again. */
         served = h->hart.served;
-        if (!resolve_atomic(h, va, size, ACCESS_LOAD, &p))
+        if (!resolve_atomic(h, va, size, RV_TRIGGER_LOAD, &p))
             return (struct rv_load){0};
         value = reservation_load(h->guest->env->pm, &h->hart.reservation, p.gpa, size);
     } while (h->hart.served != served);
@@ -463,7 +476,7 @@ struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size)
 struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
 {
     struct place p;
-    if (!resolve_atomic(h, va, size, ACCESS_STORE, &p))
+    if (!resolve_atomic(h, va, size, RV_TRIGGER_STORE, &p))
         return (struct rv_load){0};
     bool ok = reservation_store(h->guest->env->pm, &h->hart.reservation, p.gpa, size, v);
     h->stats.sc_success += ok;
@@ -489,6 +502,8 @@ bool rv_cbo_zero(struct rv_hart *h, gva_t va)
         rv_raise(h, CAUSE_ILLEGAL, 0);
         return false;
     }
+    if (rv_trigger_access(h, line, LINE_BYTES, RV_TRIGGER_STORE))
+        return false;
     if (!resolve(h, line, LINE_BYTES, ACCESS_STORE, &p)) {
         h->trap.tval = va;
         return false;
@@ -514,6 +529,8 @@ bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
         return false;
     }
     gva_t line = align_down(va, LINE_BYTES);
+    if (rv_trigger_access(h, line, LINE_BYTES, RV_TRIGGER_STORE))
+        return false;
     if (resolve(h, line, LINE_BYTES, ACCESS_LOAD, &p))
         return true;
     h->trap.pending = false;
@@ -544,7 +561,8 @@ const struct rv_op *rv_fetch_rest(struct rv_hart *h, gva_t va)
     /* Making a page waits for other harts; if their requests were served, w may be of the past. */
     if (h->hart.served != served)
         return NULL;
-    if (ops && rv_pmp_page_uniform(h, w.gpa & PAGE_MASK, h->priv)) {
+    if (ops && rv_pmp_page_uniform(h, w.gpa & PAGE_MASK, h->priv) &&
+        !rv_trigger_page(h, va, RV_TRIGGER_EXECUTE)) {
         tlb_fill(t, TLB_FETCH, va, (uintptr_t)ops, w.page_shift);
         tlb_adapt(t, TLB_FETCH);
     }

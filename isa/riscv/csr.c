@@ -129,6 +129,12 @@ static bool csr_check_senvcfg(const struct rv_hart *h, unsigned csr)
     return stateen_allows(h, 0, STATEEN0_ENVCFG);
 }
 
+static bool csr_check_scontext(const struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return stateen_allows(h, 0, STATEEN0_CONTEXT);
+}
+
 static bool csr_check_sstateen(const struct rv_hart *h, unsigned csr)
 {
     return stateen_allows(h, csr & 3, STATEEN_SE);
@@ -389,6 +395,36 @@ static void csr_set_sepc(struct rv_hart *h, unsigned csr, uint64_t value, uint64
 {
     (void)csr, (void)mask;
     h->csr.sepc = epc_legal(h, value);
+}
+
+/* --- state enable --- */
+
+static uint64_t csr_get_mstateen0(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    return h->csr.mstateen[0];
+}
+
+static void csr_set_mstateen0(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)csr, (void)mask;
+    uint64_t legal = STATEEN_SE | STATEEN0_ENVCFG;
+    if (rv_has(h, RV_EXT_Sdtrig))
+        legal |= STATEEN0_CONTEXT;
+    h->csr.mstateen[0] = value & legal;
+}
+
+/* --- triggers --- */
+
+static uint64_t csr_get_trigger(struct rv_hart *h, unsigned csr)
+{
+    return rv_trigger_get(h, csr);
+}
+
+static void csr_set_trigger(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+{
+    (void)mask;
+    rv_trigger_set(h, csr, value);
 }
 
 /* --- resumable non-maskable interrupts --- */

@@ -207,7 +207,8 @@ static const struct rv_op *op_page_end(struct rv_hart *h, const struct rv_op *d,
  * hart's own; those lie where the page's last slot would.
  *
  * The same slots serve the instructions of a page in which PMP allows fetches in
- * part only: one at a time, with page_va such that offset 4094 is its address.
+ * part only, or a trigger could match: one at a time, with page_va such that
+ * offset 4094 is its address.
  */
 struct rv_straddle {
     _Alignas(RV_OPS_BYTES) struct rv_op unused[RV_SLOTS - 1];
@@ -370,16 +371,21 @@ void rv_interp_fini(struct rv_hart *h)
  * first. */
 static const struct rv_op *fetch_step(struct rv_hart *h)
 {
+    if (rv_trigger_execute(h))
+        return NULL;
     const struct rv_op *ops = rv_fetch(h, h->pc);
     return ops && !h->attention ? fetch_one(h, ops) : NULL;
 }
 
 static const struct rv_op *fetch_slot(struct rv_hart *h)
 {
+    if (rv_trigger_execute(h))
+        return NULL;
     const struct rv_op *ops = rv_fetch(h, h->pc);
     if (!ops || h->attention)
         return NULL;
-    if (unlikely(!rv_pmp_page_uniform(h, rv_code_gpa(h->guest->code, ops), h->priv)))
+    if (unlikely(!rv_pmp_page_uniform(h, rv_code_gpa(h->guest->code, ops), h->priv)) ||
+        rv_trigger_page(h, h->pc, RV_TRIGGER_EXECUTE))
         return fetch_one(h, ops);
     h->page_va = h->pc & PAGE_MASK;
     return rv_slot(ops, h->pc);

@@ -47,6 +47,43 @@ static void execute_some(struct rv_hart *h, uint64_t left)
     (step ? h->engine->step : h->engine->run)(&h->hart);
 }
 
+/* What the next poll of rv_run makes of it is the limit of before. */
+static void step_one(struct rv_hart *h)
+{
+    uint64_t pause_at = h->pause_at;
+    execute_some(h, 1);
+    h->pause_at = pause_at;
+    rv_set_limit(h);
+}
+
+/* left: what may be executed where nothing is counted, 0: as much as there is until the alarm. */
+static void round_counted(struct rv_hart *h, uint64_t left)
+{
+    uint64_t insns = h->insns;
+    if (rv_trigger_count_due(h)) {
+        rv_take_exception(h);
+        return;
+    }
+    unsigned counting = rv_trigger_counting(h);
+    bool happened = rv_interrupt_take(h);
+    if (!happened && counting)
+        step_one(h);
+    else if (!happened && left)
+        execute_some(h, left);
+    else if (!happened) /* until the mode or an enable changes */
+        h->engine->run(&h->hart);
+    happened |= h->trap.pending || h->insns != insns;
+    if (h->trap.pending)
+        rv_take_exception(h);
+    if (happened && counting)
+        rv_trigger_counted(h, counting);
+}
+
+void rv_round_counted(struct rv_hart *h)
+{
+    round_counted(h, 0);
+}
+
 /* False: somebody wants the hart to stop. */
 static bool round_once(struct rv_hart *h, uint64_t left)
 {
@@ -56,6 +93,10 @@ static bool round_once(struct rv_hart *h, uint64_t left)
         return false;
     if (h->attention)
         return rv_attend(h);
+    if (unlikely(h->triggers & RV_TRIGGER_COUNT)) {
+        round_counted(h, left);
+        return true;
+    }
     if (!rv_interrupt_take(h))
         execute_some(h, left);
     if (h->trap.pending)

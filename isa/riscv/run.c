@@ -220,6 +220,10 @@ static bool round_once(struct rv_hart *h)
         return wait_for_start(h);
     if (h->attention)
         return rv_attend(h);
+    if (unlikely(h->triggers & RV_TRIGGER_COUNT)) {
+        rv_round_counted(h);
+        return true;
+    }
     if (!rv_interrupt_take(h))
         h->engine->run(&h->hart);
     if (h->trap.pending)

@@ -75,8 +75,9 @@ enum rv_cause {
 #define MSECCFG_SSEED (1ull << 9)
 
 /* Bits of mstateen0-3: access to the matching sstateen, and mstateen0's of senvcfg. */
-#define STATEEN_SE      (1ull << 63)
-#define STATEEN0_ENVCFG (1ull << 62)
+#define STATEEN_SE       (1ull << 63)
+#define STATEEN0_ENVCFG  (1ull << 62)
+#define STATEEN0_CONTEXT (1ull << 57) /* scontext */
 
 /* Interrupt input of a hart besides those that mip shows: an RNMI waits.  Cleared when it is taken.
  */
@@ -102,10 +103,26 @@ struct rv_pmp_range {
     gpa_t first, last; /* first > last: empty */
 };
 
+#define RV_TRIGGERS 4
+
+struct rv_trigger {
+    uint64_t tdata1, tdata2, tdata3;
+};
+
+/* What triggers are set for; kept in struct rv_hart so that one test says that there are none. */
+enum rv_trigger_use {
+    RV_TRIGGER_EXECUTE = 1 << 0, /* an address of code */
+    RV_TRIGGER_DATA = 1 << 1,    /* an address of loads or stores */
+    RV_TRIGGER_COUNT = 1 << 2,   /* instructions are counted, or the count is up */
+    RV_TRIGGER_TRAP = 1 << 3,    /* interrupts or exceptions */
+};
+
 struct rv_csrs {
     uint64_t mstatus, mie, mideleg, medeleg, mtvec, stvec, mepc, sepc, mcause, scause, mtval, stval,
         mscratch, sscratch, mcounteren, scounteren, mcountinhibit, menvcfg, senvcfg, satp, mtval2,
         mtinst, mseccfg, mstateen[4];
+    struct rv_trigger trigger[RV_TRIGGERS];
+    uint64_t tselect, scontext, mcontext;
     uint64_t mnscratch, mnepc, mncause;
     uint64_t mnstatus;     /* NMIE is set for ever where Smrnmi is not implemented */
     uint64_t mip_soft;     /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
@@ -186,6 +203,8 @@ struct rv_hart {
     uint32_t fp_host_control; /* the host's own, while fp_entered */
     uint32_t attention;       /* enum rv_attention */
     struct rv_trap trap;
+    uint8_t triggers;         /* enum rv_trigger_use, of all triggers */
+    uint8_t triggers_written; /* trigger.c: by index, since counting was last asked */
     struct rv_csrs csr;
     struct rv_guest *guest;
     const struct engine *engine; /* changes between two rounds only */
@@ -304,6 +323,42 @@ void rv_pmp_seccfg_changed(struct rv_hart *h);
  * TLB entry may stand for it). */
 bool rv_pmp_page_uniform(const struct rv_hart *h, gpa_t page, enum rv_priv priv);
 
+/* --- triggers (Sdtrig): trigger.c --- */
+
+uint64_t rv_trigger_get(const struct rv_hart *h, unsigned csr); /* for csr.c, by CSR number */
+void rv_trigger_set(struct rv_hart *h, unsigned csr, uint64_t value);
+void rv_trigger_reset(struct rv_hart *h);
+
+bool rv_trigger_page_slow(const struct rv_hart *h, gva_t va, uint8_t use);
+/* Whether a trigger of the use could match in va's page, which then stays out of the TLB. */
+static inline bool rv_trigger_page(const struct rv_hart *h, gva_t va, enum rv_trigger_use use)
+{
+    return unlikely(h->triggers & use) && rv_trigger_page_slow(h, va, (uint8_t)use);
+}
+
+enum { RV_TRIGGER_LOAD = 1, RV_TRIGGER_STORE = 2 };
+bool rv_trigger_access_slow(struct rv_hart *h, gva_t va, unsigned size, uint8_t kinds);
+/* True: a trigger fired for the access, before it, and its exception was recorded. */
+static inline bool rv_trigger_access(struct rv_hart *h, gva_t va, unsigned size, uint8_t kinds)
+{
+    return unlikely(h->triggers & RV_TRIGGER_DATA) && rv_trigger_access_slow(h, va, size, kinds);
+}
+
+bool rv_trigger_execute_slow(struct rv_hart *h);
+/* The same for the instruction at h->pc. */
+static inline bool rv_trigger_execute(struct rv_hart *h)
+{
+    return unlikely(h->triggers & RV_TRIGGER_EXECUTE) && rv_trigger_execute_slow(h);
+}
+
+/* icount: whether a count is up and fires now, its exception recorded. */
+bool rv_trigger_count_due(struct rv_hart *h);
+/* Which triggers the next instruction or trap counts for; and that it has happened. */
+unsigned rv_trigger_counting(struct rv_hart *h);
+void rv_trigger_counted(struct rv_hart *h, unsigned set);
+/* A trap from the mode was taken: whether a trigger fires upon it, its exception recorded. */
+bool rv_trigger_trap_slow(struct rv_hart *h, enum rv_priv from, bool interrupt, unsigned code);
+
 /* --- timer: timer.c --- */
 
 int rv_timer_init(struct rv_hart *h); /* adds the loop timer */
@@ -381,6 +436,8 @@ bool rv_heed_alarm(struct rv_hart *h);
 bool rv_attend(struct rv_hart *h);
 /* rv_trap_take, counting towards the instruction limit where nothing is retired. */
 void rv_take_exception(struct rv_hart *h);
+/* A round while an icount trigger counts: the interrupt or one instruction (piece.c). */
+void rv_round_counted(struct rv_hart *h);
 /* Executes from h->pc until something needs attention, an alarm or an exception. */
 void rv_interp(struct rv_hart *h);
 /* The same for one instruction; the alarm must be due right after it (hart.limit). */

@@ -155,13 +155,30 @@ static void trap_enter(struct rv_hart *h, enum rv_priv to, uint64_t cause, uint6
     }
 }
 
-void rv_trap_take(struct rv_hart *h)
+static void take_exception(struct rv_hart *h)
 {
     struct rv_trap trap = h->trap;
     h->trap.pending = false;
     h->stats.traps++;
     bool delegated = h->priv <= PRIV_S && bit_test(h->csr.medeleg, trap.cause & 63);
     trap_enter(h, delegated ? PRIV_S : PRIV_M, trap.cause, trap.tval);
+}
+
+/* Triggers on traps: the breakpoint is taken before the first instruction of the handler. */
+static void trap_taken(struct rv_hart *h, enum rv_priv from, uint64_t cause)
+{
+    bool interrupt = cause & CAUSE_INTERRUPT;
+    if (unlikely(h->triggers & RV_TRIGGER_TRAP) &&
+        rv_trigger_trap_slow(h, from, interrupt, (unsigned)(cause & ~CAUSE_INTERRUPT)))
+        take_exception(h);
+}
+
+void rv_trap_take(struct rv_hart *h)
+{
+    enum rv_priv from = (enum rv_priv)h->priv;
+    uint64_t cause = h->trap.cause;
+    take_exception(h);
+    trap_taken(h, from, cause);
 }
 
 /* --- interrupts --- */
@@ -228,8 +245,11 @@ bool rv_interrupt_take(struct rv_hart *h)
     }
     if (!set)
         return false;
+    enum rv_priv from = (enum rv_priv)h->priv;
+    uint64_t cause = CAUSE_INTERRUPT | highest_priority(set);
     h->stats.interrupts++;
-    trap_enter(h, to, CAUSE_INTERRUPT | highest_priority(set), 0);
+    trap_enter(h, to, cause, 0);
+    trap_taken(h, from, cause);
     return true;
 }
 
@@ -339,6 +359,7 @@ static void reset_csrs(struct rv_hart *h)
         c->mnstatus = MNSTATUS_NMIE;
     c->instret_base = c->cycle_base = -h->insns;
     rv_pmp_update(h);
+    rv_trigger_reset(h);
 }
 
 void rv_reset(struct rv_hart *h)

@@ -79,7 +79,7 @@ static const struct {
     {0x10a, 0, UINT64_MAX, 0xf1},
     {0x10a, 0x30, 0x20, 0x30},
     /* mstateen: what is behind sstateen0-3 and senvcfg; sstateen has nothing to admit U to */
-    {0x30c, 0, UINT64_MAX, 3ull << 62},
+    {0x30c, 0, UINT64_MAX, 3ull << 62 | 1ull << 57},
     {0x30d, 0, UINT64_MAX, 1ull << 63},
     {0x30f, 0, UINT64_MAX, 1ull << 63},
     {0x10c, 0, UINT64_MAX, 0},
@@ -458,13 +458,14 @@ static void test_seed_flush(void **state)
 static void test_stateen(void **state)
 {
     (void)state;
-    static const unsigned csrs[] = {0x10a, 0x10c, 0x10d, 0x10e, 0x10f};
+    static const unsigned csrs[] = {0x10a, 0x10c, 0x10d, 0x10e, 0x10f, 0x5a8};
+    static const unsigned of[] = {0, 0, 1, 2, 3, 0}, bits[] = {62, 63, 63, 63, 63, 57};
     struct rv_hart *h = fixture_hart(&fix, NULL);
     for (unsigned i = 0; i < ARRAY_LEN(csrs); i++) {
         for (unsigned n = 0; n < 4; n++)
             assert_int_equal(csrr(h, 0x30c + n), 0); /* reset, and put back */
-        unsigned n = i ? i - 1 : 0;
-        uint64_t bit = i ? 1ull << 63 : 1ull << 62;
+        unsigned n = of[i];
+        uint64_t bit = 1ull << bits[i];
         for (unsigned on = 0; on < 2; on++) {
             csrw(h, 0x30c + n, on ? bit : 0);
             assert_true(access_csr(h, csrs[i], CSR_WRITE, 0, true, NULL));
@@ -487,6 +488,11 @@ static void test_stateen(void **state)
     fixture_close(&fix);
     h = fixture_hart(&fix, "rv64i_zicsr_sv39");
     assert_false(access_csr(h, 0x10c, CSR_SET, 0, false, NULL));
+    assert_false(access_csr(h, 0x5a8, CSR_SET, 0, false, NULL));
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64i_zicsr_sv39_smstateen");
+    csrw(h, 0x30c, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x30c), 3ull << 62);
     fixture_close(&fix);
 }
 
