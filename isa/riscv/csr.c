@@ -282,6 +282,8 @@ static uint64_t status_no_enable(uint64_t status)
 static void status_write(struct rv_hart *h, uint64_t value, uint64_t mask)
 {
     uint64_t old = h->csr.mstatus;
+    if (!rv_has(h, RV_EXT_Sv39)) /* satp.MODE is read-only 0 */
+        mask &= ~(MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM);
     if (!rv_has(h, RV_EXT_Smdbltrp))
         mask &= ~MSTATUS_MDT;
     if (!(h->csr.menvcfg & ENVCFG_DTE))

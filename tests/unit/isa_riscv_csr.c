@@ -163,6 +163,26 @@ static void test_warl_reduced(void **state)
     fixture_close(&fix);
 }
 
+/* "If satp.MODE is read-only 0", then so are SUM, MXR and TVM (Privileged, "mstatus"). */
+static void test_warl_bare(void **state)
+{
+    (void)state;
+    const uint64_t paging = MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM;
+    struct rv_hart *h = fixture_hart(&fix, "rv64i_zicsr_svbare");
+    csrw(h, 0x180, 8ull << 60);
+    assert_int_equal(csrr(h, 0x180), 0);
+    csrw(h, 0x300, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x300) & (paging | MSTATUS_TW | MSTATUS_TSR | MSTATUS_MPRV),
+                     MSTATUS_TW | MSTATUS_TSR | MSTATUS_MPRV);
+    csrw(h, 0x100, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x100) & paging, 0);
+    fixture_close(&fix);
+    h = fixture_hart(&fix, "rv64i_zicsr_sv39");
+    csrw(h, 0x300, UINT64_MAX);
+    assert_int_equal(csrr(h, 0x300) & paging, paging);
+    fixture_close(&fix);
+}
+
 /* Double traps: MIE and SIE cannot be set while MDT and SDT are, whatever else is written. */
 static void test_double_trap_bits(void **state)
 {
@@ -829,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_minstret),
         cmocka_unit_test(test_inhibit),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_warl_bare),
         cmocka_unit_test(test_double_trap_bits),
         cmocka_unit_test(test_rnmi_registers),
         cmocka_unit_test(test_peek_poke),
