@@ -47,13 +47,17 @@ static void execute_some(struct rv_hart *h, uint64_t left)
     (step ? h->engine->step : h->engine->run)(&h->hart);
 }
 
-/* What the next poll of rv_run makes of it is the limit of before. */
+/*
+ * The alarm is due afterwards, so that the next round polls: an alarm of before may have been
+ * overwritten, and the word is to hold the limit of before again.
+ */
 static void step_one(struct rv_hart *h)
 {
     uint64_t pause_at = h->pause_at;
     execute_some(h, 1);
     h->pause_at = pause_at;
     rv_set_limit(h);
+    store_seq_cst(&h->hart.shared.until, 0);
 }
 
 /* left: what may be executed where nothing is counted, 0: as much as there is until the alarm. */

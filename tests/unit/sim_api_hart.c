@@ -121,6 +121,42 @@ static void test_nmi(void **state)
     mh_machine_destroy(m);
 }
 
+/* Each NMI starts it anew; an icount trigger counts all the time, so that the hart steps. */
+static const char *const counted_lines[] = {"csrrwi zero,mnstatus,8",
+                                            "csrrsi zero,mstatus,8",
+                                            "csrrwi zero,tselect,0",
+                                            "lui t0,0x30000",
+                                            "slli t0,t0,32",
+                                            "lui t1,0x1000",
+                                            "addi t1,t1,-512",
+                                            "or t0,t0,t1",
+                                            "csrrw zero,tdata1,t0",
+                                            "jal zero,0x80000020",
+                                            NULL};
+
+/* What comes from other threads reaches a hart that steps, the end among it. */
+static void test_nmi_while_stepping(void **state)
+{
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct mh_result r;
+    (void)state;
+    program_make(&p, counted_lines);
+    program_config(&cfg, &p);
+    cfg.isa = "rv64gc_smrnmi";
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(mh_machine_create(&m, &cfg), 0);
+        assert_int_equal(mh_machine_init(m), 0);
+        assert_int_equal(mh_machine_start(m), 0);
+        for (unsigned n = 0; n < 2000; n++)
+            assert_int_equal(mh_hart_nmi(m, 0), 0);
+        assert_int_equal(mh_machine_stop(m), 0);
+        assert_int_equal(mh_machine_wait(m, 0, &r), 0);
+        assert_int_equal(r.end, MH_END_STOPPED);
+        mh_machine_destroy(m);
+    }
+}
+
 /* Out of reset a trap is one too many. */
 static void test_critical(void **state)
 {
@@ -143,9 +179,9 @@ static void test_critical(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nmi),     cmocka_unit_test(test_critical),
-        cmocka_unit_test(test_states),  cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_goes_on),
+        cmocka_unit_test(test_nmi),        cmocka_unit_test(test_nmi_while_stepping),
+        cmocka_unit_test(test_critical),   cmocka_unit_test(test_states),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
