@@ -353,9 +353,13 @@ static void rv_list_extensions(void (*line)(void *opaque, const char *name, cons
 #define EXT(id, name, major, minor, support, implied) #major "." #minor,
 #include "isa/riscv/exts.def"
     };
-    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+    char text[32];
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++) {
+        snprintf(text, sizeof(text), "%s%s", versions[i],
+                 isa_ext_only_named((enum rv_ext)i) ? " (if named)" : "");
         if (isa_ext_supported((enum rv_ext)i))
-            line(opaque, isa_ext_name((enum rv_ext)i), versions[i]);
+            line(opaque, isa_ext_name((enum rv_ext)i), text);
+    }
 }
 
 extern const struct guest_type guest_riscv64;

@@ -58,6 +58,11 @@ bool isa_ext_supported(enum rv_ext ext)
     return exts[ext].support != SUPPORT_NO;
 }
 
+bool isa_ext_only_named(enum rv_ext ext)
+{
+    return exts[ext].support == SUPPORT_OPT;
+}
+
 /* The extension of that name, or RV_EXT_COUNT. */
 static enum rv_ext find_ext(const char *name)
 {

@@ -39,5 +39,7 @@ const char *isa_ext_name(enum rv_ext ext);
 
 /* Whether the simulator implements it. */
 bool isa_ext_supported(enum rv_ext ext);
+/* Whether it does, but only where the ISA string names it. */
+bool isa_ext_only_named(enum rv_ext ext);
 
 #endif

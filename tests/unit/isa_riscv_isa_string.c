@@ -61,6 +61,7 @@ static void test_default_has_all_that_is_supported(void **state)
         32);
     assert_false(rv_ext_has(&set, RV_EXT_V));
     assert_false(rv_ext_has(&set, RV_EXT_Smrnmi)); /* only when named */
+    assert_true(isa_ext_only_named(RV_EXT_Smrnmi) && !isa_ext_only_named(RV_EXT_Ssdbltrp));
     isa_set_all(&set);
     assert_true(rv_ext_has(&set, RV_EXT_Smrnmi) && rv_ext_has(&set, RV_EXT_I));
     assert_false(rv_ext_has(&set, RV_EXT_V));
