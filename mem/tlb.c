@@ -136,6 +136,7 @@ static void hard_clear(struct tlb *t)
     memset(t->ctx_forgotten, 0, sizeof(t->ctx_forgotten));
     t->ctx_used = t->ctx_oldest = 0;
     t->large_count = 0;
+    t->aliased = false;
     ctx_nowhere(t);
     t->stats.hard_clears++;
 }
@@ -295,6 +296,7 @@ static void forget_all(struct tlb *t)
 {
     t->ctx_oldest = t->ctx_used;
     t->large_count = 0;
+    t->aliased = false;
     ctx_nowhere(t);
 }
 
@@ -341,7 +343,7 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     uint64_t pages = 1ull << (shift - PAGE_SHIFT);
 
     t->stats.flush_page++;
-    if (pages > FLUSH_PAGES_MAX) {
+    if (pages > FLUSH_PAGES_MAX || t->aliased) {
         forget_all(t);
         return true;
     }

@@ -88,6 +88,7 @@ struct tlb {
         unsigned shift; /* of the largest page in it */
     } large[TLB_LARGE_RANGES];
     unsigned large_count;
+    bool aliased; /* tlb_alias since the last full flush */
 
     /* since the table was last looked at by tlb_adapt */
     uint64_t fills_since_resize[TLB_KINDS];
@@ -125,6 +126,15 @@ struct tlb_entry *tlb_lookup_slow(struct tlb *t, enum tlb_kind kind, gva_t va);
  * tlb_flush_page must drop; larger values mean that there is no page table (Bare).
  */
 void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift);
+
+/*
+ * Says that pages are entered under addresses that are not their own (pointer masking): until the
+ * next full flush, tlb_flush_page cannot find them by address and flushes all.
+ */
+static inline void tlb_alias(struct tlb *t)
+{
+    t->aliased = true;
+}
 
 /*
  * The context for key, allotting a number if the key is new; already shifted, to be stored in

@@ -8,6 +8,10 @@
  * address outside it; whether the TLB may stand for it next time is decided on
  * the way.  A misaligned access resolves both its ends before it touches
  * anything, so a fault on the second page leaves the first unwritten.
+ *
+ * Pointer masking costs the fast path nothing: the TLB has a page under the
+ * address that the program wrote, tag and all, in a context that stands for the
+ * masking as well; the transformation is made here, when the page is looked up.
  */
 #include "isa/riscv/fp.h"
 #include "isa/riscv/ops.h"
@@ -49,19 +53,37 @@ static uint64_t context_key(const struct rv_hart *h, enum rv_priv priv, uint64_t
            status << 4;
 }
 
+/* PMLEN for data accesses of the privilege; MXR switches it off below M. */
+static unsigned masked_bits(const struct rv_hart *h, enum rv_priv priv)
+{
+    const struct rv_csrs *c = &h->csr;
+    uint64_t cfg = priv == PRIV_M ? c->mseccfg : priv == PRIV_S ? c->menvcfg : c->senvcfg;
+    if (priv != PRIV_M && c->mstatus & MSTATUS_MXR)
+        return 0;
+    switch (bits_get(cfg, 33, 32)) {
+    case 2:
+        return 64 - 57;
+    case 3:
+        return 64 - 48;
+    }
+    return 0;
+}
+
 void rv_mmu_update(struct rv_hart *h)
 {
     struct tlb *t = &h->hart.tlb;
     enum rv_priv data = rv_data_priv(h);
     uint64_t status = h->csr.mstatus & (MSTATUS_SUM | MSTATUS_MXR); /* bits 18, 19 */
     bool cleared;
+    h->masked_bits = (uint8_t)masked_bits(h, data);
     h->mmu_data_on = data != PRIV_M && satp_mode(h) != PAGING_BARE;
     h->mmu_fetch_on = h->priv != PRIV_M && satp_mode(h) != PAGING_BARE;
     do {
         t->ctx[TLB_FETCH] = tlb_context(t, context_key(h, h->priv, 0), &cleared);
         if (cleared)
             continue;
-        t->ctx[TLB_READ] = tlb_context(t, context_key(h, data, status), &cleared);
+        t->ctx[TLB_READ] =
+            tlb_context(t, context_key(h, data, status) | (uint64_t)h->masked_bits << 24, &cleared);
     } while (cleared);
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
 }
@@ -82,7 +104,7 @@ static void raise_access(struct rv_hart *h, enum access_type access, bool page_f
         [ACCESS_LOAD] = {CAUSE_LOAD_ACCESS, CAUSE_LOAD_PAGE},
         [ACCESS_STORE] = {CAUSE_STORE_ACCESS, CAUSE_STORE_PAGE},
     };
-    rv_raise(h, causes[access][page_fault], va);
+    rv_raise(h, causes[access][page_fault], access == ACCESS_FETCH ? va : rv_data_address(h, va));
 }
 
 /* A page-table access: as a load or store of S-mode. */
@@ -113,6 +135,8 @@ static bool translate(struct rv_hart *h, gva_t va, enum access_type access, enum
                       struct walk_result *out)
 {
     bool on = access == ACCESS_FETCH ? h->mmu_fetch_on : h->mmu_data_on;
+    if (access != ACCESS_FETCH)
+        va = rv_data_address(h, va);
     if (!on) {
         *out = (struct walk_result){.gpa = va,
                                     .page_shift = PAGE_SHIFT,
@@ -143,6 +167,8 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         rv_trigger_page(h, va, RV_TRIGGER_DATA))
         return;
     enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
+    if (rv_data_address(h, va) != va)
+        tlb_alias(&h->hart.tlb);
     tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
     tlb_adapt(&h->hart.tlb, kind);
 }
@@ -293,7 +319,7 @@ static struct rv_load load_misaligned(struct rv_hart *h, gva_t va, unsigned size
     struct place p[2];
     unsigned first;
     if (h->guest->cfg.strict_align) {
-        rv_raise(h, CAUSE_LOAD_MISALIGNED, va);
+        rv_raise(h, CAUSE_LOAD_MISALIGNED, rv_data_address(h, va));
         return r;
     }
     if (!resolve_misaligned(h, va, size, ACCESS_LOAD, p, &first))
@@ -323,7 +349,7 @@ static bool store_misaligned(struct rv_hart *h, gva_t va, unsigned size, uint64_
     struct place p[2];
     unsigned first;
     if (h->guest->cfg.strict_align) {
-        rv_raise(h, CAUSE_STORE_MISALIGNED, va);
+        rv_raise(h, CAUSE_STORE_MISALIGNED, rv_data_address(h, va));
         return false;
     }
     if (!resolve_misaligned(h, va, size, ACCESS_STORE, p, &first))
@@ -397,7 +423,8 @@ static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, uint8_t k
         return false;
     if (!(va & (size - 1)))
         return resolve_atomic_any(h, va, size, access, p);
-    rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED, va);
+    rv_raise(h, access == ACCESS_LOAD ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED,
+             rv_data_address(h, va));
     return false;
 }
 
@@ -505,7 +532,7 @@ bool rv_cbo_zero(struct rv_hart *h, gva_t va)
     if (rv_trigger_access(h, line, LINE_BYTES, RV_TRIGGER_STORE))
         return false;
     if (!resolve(h, line, LINE_BYTES, ACCESS_STORE, &p)) {
-        h->trap.tval = va;
+        h->trap.tval = rv_data_address(h, va);
         return false;
     }
     if (!p.host) {
@@ -536,7 +563,7 @@ bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
     h->trap.pending = false;
     if (resolve(h, line, LINE_BYTES, ACCESS_STORE, &p))
         return true;
-    h->trap.tval = va;
+    h->trap.tval = rv_data_address(h, va);
     return false;
 }
 

@@ -568,6 +568,12 @@ static uint64_t envcfg_mask(const struct rv_hart *h, uint64_t value)
     return mask;
 }
 
+/* PMM, if it is there and value has not the reserved 1. */
+static uint64_t pmm_mask(const struct rv_hart *h, enum rv_ext ext, uint64_t value)
+{
+    return rv_has(h, ext) && bits_get(value, 33, 32) != 1 ? ENVCFG_PMM : 0;
+}
+
 static uint64_t csr_get_menvcfg(struct rv_hart *h, unsigned csr)
 {
     (void)csr;
@@ -577,7 +583,8 @@ static uint64_t csr_get_menvcfg(struct rv_hart *h, unsigned csr)
 static void csr_set_menvcfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr, (void)mask;
-    uint64_t legal = envcfg_mask(h, value), old = h->csr.menvcfg;
+    uint64_t legal = envcfg_mask(h, value) | pmm_mask(h, RV_EXT_Smnpm, value);
+    uint64_t old = h->csr.menvcfg;
     if (rv_has(h, RV_EXT_Svadu))
         legal |= ENVCFG_ADUE;
     if (rv_has(h, RV_EXT_Svpbmt))
@@ -590,7 +597,7 @@ static void csr_set_menvcfg(struct rv_hart *h, unsigned csr, uint64_t value, uin
     if (!(h->csr.menvcfg & ENVCFG_DTE)) /* then SDT is read-only zero */
         h->csr.mstatus &= ~MSTATUS_SDT;
     uint64_t changed = old ^ h->csr.menvcfg;
-    if (changed & (ENVCFG_ADUE | ENVCFG_PBMTE))
+    if (changed & (ENVCFG_ADUE | ENVCFG_PBMTE | ENVCFG_PMM))
         h->attention |= RV_ATTEND_MMU;
     if (changed & ENVCFG_STCE) {
         rv_timer_update(h);
@@ -607,7 +614,11 @@ static uint64_t csr_get_senvcfg(struct rv_hart *h, unsigned csr)
 static void csr_set_senvcfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr, (void)mask;
-    h->csr.senvcfg = merge(h->csr.senvcfg, value, envcfg_mask(h, value));
+    uint64_t legal = envcfg_mask(h, value) | pmm_mask(h, RV_EXT_Ssnpm, value);
+    uint64_t old = h->csr.senvcfg;
+    h->csr.senvcfg = merge(old, value, legal);
+    if ((old ^ h->csr.senvcfg) & ENVCFG_PMM)
+        h->attention |= RV_ATTEND_MMU;
 }
 
 /* --- translation --- */
@@ -766,8 +777,11 @@ static void csr_set_mseccfg(struct rv_hart *h, unsigned csr, uint64_t value, uin
         now |= rv_pmp_seccfg_legal(h, value);
     if (rv_has(h, RV_EXT_Zkr))
         now |= value & (MSECCFG_USEED | MSECCFG_SSEED);
+    now |= merge(h->csr.mseccfg & ENVCFG_PMM, value, pmm_mask(h, RV_EXT_Smmpm, value));
     uint64_t changed = now ^ h->csr.mseccfg;
     h->csr.mseccfg = now;
+    if (changed & ENVCFG_PMM)
+        h->attention |= RV_ATTEND_MMU;
     if (changed & (MSECCFG_MML | MSECCFG_MMWP))
         rv_pmp_seccfg_changed(h);
 }

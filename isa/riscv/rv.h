@@ -62,6 +62,7 @@ enum rv_cause {
 #define ENVCFG_CBIE  (3ull << 4)
 #define ENVCFG_CBCFE (1ull << 6)
 #define ENVCFG_CBZE  (1ull << 7)
+#define ENVCFG_PMM   (3ull << 32) /* in mseccfg at the same place */
 #define ENVCFG_DTE   (1ull << 59)
 #define ENVCFG_ADUE  (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
@@ -197,6 +198,7 @@ struct rv_hart {
     uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
     uint8_t priv;
     bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
+    uint8_t masked_bits;            /* of data addresses, pointer masking's PMLEN */
     uint8_t fp_ready;               /* rm values that the host's rounding mode serves now: fp.h */
     uint8_t fp_ready_fma;           /* the same for fused operations: 0 if the host has none */
     bool fp_entered;          /* the host's FP control register holds the guest's mode and flags */
@@ -254,6 +256,16 @@ struct rv_guest {
 static inline bool rv_has(const struct rv_hart *h, enum rv_ext ext)
 {
     return rv_ext_has(&h->guest->exts, ext);
+}
+
+/*
+ * The address that a load or store at va is for (Pointer Masking, "The Ignore Transformation"):
+ * sign-extended where it is virtual, zero-extended where it is physical.
+ */
+static inline gva_t rv_data_address(const struct rv_hart *h, gva_t va)
+{
+    unsigned n = h->masked_bits;
+    return h->mmu_data_on ? (gva_t)((int64_t)(va << n) >> n) : va << n >> n;
 }
 
 /* --- traps: trap.c --- */

@@ -382,6 +382,72 @@ static void test_cbo_zero(void **state)
     fixture_close(&a.f);
 }
 
+/* ---- pointer masking ---- */
+
+/*
+ * A tagged address hits the fast path like any other, in its own context: no entry that was made
+ * with one masking is found under another.
+ */
+static void test_masking(void **state)
+{
+    struct access a;
+    (void)state;
+    open_access(&a, false);
+    struct tlb *t = &a.h->hart.tlb;
+    const gva_t plain = RAM_BASE + 0x3008, tagged = plain | 0xa5ull << 56;
+    a.h->csr.mseccfg = 3ull << 32;
+    rv_mmu_update(a.h);
+    assert_true(rv_store_slow(a.h, tagged, 8, 77));
+    assert_int_equal(bytes(&a, plain, 8), 77);
+    assert_true(rv_load_slow(a.h, tagged, 8).value == 77);
+    assert_non_null(tlb_lookup(t, TLB_WRITE, tagged, 8));
+    const struct tlb_entry *e = tlb_lookup(t, TLB_READ, tagged, 8);
+    assert_non_null(e);
+    assert_ptr_equal((void *)(uintptr_t)(e->addend + tagged), physmem_host(a.f.pm, plain));
+    assert_null(tlb_lookup(t, TLB_READ, plain, 8)); /* another spelling */
+    assert_true(t->aliased);
+    /* Seven bits, then none: what the other masking made is not seen. */
+    a.h->csr.mseccfg = 2ull << 32;
+    rv_mmu_update(a.h);
+    assert_null(tlb_lookup(t, TLB_READ, tagged, 8));
+    gva_t less = plain | 1ull << 56; /* no longer of the tag */
+    expect_trap(&a, rv_load_slow(a.h, less | 0xa4ull << 56, 8).ok, CAUSE_LOAD_ACCESS, less);
+    a.h->csr.mseccfg = 0;
+    rv_mmu_update(a.h);
+    assert_null(tlb_lookup(t, TLB_WRITE, tagged, 8));
+    expect_trap(&a, rv_store_slow(a.h, tagged, 8, 0), CAUSE_STORE_ACCESS, tagged);
+    fixture_close(&a.f);
+    /* Without tags nothing is different. */
+    open_access(&a, false);
+    a.h->csr.mseccfg = 3ull << 32;
+    rv_mmu_update(a.h);
+    assert_true(rv_load_slow(a.h, plain, 8).ok);
+    assert_false(a.h->hart.tlb.aliased);
+    fixture_close(&a.f);
+}
+
+/* stval and mtval have the address without its tag, whatever is wrong with it. */
+static void test_masking_tval(void **state)
+{
+    struct access a;
+    (void)state;
+    open_access(&a, true);
+    a.h->csr.mseccfg = 3ull << 32;
+    rv_mmu_update(a.h);
+    const gva_t tag = 0xbeefull << 48, odd = RAM_BASE + 0x1001;
+    expect_trap(&a, rv_load_slow(a.h, tag | odd, 8).ok, CAUSE_LOAD_MISALIGNED, odd);
+    expect_trap(&a, rv_store_slow(a.h, tag | odd, 8, 0), CAUSE_STORE_MISALIGNED, odd);
+    expect_trap(&a, rv_lr(a.h, tag | odd, 8).ok, CAUSE_LOAD_MISALIGNED, odd);
+    expect_trap(&a, rv_sc(a.h, tag | odd, 8, 0).ok, CAUSE_STORE_MISALIGNED, odd);
+    expect_trap(&a, rv_cbo_zero(a.h, tag | (NOWHERE + 9)), CAUSE_STORE_ACCESS, NOWHERE + 9);
+    expect_trap(&a, rv_fetch(a.h, tag | RAM_BASE) != NULL, CAUSE_FETCH_ACCESS, tag | RAM_BASE);
+    a.h->priv = PRIV_S; /* to which PMP is closed */
+    a.h->csr.menvcfg = 3ull << 32 | ENVCFG_CBCFE;
+    rv_mmu_update(a.h);
+    expect_trap(&a, rv_cbo_manage(a.h, tag | odd, false), CAUSE_STORE_ACCESS, odd);
+    fixture_close(&a.f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +463,8 @@ int main(void)
         cmocka_unit_test(test_atomics),
         cmocka_unit_test(test_misaligned_atomics),
         cmocka_unit_test(test_cbo_zero),
+        cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_masking_tval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,11 +72,13 @@ static const struct {
     {0x306, 0, UINT64_MAX, 0xffffffff},
     {0x106, 0, UINT64_MAX, 0xffffffff},
     {0x320, 0, UINT64_MAX, 5},
-    {0x30a, 0, UINT64_MAX, 0xe8000000000000f1},
+    {0x30a, 0, UINT64_MAX, 0xe8000003000000f1},
+    {0x30a, 2ull << 32, 1ull << 32, 2ull << 32}, /* PMM = 1 is reserved */
+    {0x30a, 0x10, 0x20, 0x10},                   /* CBIE = 2 is reserved */
     {0x34b, 0, UINT64_MAX, UINT64_MAX},
-    {0x30a, 0x10, 0x20, 0x10}, /* CBIE = 2 is reserved */
     {0x30a, 0x30, 0x61, 0x71},
-    {0x10a, 0, UINT64_MAX, 0xf1},
+    {0x10a, 0, UINT64_MAX, 0x3000000f1},
+    {0x10a, 3ull << 32, 1ull << 32, 3ull << 32},
     {0x10a, 0x30, 0x20, 0x30},
     /* mstateen: what is behind sstateen0-3 and senvcfg; sstateen has nothing to admit U to */
     {0x30c, 0, UINT64_MAX, 3ull << 62 | 1ull << 57},
@@ -115,8 +117,10 @@ static const struct {
     {0x3a2, 0, 0x1b1c1d1e1f181908, 0x1b1c1d1c1f181908},
     {0x3b0, 0, UINT64_MAX, (1ull << 54) - 1},
     {0x3bf, 0, 0x20000000, 0x20000000},
-    {0x747, 0, UINT64_MAX, 0x307}, /* mseccfg: MML and MMWP stay */
+    {0x747, 0, UINT64_MAX, 0x300000307}, /* mseccfg: MML and MMWP stay */
     {0x747, 7, 0, 3},
+    {0x747, 2ull << 32, 1ull << 32, 2ull << 32},
+    {0x747, 2ull << 32, 0, 0},
     /* floating point */
     {0x001, 0, UINT64_MAX, 0x1f},
     {0x002, 0, UINT64_MAX, 7},

@@ -598,11 +598,32 @@ static void test_random_against_model(void **state)
     free(m);
 }
 
+/* Entries under addresses that are not their own: a page flush must not look for them by address.
+ */
+static void test_alias(void **state)
+{
+    struct tlb *t = *state;
+    const gva_t plain = 0x5000, tagged = plain | 0xabull << 56;
+
+    tlb_fill(t, TLB_READ, tagged, 0, PAGE_SHIFT);
+    tlb_alias(t);
+    assert_true(hit(t, TLB_READ, tagged));
+    assert_true(tlb_flush_page(t, plain));
+    use_key(t, KEY(1, 0));
+    assert_false(hit(t, TLB_READ, tagged));
+    tlb_fill(t, TLB_READ, plain, 0, PAGE_SHIFT); /* all gone: flushed by address again */
+    tlb_fill(t, TLB_READ, 0x6000, 0, PAGE_SHIFT);
+    assert_false(tlb_flush_page(t, plain));
+    assert_false(hit(t, TLB_READ, plain));
+    assert_true(hit(t, TLB_READ, 0x6000));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_alias),
         TEST(test_index_ignores_offset),
         TEST(test_index_contiguous),
         TEST(test_index_streams),
