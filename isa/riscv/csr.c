@@ -30,6 +30,7 @@
 #define MIP_SSIP BIT(1)
 #define MIP_STIP BIT(5)
 #define MIP_SEIP BIT(9)
+#define MIP_LCOF BIT(13)
 
 /* Causes that can occur below M.  Bit 11 (ecall from M) is read-only zero. */
 #define MEDELEG_MASK                                                                               \
@@ -44,9 +45,7 @@
 #define XL_64 2ull /* SXL and UXL */
 
 /* Bits of mcounteren, scounteren and mcountinhibit. */
-#define COUNTER_CY BIT(0)
 #define COUNTER_TM BIT(1)
-#define COUNTER_IR BIT(2)
 
 /* seed (Zkr): OPST, bits 31:30. */
 #define SEED_WAIT (1ull << 30)
@@ -472,6 +471,12 @@ static void csr_set_medeleg(struct rv_hart *h, unsigned csr, uint64_t value, uin
     h->csr.medeleg = value & MEDELEG_MASK;
 }
 
+/* Sscofpmf's interrupt, for masks. */
+static uint64_t lcof(const struct rv_hart *h)
+{
+    return rv_has(h, RV_EXT_Sscofpmf) ? MIP_LCOF : 0;
+}
+
 static uint64_t csr_get_mideleg(struct rv_hart *h, unsigned csr)
 {
     (void)csr;
@@ -481,7 +486,7 @@ static uint64_t csr_get_mideleg(struct rv_hart *h, unsigned csr)
 static void csr_set_mideleg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr, (void)mask;
-    h->csr.mideleg = value & MIP_S;
+    h->csr.mideleg = value & (MIP_S | lcof(h));
     h->attention |= RV_ATTEND_IRQ;
 }
 
@@ -494,7 +499,7 @@ static uint64_t csr_get_mie(struct rv_hart *h, unsigned csr)
 static void csr_set_mie(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr, (void)mask;
-    h->csr.mie = value & (MIP_S | MIP_M);
+    h->csr.mie = value & (MIP_S | MIP_M | lcof(h));
     h->attention |= RV_ATTEND_IRQ;
 }
 
@@ -514,6 +519,7 @@ static void csr_set_sie(struct rv_hart *h, unsigned csr, uint64_t value, uint64_
 static uint64_t csr_get_mip(struct rv_hart *h, unsigned csr)
 {
     (void)csr;
+    rv_hpm_overflowed(h); /* brings LCOFIP up to date */
     return rv_mip(h);
 }
 
@@ -529,7 +535,7 @@ static void ssip_write(struct rv_hart *h, bool on)
 static void csr_set_mip(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr;
-    uint64_t soft = MIP_SEIP;
+    uint64_t soft = MIP_SEIP | lcof(h);
     if (!(h->csr.menvcfg & ENVCFG_STCE)) /* Sstc: STIP is read-only while STCE is set */
         soft |= MIP_STIP;
     h->csr.mip_soft = merge(h->csr.mip_soft, value, soft & mask);
@@ -540,8 +546,7 @@ static void csr_set_mip(struct rv_hart *h, unsigned csr, uint64_t value, uint64_
 
 static uint64_t csr_get_sip(struct rv_hart *h, unsigned csr)
 {
-    (void)csr;
-    return rv_mip(h) & h->csr.mideleg;
+    return csr_get_mip(h, csr) & h->csr.mideleg;
 }
 
 static void csr_set_sip(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
@@ -549,6 +554,7 @@ static void csr_set_sip(struct rv_hart *h, unsigned csr, uint64_t value, uint64_
     (void)csr;
     if (mask & h->csr.mideleg & MIP_SSIP)
         ssip_write(h, value & MIP_SSIP);
+    h->csr.mip_soft = merge(h->csr.mip_soft, value, mask & h->csr.mideleg & lcof(h));
     h->attention |= RV_ATTEND_IRQ;
 }
 
@@ -676,43 +682,38 @@ static void csr_set_stimecmp(struct rv_hart *h, unsigned csr, uint64_t value, ui
     h->attention |= RV_ATTEND_IRQ;
 }
 
-/*
- * A counter's base: what to add to the instructions retired, or, while the
- * counter is inhibited, its value.  One cycle per instruction.
- */
-static uint64_t counter_read(const struct rv_hart *h, uint64_t base, uint64_t inhibit)
+static uint64_t csr_get_counter(struct rv_hart *h, unsigned csr)
 {
-    return h->csr.mcountinhibit & inhibit ? base : base + h->insns;
+    return rv_hpm_read(h, csr & 31);
 }
 
-/* value is what the next instruction shall read. */
-static void counter_write(struct rv_hart *h, uint64_t *base, uint64_t inhibit, uint64_t value)
+static void csr_set_counter(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
-    *base = h->csr.mcountinhibit & inhibit ? value : value - (h->insns + 1);
+    (void)mask;
+    rv_hpm_write(h, csr & 31, value);
 }
 
-static uint64_t csr_get_mcycle(struct rv_hart *h, unsigned csr)
+static uint64_t csr_get_mhpmevent(struct rv_hart *h, unsigned csr)
 {
-    (void)csr;
-    return counter_read(h, h->csr.cycle_base, COUNTER_CY);
+    return rv_hpm_read_event(h, csr & 31);
 }
 
-static void csr_set_mcycle(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+static void csr_set_mhpmevent(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
-    (void)csr, (void)mask;
-    counter_write(h, &h->csr.cycle_base, COUNTER_CY, value);
+    (void)mask;
+    rv_hpm_write_event(h, csr & 31, value);
 }
 
-static uint64_t csr_get_minstret(struct rv_hart *h, unsigned csr)
+/* Smcntrpmf: numbers 0x321 and 0x322, where the counters are 0 and 2. */
+static uint64_t csr_get_countercfg(struct rv_hart *h, unsigned csr)
 {
-    (void)csr;
-    return counter_read(h, h->csr.instret_base, COUNTER_IR);
+    return rv_hpm_read_event(h, csr & 2);
 }
 
-static void csr_set_minstret(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
+static void csr_set_countercfg(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
-    (void)csr, (void)mask;
-    counter_write(h, &h->csr.instret_base, COUNTER_IR, value);
+    (void)mask;
+    rv_hpm_write_event(h, csr & 2, value);
 }
 
 static uint64_t csr_get_mcountinhibit(struct rv_hart *h, unsigned csr)
@@ -721,20 +722,18 @@ static uint64_t csr_get_mcountinhibit(struct rv_hart *h, unsigned csr)
     return h->csr.mcountinhibit;
 }
 
-/* The write takes effect after the instruction: it is counted when it stops a counter only. */
-static void inhibit_change(struct rv_hart *h, uint64_t *base, uint64_t changed, uint64_t now)
-{
-    if (changed)
-        *base = now ? *base + (h->insns + 1) : *base - (h->insns + 1);
-}
-
 static void csr_set_mcountinhibit(struct rv_hart *h, unsigned csr, uint64_t value, uint64_t mask)
 {
     (void)csr, (void)mask;
-    uint64_t now = value & (COUNTER_CY | COUNTER_IR), changed = now ^ h->csr.mcountinhibit;
-    inhibit_change(h, &h->csr.cycle_base, changed & COUNTER_CY, now & COUNTER_CY);
-    inhibit_change(h, &h->csr.instret_base, changed & COUNTER_IR, now & COUNTER_IR);
-    h->csr.mcountinhibit = now;
+    rv_hpm_write_inhibit(h, value & 0xffffffff & ~COUNTER_TM);
+}
+
+/* Sscofpmf: below M the bits of those counters that mcounteren admits. */
+static uint64_t csr_get_scountovf(struct rv_hart *h, unsigned csr)
+{
+    (void)csr;
+    uint64_t set = rv_hpm_overflowed(h);
+    return h->priv == PRIV_M ? set : set & h->csr.mcounteren;
 }
 
 /* --- PMP --- */

@@ -172,7 +172,8 @@ bool rv_attend(struct rv_hart *h)
 void rv_set_limit(struct rv_hart *h)
 {
     uint64_t slice_end = h->hart.smp->crowded ? h->insns + CROWDED_SLICE : UINT64_MAX;
-    h->hart.limit = min_u64(min_u64(h->stop_at, h->pause_at), slice_end);
+    uint64_t own = min_u64(slice_end, h->hpm.look_at);
+    h->hart.limit = min_u64(min_u64(h->stop_at, h->pause_at), own);
 }
 
 /* An instruction count was reached.  False: the machine ends. */
@@ -182,6 +183,8 @@ static bool limit_reached(struct rv_hart *h)
         h->guest->env->exit(h->guest->env->opaque, GUEST_LIMIT, 0);
         h->stop_at = UINT64_MAX;
     }
+    if (h->insns >= h->hpm.look_at)
+        rv_hpm_look(h);
     rv_set_limit(h);
     return !h->hart.smp->crowded || hart_yield(&h->hart);
 }

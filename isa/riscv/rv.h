@@ -125,12 +125,9 @@ struct rv_csrs {
     struct rv_trigger trigger[RV_TRIGGERS];
     uint64_t tselect, scontext, mcontext;
     uint64_t mnscratch, mnepc, mncause;
-    uint64_t mnstatus;     /* NMIE is set for ever where Smrnmi is not implemented */
-    uint64_t mip_soft;     /* writable bits of mip that software holds: STIP (without Sstc), SEIP */
-    uint64_t stimecmp;     /* atomic: the timer callback reads it */
-    uint64_t instret_base; /* minstret = insns + instret_base */
-    uint64_t cycle_base;   /* mcycle likewise: one cycle per instruction */
-    uint64_t hpmcounter[32], hpmevent[32];
+    uint64_t mnstatus; /* NMIE is set for ever where Smrnmi is not implemented */
+    uint64_t mip_soft; /* bits of mip that software can write: STIP (without Sstc), SEIP, LCOFIP */
+    uint64_t stimecmp; /* atomic: the timer callback reads it */
     uint8_t pmpcfg[RV_PMP_ENTRIES];
     uint64_t pmpaddr[RV_PMP_ENTRIES];
     struct rv_pmp_range pmp_range[RV_PMP_ENTRIES]; /* made of the two above: rv_pmp_update */
@@ -138,6 +135,17 @@ struct rv_csrs {
     bool pmp_m_open, pmp_su_open; /* ready answers, pmp.c */
     uint8_t frm;
     uint8_t fflags; /* besides what the host FPU has accumulated; see fp.h */
+};
+
+/* Counters 0 (mcycle), 2 (minstret), 3 to 31: hpm.c. */
+struct rv_hpm {
+    uint64_t base[32];   /* of one that runs: what to add to its source; else its value */
+    uint64_t event[32];  /* mhpmevent3-31; 0 and 2: mcyclecfg, minstretcfg */
+    uint64_t seen[32];   /* the value when overflow was looked for last */
+    uint32_t source[32]; /* offset in struct rv_hart of what it counts; 0: nothing */
+    uint32_t running;    /* bit per counter */
+    uint32_t filtered;   /* those that some privilege inhibits */
+    uint64_t look_at;    /* instruction count at which to look for overflow */
 };
 
 struct rv_trap {
@@ -161,16 +169,18 @@ enum rv_fw_event {
 };
 
 #define RV_PMU_FIXED    2 /* cycle, instret */
+#define RV_PMU_HPM      (RV_HPM_LAST - RV_HPM_FIRST + 1)
 #define RV_PMU_FIRMWARE 16
-#define RV_PMU_COUNTERS (RV_PMU_FIXED + RV_PMU_FIRMWARE)
+#define RV_PMU_COUNTERS (RV_PMU_FIXED + RV_PMU_HPM + RV_PMU_FIRMWARE)
 
 /* The built-in SBI's state of a hart. */
 struct rv_sbi {
     uint64_t events[FW_EVENTS]; /* any thread, atomic */
     struct rv_pmu_counter {
         bool configured, started;
-        uint8_t event;  /* enum rv_fw_event, of a firmware counter */
-        uint64_t value; /* stopped: its value; started: what to add to the event's count */
+        uint32_t event; /* enum rv_fw_event of a firmware counter, else mhpmevent's selector */
+        uint64_t value; /* of a firmware counter.  Stopped: its value; started: what to add to the
+                           event's count */
     } pmu[RV_PMU_COUNTERS];
 };
 
@@ -208,6 +218,7 @@ struct rv_hart {
     uint8_t triggers;         /* enum rv_trigger_use, of all triggers */
     uint8_t triggers_written; /* trigger.c: by index, since counting was last asked */
     struct rv_csrs csr;
+    struct rv_hpm hpm;
     struct rv_guest *guest;
     const struct engine *engine; /* changes between two rounds only */
     struct rv_stats stats;
@@ -317,6 +328,28 @@ bool rv_csr_access(struct rv_hart *h, unsigned csr, enum rv_csr_op op, uint64_t 
 int rv_csr_peek(struct rv_hart *h, unsigned csr, uint64_t *value);
 int rv_csr_poke(struct rv_hart *h, unsigned csr, uint64_t value);
 const char *rv_csr_name(unsigned csr); /* NULL if unknown */
+
+/* --- performance counters: hpm.c --- */
+
+/* i: 0 for mcycle, 2 for minstret, 3 to 31.  Writes take effect after the instruction. */
+uint64_t rv_hpm_read(const struct rv_hart *h, unsigned i);
+void rv_hpm_write(struct rv_hart *h, unsigned i, uint64_t value);
+uint64_t rv_hpm_read_event(struct rv_hart *h, unsigned i);
+void rv_hpm_write_event(struct rv_hart *h, unsigned i, uint64_t value);
+bool rv_hpm_has_event(uint64_t selector);
+void rv_hpm_write_inhibit(struct rv_hart *h, uint64_t value); /* mcountinhibit */
+/* Looks for overflow now: sets OF and LCOFIP. */
+void rv_hpm_look(struct rv_hart *h);
+uint32_t rv_hpm_overflowed(struct rv_hart *h); /* the OF bits, as scountovf has them */
+void rv_hpm_reset(struct rv_hart *h);
+void rv_hpm_update_privilege(struct rv_hart *h, unsigned pending);
+
+/* h->priv has changed.  pending: 1 in an xRET, which still counts for the privilege before. */
+static inline void rv_hpm_privilege(struct rv_hart *h, unsigned pending)
+{
+    if (unlikely(h->hpm.filtered))
+        rv_hpm_update_privilege(h, pending);
+}
 
 /* --- PMP: pmp.c --- */
 

@@ -14,7 +14,7 @@
 #include "isa/riscv/sbi.h"
 
 #define MIP_SSIP (1ull << 1)
-#define MIDELEG  0x222ull /* SSI, STI, SEI */
+#define MIDELEG  0x2222ull /* SSI, STI, SEI, LCOFI */
 #define MEDELEG  (~0ull & ~(1ull << CAUSE_ECALL_S))
 
 enum {
@@ -64,12 +64,13 @@ void rv_sbi_prepare(struct rv_hart *h)
     rv_csr_poke(h, CSR_MIDELEG, MIDELEG);
     rv_csr_poke(h, CSR_MENVCFG, menvcfg_for(h));
     rv_csr_poke(h, CSR_MCOUNTEREN, UINT64_MAX);
-    rv_csr_poke(h, CSR_MCOUNTINHIBIT, 0);
+    rv_csr_poke(h, CSR_MCOUNTINHIBIT, ~7ull); /* cycle and instret run, the others when started */
     rv_csr_poke(h, CSR_MSECCFG, MSECCFG_SSEED);
     for (unsigned i = 0; i < 4; i++)
         rv_csr_poke(h, CSR_MSTATEEN0 + i, UINT64_MAX);
     rv_csr_poke(h, CSR_PMPADDR0, UINT64_MAX);
     rv_csr_poke(h, CSR_PMPCFG0, 0x1f); /* NAPOT, RWX */
+    rv_hpm_privilege(h, 0);
     h->attention |= RV_ATTEND_MMU | RV_ATTEND_IRQ | RV_ATTEND_FETCH;
 }
 

@@ -91,6 +91,7 @@ static void enter_rnmi(struct rv_hart *h, uint64_t cause)
     c->mnstatus = (uint64_t)h->priv << 11; /* and NMIE = 0 */
     h->pc = rnmi_vector(h);
     h->priv = PRIV_M;
+    rv_hpm_privilege(h, 0);
     h->attention |= RV_ATTEND_MMU;
 }
 
@@ -128,6 +129,7 @@ static void entered(struct rv_hart *h, enum rv_priv to)
     if (h->priv != to || h->csr.mstatus & MSTATUS_MPRV)
         h->attention |= RV_ATTEND_MMU;
     h->priv = (uint8_t)to;
+    rv_hpm_privilege(h, 0);
 }
 
 static void trap_to_m(struct rv_hart *h, uint64_t cause, uint64_t tval, uint64_t tval2)
@@ -202,10 +204,10 @@ bool rv_interrupt_pending(const struct rv_hart *h)
     return rv_mip(h) & h->csr.mie || rnmi_pending(h);
 }
 
-/* Of those in set (not 0), the first in MEI, MSI, MTI, SEI, SSI, STI. */
+/* Of those in set (not 0), the first in MEI, MSI, MTI, SEI, SSI, STI, LCOFI. */
 static unsigned highest_priority(uint64_t set)
 {
-    static const uint8_t order[] = {11, 3, 7, 9, 1, 5};
+    static const uint8_t order[] = {11, 3, 7, 9, 1, 5, 13};
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
         if (bit_test(set, order[i]))
             return order[i];
@@ -269,6 +271,7 @@ static void returned(struct rv_hart *h, enum rv_priv to)
     if (to != PRIV_M)
         h->csr.mstatus &= ~MSTATUS_MPRV;
     h->priv = (uint8_t)to;
+    rv_hpm_privilege(h, 1);
     h->attention |= RV_ATTEND_MMU | RV_ATTEND_IRQ;
 }
 
@@ -347,7 +350,6 @@ bool rv_sfence_order(struct rv_hart *h)
 
 /* --- reset --- */
 
-/* The counters start at zero though h->insns goes on (it is the hart's statistic and limit). */
 static void reset_csrs(struct rv_hart *h)
 {
     struct rv_csrs *c = &h->csr;
@@ -357,7 +359,6 @@ static void reset_csrs(struct rv_hart *h)
         c->mstatus = MSTATUS_MDT;
     if (!rv_has(h, RV_EXT_Smrnmi))
         c->mnstatus = MNSTATUS_NMIE;
-    c->instret_base = c->cycle_base = -h->insns;
     rv_pmp_update(h);
     rv_trigger_reset(h);
 }
@@ -373,6 +374,7 @@ void rv_reset(struct rv_hart *h)
     rv_fp_rm_set(h, 0);
     h->pc = 0;
     h->priv = PRIV_M;
+    rv_hpm_reset(h);
     h->trap = (struct rv_trap){0};
     h->attention = RV_ATTEND_MMU | RV_ATTEND_IRQ;
     hart_irq_lower(&h->hart, 1ull << 1 | RV_IRQ_RNMI); /* the other inputs are their sources' */

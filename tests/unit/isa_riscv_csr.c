@@ -62,8 +62,8 @@ static const struct {
     {0x100, 0, UINT64_MAX, 0x80000002000c6122},
     {0x301, 0, 0, 0x800000000014112f}, /* misa: RV64 ABCDFIMSU, read-only */
     {0x302, 0, UINT64_MAX, 0xb3ff},    /* medeleg: no ecall from M */
-    {0x303, 0, UINT64_MAX, 0x222},
-    {0x304, 0, UINT64_MAX, 0xaaa},
+    {0x303, 0, UINT64_MAX, 0x2222},
+    {0x304, 0, UINT64_MAX, 0x2aaa},
     {0x305, 0, 0x80000001, 0x80000001},
     {0x305, 0x80000000, 0x90000002, 0x80000000}, /* reserved modes */
     {0x305, 0x80000001, 0x90000003, 0x80000001},
@@ -71,7 +71,7 @@ static const struct {
     {0x105, 0x100, 0x203, 0x100},
     {0x306, 0, UINT64_MAX, 0xffffffff},
     {0x106, 0, UINT64_MAX, 0xffffffff},
-    {0x320, 0, UINT64_MAX, 5},
+    {0x320, 0, UINT64_MAX, 0xfffffffd},
     {0x30a, 0, UINT64_MAX, 0xe8000003000000f1},
     {0x30a, 2ull << 32, 1ull << 32, 2ull << 32}, /* PMM = 1 is reserved */
     {0x30a, 0x10, 0x20, 0x10},                   /* CBIE = 2 is reserved */
@@ -104,12 +104,17 @@ static const struct {
     {0x180, 0x8000000000080000, 0, 0},
     {0x14d, 0, 0x123456789abcdef0, 0x123456789abcdef0},
     /* mip: MSIP, MTIP, MEIP are read-only */
-    {0x344, 0, UINT64_MAX, 0x222},
+    {0x344, 0, UINT64_MAX, 0x2222},
     {0x344, UINT64_MAX, 0, 0},
-    {0x323, 0, UINT64_MAX, 0},
-    {0x33f, 0, UINT64_MAX, 0},
-    {0xb03, 0, UINT64_MAX, 0},
-    {0xb1f, 0, UINT64_MAX, 0},
+    /* mhpmevent: OF, MINH, SINH, UINH, and selectors that there are; the counters are whole */
+    {0x323, 0, UINT64_MAX, 0xful << 60},
+    {0x323, 0, 0x0c00000000000001, 1}, /* VSINH, VUINH: no such modes */
+    {0x33f, 2, 0x7fff, 0},
+    {0x33f, 0, 0xa000000000010019, 0xa000000000010019},
+    {0x321, 0, UINT64_MAX, 7ull << 60},
+    {0x322, 0, UINT64_MAX, 7ull << 60},
+    {0xb03, 0, UINT64_MAX, UINT64_MAX},
+    {0xb1f, 0, 0x123456789abcdef0, 0x123456789abcdef0},
     /* pmpcfg: bits 6:5 are zero, W without R is not kept */
     {0x3a0, 0, 0x7f, 0x1f},
     {0x3a0, 0, 0x0000000000040200, 0x0000000000040000},
@@ -274,6 +279,7 @@ static const struct rights matrix[] = {
     {0x3bf, "M", "M"},     {0x3c0, "", ""},       {0xb00, "M", "M"},     {0xb01, "", ""},
     {0xb02, "M", "M"},     {0xb1f, "M", "M"},     {0xc00, "USM", ""},    {0xc01, "USM", ""},
     {0xc02, "USM", ""},    {0xc1f, "USM", ""},    {0xc80, "", ""},       {0xf11, "M", ""},
+    {0x321, "M", "M"},     {0x322, "M", "M"},     {0x33f, "M", "M"},     {0xda0, "SM", ""},
     {0xf12, "M", ""},      {0xf13, "M", ""},      {0xf14, "M", ""},      {0xf15, "M", ""},
     {0x600, "", ""},       {0x200, "", ""},       {0x747, "M", "M"},     {0x008, "", ""},
     {0x30c, "M", "M"},     {0x30f, "M", "M"},     {0x10c, "SM", "SM"},   {0x10f, "SM", "SM"},

@@ -122,7 +122,7 @@ static void test_prepare(void **state)
     assert_int_equal(peek(h, 0x180), 0);
     assert_int_equal(peek(h, 0x100) & MSTATUS_SIE, 0);
     assert_int_equal(peek(h, 0x302), 0xb1ff); /* all but ecall from S */
-    assert_int_equal(peek(h, 0x303), 0x222);
+    assert_int_equal(peek(h, 0x303), 0x2222);
     assert_int_equal(peek(h, 0x306), 0xffffffff);
     /* STCE, PBMTE, CBZE, CBCFE, CBIE; A/D faults as long as Svade is told. */
     assert_int_equal(peek(h, 0x30a), 0xc0000000000000f0);
@@ -629,6 +629,7 @@ static void test_console_read(void **state)
 /* --- PMU --- */
 
 #define PMU SBI_EID_PMU
+#define ALL ((1ull << 47) - 1) /* counters */
 
 static void test_pmu_info(void **state)
 {
@@ -636,12 +637,12 @@ static void test_pmu_info(void **state)
     struct rv_hart *h = open_harts();
     uint64_t count, info;
     assert_int_equal(call5(h, PMU, 0, 0, 0, 0, 0, 0, &count), 0);
-    assert_int_equal(count, 18);
-    assert_int_equal(call5(h, PMU, 1, 0, 0, 0, 0, 0, &info), 0);
-    assert_int_equal(info, 0xc00 | 63 << 12);
-    assert_int_equal(call5(h, PMU, 1, 1, 0, 0, 0, 0, &info), 0);
-    assert_int_equal(info, 0xc02 | 63 << 12);
-    for (unsigned i = 2; i < count; i++) {
+    assert_int_equal(count, 47);
+    for (unsigned i = 0; i < 31; i++) {
+        assert_int_equal(call5(h, PMU, 1, i, 0, 0, 0, 0, &info), 0);
+        assert_int_equal(info, (0xc00 + (i ? i + 1 : 0)) | 63 << 12);
+    }
+    for (unsigned i = 31; i < count; i++) {
         assert_int_equal(call5(h, PMU, 1, i, 0, 0, 0, 0, &info), 0);
         assert_int_equal(info >> 63, 1);
     }
@@ -655,25 +656,38 @@ static const struct {
     int64_t error;
     uint64_t counter;
 } matches[] = {
-    {0, 0x3ffff, 0, 1, 0, 0, 0},
-    {0, 0x3ffff, 0, 2, 0, 0, 1},
-    {0, 0x3ffff, 0, 0xf0006, 0, 0, 2},
-    {4, 0x3, 0, 0xf000d, 0, 0, 4},
-    {0, 0x3fffc, 0, 1, 0, SBI_ERR_NOT_SUPPORTED, 0}, /* no fixed counter in the set */
-    {0, 0x3, 0, 0xf0006, 0, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 0, 0, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 3, 0, SBI_ERR_NOT_SUPPORTED, 0}, /* cache references */
-    {0, 0x3ffff, 0, 0x10000, 0, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 0x20000, 5, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 0xf0000, 0, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 0xf000e, 0, SBI_ERR_NOT_SUPPORTED, 0}, /* HFENCE */
-    {0, 0x3ffff, 0, 0xfffff, 0, SBI_ERR_NOT_SUPPORTED, 0},
-    {0, 0x3ffff, 0, 1, 1, SBI_ERR_NOT_SUPPORTED, 0}, /* event data is reserved */
-    {0, 0x7ffff, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
-    {18, 1, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
+    /* programmable before fixed; counter 2 is hpmcounter3 */
+    {0, ALL, 0, 1, 0, 0, 2},
+    {0, ALL, 0, 2, 0, 0, 2},
+    {0, 3, 0, 1, 0, 0, 0},
+    {0, 3, 0, 2, 0, 0, 1},
+    {0, ALL, 1, 1, 0, 0, 0}, /* skip: the set's first, if it can */
+    {1, ALL >> 1, 1, 1, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {7, 1, 1, 2, 0, 0, 7},
+    {0, ALL, 0, 0x10019, 0, 0, 2},
+    {0, ALL, 0, 0x1001b, 0, 0, 2},
+    {5, ALL >> 5, 0, 0x10021, 0, 0, 5},
+    {0, 3, 0, 0x10019, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0x20000, 0x20001, 0, 2}, /* raw: data is the selector */
+    {0, ALL, 0, 0x30000, 0x2000f, 0, 2},
+    {0, ALL, 0, 0x20000, 0x2ffff, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0x20001, 0x20001, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0xf0006, 0, 0, 31},
+    {33, 0x3, 0, 0xf000d, 0, 0, 33},
+    {0, 0x7fffffff, 0, 0xf0006, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {31, 0xffff, 0, 1, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 3, 0, SBI_ERR_NOT_SUPPORTED, 0}, /* cache references */
+    {0, ALL, 0, 0x10000, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0xf0000, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 0xf000e, 0, SBI_ERR_NOT_SUPPORTED, 0}, /* HFENCE */
+    {0, ALL, 0, 0xfffff, 0, SBI_ERR_NOT_SUPPORTED, 0},
+    {0, ALL, 0, 1, 1, SBI_ERR_NOT_SUPPORTED, 0}, /* event data is reserved */
+    {0, ALL << 1, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
+    {47, 1, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
     {NEVER, 1, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
-    {1, 0x20000, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
-    {0, 0x3ffff, 0x100, 1, 0, SBI_ERR_INVALID_PARAM, 0},
+    {1, 1ull << 46, 0, 1, 0, SBI_ERR_INVALID_PARAM, 0},
+    {0, ALL, 0x100, 1, 0, SBI_ERR_INVALID_PARAM, 0},
 };
 
 static void test_pmu_match(void **state)
@@ -704,8 +718,8 @@ static void test_pmu_firmware(void **state)
     struct rv_hart *h = open_harts();
     uint64_t n, m;
     fix.g->harts[1]->hsm_state = HSM_STARTED;
-    assert_int_equal(call5(h, PMU, 2, 0, 0x3ffff, 0, 0xf0006, 0, &n), 0);
-    assert_int_equal(call5(h, PMU, 2, 0, 0x3ffff, 0, 0xf0006, 0, &m), 0);
+    assert_int_equal(call5(h, PMU, 2, 0, ALL, 0, 0xf0006, 0, &n), 0);
+    assert_int_equal(call5(h, PMU, 2, 0, ALL, 0, 0xf0006, 0, &m), 0);
     assert_int_not_equal(n, m); /* the first is taken */
     call(h, SBI_EID_IPI, 0, 2, 0);
     assert_int_equal(fw_read(h, n), 0);
@@ -725,14 +739,14 @@ static void test_pmu_firmware(void **state)
     /* Reset frees it. */
     assert_int_equal(call5(h, PMU, 4, n, 1, 1, 0, 0, NULL), 0);
     assert_int_equal(call5(h, PMU, 3, n, 1, 0, 0, 0, NULL), SBI_ERR_INVALID_PARAM);
-    assert_int_equal(call5(h, PMU, 2, 0, 0x3ffff, 6, 0xf0005, 0, &m), 0); /* clear, auto start */
+    assert_int_equal(call5(h, PMU, 2, 0, ALL, 6, 0xf0005, 0, &m), 0); /* clear, auto start */
     assert_int_equal(m, n);
     call(h, SBI_EID_TIME, 0, NEVER, 0);
     assert_int_equal(fw_read(h, n), 1);
     /* Only firmware counters are read so. */
     for (unsigned fid = 5; fid < 7; fid++) {
         assert_int_equal(call(h, PMU, fid, 0, 0), SBI_ERR_INVALID_PARAM);
-        assert_int_equal(call(h, PMU, fid, 18, 0), SBI_ERR_INVALID_PARAM);
+        assert_int_equal(call(h, PMU, fid, 47, 0), SBI_ERR_INVALID_PARAM);
     }
     assert_int_equal(call5(h, PMU, 6, n, 0, 0, 0, 0, &m), 0);
     assert_int_equal(m, 0);
@@ -769,20 +783,93 @@ static void test_pmu_fixed(void **state)
     fixture_close(&fix);
 }
 
+/* A programmable counter through its life; the S-mode caller sees the CSR. */
+static void test_pmu_hpm(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_harts();
+    uint64_t n, m;
+    /* instructions, not in U; cleared */
+    assert_int_equal(call5(h, PMU, 2, 0, ALL, 2 | 1 << 5 | 1 << 7, 2, 0, &n), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(peek(h, 0x323), 13ull << 60 | 2); /* OF, MINH, UINH */
+    assert_int_equal(call5(h, PMU, 2, 0, ALL, 0, 2, 0, &m), 0);
+    assert_int_equal(m, 3); /* the first is taken */
+    h->insns += 10;
+    assert_int_equal(peek(h, 0xc03), 0);
+    assert_int_equal(call5(h, PMU, 3, n, 1, 1, -5ull, 0, NULL), 0);
+    assert_int_equal(peek(h, 0x323), 5ull << 60 | 2); /* its overflow interrupts */
+    h->insns += 4;
+    assert_int_equal(peek(h, 0xc03), -1ull);
+    assert_int_equal(peek(h, 0xda0) & 8, 0);
+    h->insns += 2;
+    assert_int_equal(peek(h, 0xda0) & 8, 8);
+    assert_int_equal(peek(h, 0x144) >> 13 & 1, 1); /* sip: delegated */
+    assert_int_equal(call5(h, PMU, 4, n, 1, 0, 0, 0, NULL), 0);
+    h->insns += 100;
+    assert_int_equal(peek(h, 0xc03), 1);
+    assert_int_equal(call5(h, PMU, 3, n, 1, 0, 0, 0, NULL), 0); /* goes on */
+    assert_int_equal(peek(h, 0xda0) & 8, 0);
+    h->insns += 1;
+    assert_int_equal(peek(h, 0xc03), 2);
+    assert_int_equal(call5(h, PMU, 4, n, 1, 1, 0, 0, NULL), 0);
+    assert_int_equal(call5(h, PMU, 3, n, 1, 0, 0, 0, NULL), SBI_ERR_INVALID_PARAM);
+    /* calls of the SBI, by raw number: this one counts the start and the read after it */
+    assert_int_equal(call5(h, PMU, 2, 10, 1, 6, 0x20000, 0x2000b, &n), 0);
+    assert_int_equal(n, 10);
+    uint64_t first = peek(h, 0xc0b);
+    call(h, SBI_EID_BASE, 0, 0, 0);
+    call(h, SBI_EID_BASE, 0, 0, 0);
+    assert_int_equal(peek(h, 0xc0b), first + 2);
+    /* Reconfigured to another event it stops. */
+    assert_int_equal(call5(h, PMU, 2, 10, 1, 1, 0x20000, 0x20001, &n), 0);
+    first = peek(h, 0xc0b);
+    h->stats.traps += 5;
+    assert_int_equal(peek(h, 0xc0b), first);
+    fixture_close(&fix);
+}
+
+/* Filters of the fixed counters, which Smcntrpmf makes possible. */
+static void test_pmu_fixed_filter(void **state)
+{
+    (void)state;
+    struct rv_hart *h = open_harts();
+    uint64_t n;
+    call5(h, PMU, 4, 0, 3, 1, 0, 0, NULL);
+    assert_int_equal(call5(h, PMU, 2, 0, 3, 2 | 1 << 6, 2, 0, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(call5(h, PMU, 3, 1, 1, 1, 500, 0, NULL), 0);
+    h->insns += 10; /* in S */
+    assert_int_equal(peek(h, 0xc02), 500);
+    fixture_close(&fix);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base),          cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_prepare),       cmocka_unit_test(test_time),
-        cmocka_unit_test(test_ipi),           cmocka_unit_test(test_legacy_ipi),
-        cmocka_unit_test(test_hsm_errors),    cmocka_unit_test(test_hsm_start_stop),
-        cmocka_unit_test(test_hsm_race),      cmocka_unit_test(test_hsm_suspend),
-        cmocka_unit_test(test_rfence_errors), cmocka_unit_test(test_rfence_ranges),
-        cmocka_unit_test(test_rfence_remote), cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_console_write), cmocka_unit_test(test_console_byte),
-        cmocka_unit_test(test_console_read),  cmocka_unit_test(test_pmu_info),
-        cmocka_unit_test(test_pmu_match),     cmocka_unit_test(test_pmu_firmware),
+        cmocka_unit_test(test_base),
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_ipi),
+        cmocka_unit_test(test_legacy_ipi),
+        cmocka_unit_test(test_hsm_errors),
+        cmocka_unit_test(test_hsm_start_stop),
+        cmocka_unit_test(test_hsm_race),
+        cmocka_unit_test(test_hsm_suspend),
+        cmocka_unit_test(test_rfence_errors),
+        cmocka_unit_test(test_rfence_ranges),
+        cmocka_unit_test(test_rfence_remote),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_console_write),
+        cmocka_unit_test(test_console_byte),
+        cmocka_unit_test(test_console_read),
+        cmocka_unit_test(test_pmu_info),
+        cmocka_unit_test(test_pmu_match),
+        cmocka_unit_test(test_pmu_firmware),
         cmocka_unit_test(test_pmu_fixed),
+        cmocka_unit_test(test_pmu_hpm),
+        cmocka_unit_test(test_pmu_fixed_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
