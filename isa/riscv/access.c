@@ -164,7 +164,7 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         p->slow_write = physmem_page_flags(pm, w->gpa) & PAGE_SLOW_WRITE;
     }
     if (!(store ? w->writable : w->readable) || !rv_pmp_page_uniform(h, w->gpa & PAGE_MASK, priv) ||
-        rv_trigger_page(h, va, RV_TRIGGER_DATA))
+        rv_trigger_page(h, rv_data_address(h, va), RV_TRIGGER_DATA))
         return;
     enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
     if (rv_data_address(h, va) != va)
@@ -372,7 +372,7 @@ struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size)
 {
     struct place p;
     h->stats.loads_slow++;
-    if (rv_trigger_access(h, va, size, RV_TRIGGER_LOAD))
+    if (rv_trigger_access(h, rv_data_address(h, va), size, RV_TRIGGER_LOAD))
         return (struct rv_load){0};
     if (unlikely(va & (size - 1)))
         return load_misaligned(h, va, size);
@@ -386,7 +386,7 @@ struct rv_load rv_load_slow(struct rv_hart *h, gva_t va, unsigned size)
 bool rv_store_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t value)
 {
     struct place p;
-    if (rv_trigger_access(h, va, size, RV_TRIGGER_STORE))
+    if (rv_trigger_access(h, rv_data_address(h, va), size, RV_TRIGGER_STORE))
         return false;
     if (unlikely(va & (size - 1)))
         return store_misaligned(h, va, size, value);
@@ -419,7 +419,7 @@ static bool resolve_atomic(struct rv_hart *h, gva_t va, unsigned size, uint8_t k
                            struct place *p)
 {
     enum access_type access = kinds & RV_TRIGGER_STORE ? ACCESS_STORE : ACCESS_LOAD;
-    if (rv_trigger_access(h, va, size, kinds))
+    if (rv_trigger_access(h, rv_data_address(h, va), size, kinds))
         return false;
     if (!(va & (size - 1)))
         return resolve_atomic_any(h, va, size, access, p);
@@ -433,7 +433,7 @@ static bool resolve_amo(struct rv_hart *h, gva_t va, unsigned size, struct place
 {
     if (!mag16_contains(va, size) || !rv_has(h, RV_EXT_Zama16b))
         return resolve_atomic(h, va, size, READ_WRITE, p);
-    return !rv_trigger_access(h, va, size, READ_WRITE) &&
+    return !rv_trigger_access(h, rv_data_address(h, va), size, READ_WRITE) &&
            resolve_atomic_any(h, va, size, ACCESS_STORE, p);
 }
 
@@ -529,7 +529,7 @@ bool rv_cbo_zero(struct rv_hart *h, gva_t va)
         rv_raise(h, CAUSE_ILLEGAL, 0);
         return false;
     }
-    if (rv_trigger_access(h, line, LINE_BYTES, RV_TRIGGER_STORE))
+    if (rv_trigger_access(h, rv_data_address(h, line), LINE_BYTES, RV_TRIGGER_STORE))
         return false;
     if (!resolve(h, line, LINE_BYTES, ACCESS_STORE, &p)) {
         h->trap.tval = rv_data_address(h, va);
@@ -556,7 +556,7 @@ bool rv_cbo_manage(struct rv_hart *h, gva_t va, bool inval)
         return false;
     }
     gva_t line = align_down(va, LINE_BYTES);
-    if (rv_trigger_access(h, line, LINE_BYTES, RV_TRIGGER_STORE))
+    if (rv_trigger_access(h, rv_data_address(h, line), LINE_BYTES, RV_TRIGGER_STORE))
         return false;
     if (resolve(h, line, LINE_BYTES, ACCESS_LOAD, &p))
         return true;

@@ -432,6 +432,26 @@ static void test_accesses(void **state)
     }
 }
 
+/* Pointer masking: what is matched, and told, is the address without its tag. */
+static void test_masked(void **state)
+{
+    (void)state;
+    const gva_t va = RAM_BASE + 0x2000, tag = 0xbeefull << 48;
+    for (unsigned how = 0; how < 9; how++) {
+        struct rv_hart *h = open_hart();
+        h->csr.mseccfg = 3ull << 32;
+        set(h, 2, MC6 | LOAD | STORE, va + 1);
+        rv_mmu_update(h);
+        assert_true(access_by(h, how, tag | (va + 64)));
+        assert_null(tlb_lookup_slow(&h->hart.tlb, TLB_READ, tag | va));
+        assert_null(tlb_lookup_slow(&h->hart.tlb, TLB_WRITE, tag | va));
+        assert_false(access_by(h, how, tag | va));
+        assert_int_equal(h->trap.cause, CAUSE_BREAKPOINT);
+        assert_int_equal(h->trap.tval, va + 1);
+        fixture_close(&fix);
+    }
+}
+
 /* The page stays out of the TLB while it is watched, whatever the mode, and only this page. */
 static void test_tlb(void **state)
 {
@@ -585,14 +605,14 @@ static void test_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registers),     cmocka_unit_test(test_maskmax),
-        cmocka_unit_test(test_matches),       cmocka_unit_test(test_pages_miss_nothing),
-        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_several),
-        cmocka_unit_test(test_modes),         cmocka_unit_test(test_reentrancy),
-        cmocka_unit_test(test_contexts),      cmocka_unit_test(test_accesses),
-        cmocka_unit_test(test_tlb),           cmocka_unit_test(test_priority),
-        cmocka_unit_test(test_trap_triggers), cmocka_unit_test(test_trap_to_m),
-        cmocka_unit_test(test_count),
+        cmocka_unit_test(test_registers), cmocka_unit_test(test_maskmax),
+        cmocka_unit_test(test_matches),   cmocka_unit_test(test_pages_miss_nothing),
+        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_several),
+        cmocka_unit_test(test_modes),     cmocka_unit_test(test_reentrancy),
+        cmocka_unit_test(test_contexts),  cmocka_unit_test(test_accesses),
+        cmocka_unit_test(test_masked),    cmocka_unit_test(test_tlb),
+        cmocka_unit_test(test_priority),  cmocka_unit_test(test_trap_triggers),
+        cmocka_unit_test(test_trap_to_m), cmocka_unit_test(test_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
