@@ -159,9 +159,10 @@ static int check_initrd(const struct mh_vm_config *cfg)
     return check_with_kernel("initrd", cfg->initrd, cfg);
 }
 
+/* A bare-metal program finds it in its device tree, as a kernel does. */
 static int check_append(const struct mh_vm_config *cfg)
 {
-    return check_with_kernel("append", cfg->append, cfg);
+    return cfg->image || cfg->image_data ? 0 : check_with_kernel("append", cfg->append, cfg);
 }
 
 static int check_firmware(const struct mh_vm_config *cfg)

@@ -28,7 +28,7 @@ extern const uint8_t mh_embedded_guest[], mh_embedded_guest_end[];
 #endif
 
 static const struct cli_option options[] = {
-    {"append", "S", "kernel command line"},
+    {"append", "S", "kernel command line, or arguments of a program: bootargs in the device tree"},
     {"console", "WHERE", "stdio, pty, none or a file (stdio; Ctrl-A x ends, Ctrl-A h helps)"},
     {"counters", "LIST", "host events by libpfm4 name, per hart and I/O thread"},
     {"disk", "F[,ro][,snapshot]", "a virtio-blk disk; several allowed"},

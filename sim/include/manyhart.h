@@ -101,7 +101,7 @@ struct mh_vm_config {
     size_t image_size;             /* bytes of image_data */
     const char *kernel;            /* F or F,raw[@ADDR] */
     const char *initrd;
-    const char *append;            /* kernel command line */
+    const char *append;            /* bootargs: kernel command line, or a program's words */
     const char *firmware;          /* "builtin", "none" or a file; NULL: builtin for a kernel */
     const char *dtb;               /* replaces the generated device tree */
     const char *disk[MH_MAX_DISKS]; /* F[,ro][,snapshot] */

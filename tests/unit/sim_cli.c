@@ -197,7 +197,7 @@ static void test_refusals(void **state)
         {"run --dump-dtb /nonexistent/s pass.elf", "--dump-dtb '/nonexistent/s'"},
         {"run --console /nonexistent/s pass.elf", "/nonexistent/s"},
         {"run --initrd pass.elf pass.elf", "--kernel"},
-        {"run --append x pass.elf", "--kernel"},
+        {"run --append x", "--kernel"},
         {"run --kernel raw,raw pass.elf", "exclude"},
         {"run --timeout 0 pass.elf", "seconds"},
         {"run --timeout soon pass.elf", "seconds"},
@@ -236,6 +236,7 @@ static void test_accepted(void **state)
         const char *out, *err;
     } rows[] = {
         {"run pass.elf", 0, "", ""},
+        {"run --append x pass.elf", 0, "", ""},
         {"run --harts 3 --memory=2M pass.elf --engine interp", 0, "", ""},
         {"run --console none --strict-align -- pass.elf", 0, "", ""},
         {"run --stats=table pass.elf", 0, "", "instructions retired"},

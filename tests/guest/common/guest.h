@@ -192,6 +192,9 @@ static inline unsigned guest_hart_id(void)
 /* From the device tree; 1 without one. */
 unsigned guest_hart_count(void);
 
+/* The decimal number behind NAME= in the words of --append; value if it is not there. */
+uint64_t guest_argument(const char *name, uint64_t value);
+
 /* The device tree that hart 0 got, or NULL. */
 const void *guest_fdt(void);
 

@@ -37,29 +37,57 @@ const void *guest_fdt(void)
     return machine_fdt;
 }
 
-/* Nodes named cpu@...; Devicetree Specification 5.4. */
-unsigned guest_hart_count(void)
+/* What a walk over the tree finds. */
+struct fdt_facts {
+    unsigned harts;       /* nodes named cpu@...; Devicetree Specification 5.4 */
+    const char *bootargs; /* the property of that name, wherever it is; NULL if there is none */
+};
+
+static struct fdt_facts fdt_walk(void)
 {
     enum { BEGIN_NODE = 1, END_NODE, PROP, NOP };
     const char *fdt = machine_fdt;
-    unsigned n = 0;
+    struct fdt_facts f = {0, NULL};
 
     if (!fdt || be32(fdt) != 0xd00dfeed)
-        return 1;
+        return f;
     for (const char *p = fdt + be32(fdt + 8);;) {
         uint32_t token = be32(p);
 
         p += 4;
         if (token == BEGIN_NODE) {
-            n += memcmp(p, "cpu@", 4) == 0;
+            f.harts += memcmp(p, "cpu@", 4) == 0;
             p += (strlen(p) + 4) & ~3UL;
         } else if (token == PROP) {
+            if (!strcmp(fdt + be32(fdt + 12) + be32(p + 4), "bootargs"))
+                f.bootargs = p + 8;
             p += 8 + ((be32(p) + 3UL) & ~3UL);
         } else if (token != END_NODE && token != NOP) {
             break;
         }
     }
+    return f;
+}
+
+unsigned guest_hart_count(void)
+{
+    unsigned n = fdt_walk().harts;
     return n ? n : 1;
+}
+
+uint64_t guest_argument(const char *name, uint64_t value)
+{
+    const char *p = fdt_walk().bootargs;
+    size_t len = strlen(name);
+
+    while (p && *p) {
+        if (!memcmp(p, name, len) && p[len] == '=')
+            for (p += len + 1, value = 0; *p >= '0' && *p <= '9'; p++)
+                value = value * 10 + (uint64_t)(*p - '0');
+        while (*p && *p++ != ' ')
+            ;
+    }
+    return value;
 }
 
 /* ---- harts ---- */
