@@ -87,7 +87,7 @@ __asm__(
     X(load_nowhere, "ld a0, 0(a0)")                                                                \
     X(store_nowhere, "sh a0, 3(a0)")                                                               \
     X(amo_nowhere, "amoadd.d a0, a0, (a0)")                                                        \
-    X(amo_misaligned, "addi a0, a0, 2; amoadd.w a0, a0, (a0)")                                     \
+    X(amo_misaligned, "addi a0, a0, 14; amoadd.w a0, a0, (a0)")                                     \
     X(lr_misaligned, "addi a0, a0, 4; lr.d a0, (a0)")                                              \
     X(jump_nowhere, "jr a0")                                                                       \
     X(mret, "mret")                                                                                \
