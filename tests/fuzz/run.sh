@@ -34,7 +34,9 @@ UBSAN_OPTIONS=print_stacktrace=1 "$program" "$@" -timeout=10 -rss_limit_mb=1024 
 	-print_final_stats=1 -artifact_prefix="$dir/$name-" "$found" "$seeds" >"$log" 2>&1
 code=$?
 if [ $code -ne 0 ]; then
-	grep -v -E '^#[0-9]+.(REDUCE|NEW|pulse)' "$log" | tail -n 100
+	# What libFuzzer says of itself is left out; the input is in the file it names.
+	grep -v -E '^#[0-9]+.(REDUCE|NEW|pulse|RELOAD)|NEW_FUNC|in fuzzer::|^0x|^[\\]|^Base64' "$log" |
+		cut -c 1-200 | tail -n 60
 	exit 1
 fi
 awk -v name="$name" '
