@@ -33,6 +33,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sim/base/atomic.h"
@@ -57,6 +58,7 @@ struct hostfile {
     uint64_t size; /* bytes */
     bool read_only;
     bool use_ring;
+    void (*thread_begin)(void);
     int overlay_fd;    /* -1: no snapshot */
     uint64_t *overlay; /* one bit per sector; atomic */
     struct loop_bell *bell;
@@ -311,6 +313,9 @@ static bool hostfile_work_once(struct hostfile *f)
 static void *hostfile_worker(void *opaque)
 {
     struct hostfile *f = opaque;
+    pthread_setname_np(pthread_self(), "mh-disk");
+    if (f->thread_begin)
+        f->thread_begin();
     for (;;) {
         uint32_t seq = load_acquire(&f->work_seq);
         if (hostfile_work_once(f))
@@ -333,7 +338,7 @@ static void hostfile_add_worker_locked(struct hostfile *f)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     if (!pthread_create(&f->worker[f->workers], NULL, hostfile_worker, f))
-        pthread_setname_np(f->worker[f->workers++], "mh-disk");
+        f->workers++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -605,11 +610,37 @@ static int hostfile_open_image(struct hostfile *f, const struct hostfile_config 
     return err;
 }
 
+/*
+ * A ring takes operations that no filter of system calls sees: opening files, sockets.  So it is
+ * told which three there will be, for good, before it takes any.
+ */
+static int hostfile_make_ring(struct io_uring *ring)
+{
+    struct io_uring_restriction only[] = {
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READV},
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITEV},
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_FSYNC},
+    };
+    int err = io_uring_queue_init(HOSTFILE_RING, ring, IORING_SETUP_R_DISABLED);
+    if (err == -EINVAL) /* Linux before 5.10 */
+        return io_uring_queue_init(HOSTFILE_RING, ring, 0);
+    if (err)
+        return err;
+    /* By hand: Debian's liburing 2.3 declares the functions for it and does not have them. */
+    if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, only,
+                ARRAY_LEN(only)) ||
+        syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+        err = -errno;
+    if (err)
+        io_uring_queue_exit(ring);
+    return err;
+}
+
 static int hostfile_open_ring(struct hostfile *f, enum hostfile_backend backend)
 {
     if (backend == HOSTFILE_THREADS || f->overlay)
         return 0;
-    int err = io_uring_queue_init(HOSTFILE_RING, &f->ring, 0);
+    int err = hostfile_make_ring(&f->ring);
     if (err && backend == HOSTFILE_URING)
         return hostfile_error(f->path, -ENOTSUP, "the kernel does not allow io_uring");
     f->use_ring = !err;
@@ -642,6 +673,7 @@ int hostfile_open(struct hostfile **out, struct loop *loop, const struct hostfil
         return hostfile_error(cfg->path, -ENOMEM, "out of memory");
     f->fd = f->overlay_fd = -1;
     f->read_only = cfg->read_only;
+    f->thread_begin = cfg->thread_begin;
     f->queue_tail = &f->queue;
     f->done_tail = &f->done;
     lock_init(&f->lock, RANK_BACKEND);

@@ -32,6 +32,7 @@ struct hostfile_config {
     bool read_only; /* locked shared; writes fail with -EROFS */
     bool snapshot;  /* opened read-only; writes go to a temporary file that nobody else sees */
     enum hostfile_backend backend;
+    void (*thread_begin)(void); /* first on each worker thread, or NULL */
 };
 
 enum hostfile_op {

@@ -231,6 +231,7 @@ static const struct param params[] = {
     {"memory", KIND_SIZE, AT(memory_size), check_memory},
     {"isa", KIND_TEXT, AT(isa), NULL},
     {"engine", KIND_MODE, AT(exec_mode), check_engine},
+    {"sandbox", KIND_BOOL, AT(sandbox), NULL},
     {"strict-align", KIND_BOOL, AT(strict_align), NULL},
     {"image", KIND_TEXT, AT(image), check_image},
     {"kernel", KIND_TEXT, AT(kernel), NULL},

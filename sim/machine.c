@@ -12,6 +12,7 @@
 #include "sim/base/log.h"
 #include "sim/config.h"
 #include "sim/hart_hold.h"
+#include "sim/sandbox.h"
 #include "sim/signature.h"
 #include "sim/task.h"
 #include "sim/watchdog.h"
@@ -191,16 +192,35 @@ static int plan_pins(struct mh_machine *m)
     return n < 0 ? n : 0;
 }
 
+/* A thread of this machine begins, with what it needs open already. */
+static void thread_confine(struct mh_machine *m, enum sandbox_kind kind)
+{
+    if (m->cfg.sandbox)
+        sandbox_enter(kind, m->counters != NULL);
+}
+
 static void hart_thread_begin(void *opaque, struct hart *h)
 {
     struct mh_machine *m = opaque;
-    counters_thread_begin(m->counters, h->index);
+    if (m->counters)
+        counters_thread_begin(m->counters, h->index);
+    thread_confine(m, SANDBOX_HART);
 }
 
 static void hart_thread_end(void *opaque, struct hart *h)
 {
     struct mh_machine *m = opaque;
-    counters_thread_end(m->counters, h->index);
+    if (m->counters)
+        counters_thread_end(m->counters, h->index);
+}
+
+static int build_hooks(struct mh_machine *m)
+{
+    struct smp *smp = m->gt->smp(m->guest);
+    smp->hooks.opaque = m;
+    smp->hooks.thread_begin = hart_thread_begin;
+    smp->hooks.thread_end = hart_thread_end;
+    return 0;
 }
 
 /* Slot harts is the I/O thread's. */
@@ -213,10 +233,6 @@ static int build_counters(struct mh_machine *m)
         return rc;
     if (counters_note(m->counters)[0])
         log_at(LOG_SIM, LOG_WARN, "counters: %s", counters_note(m->counters));
-    struct smp *smp = m->gt->smp(m->guest);
-    smp->hooks.opaque = m;
-    smp->hooks.thread_begin = hart_thread_begin;
-    smp->hooks.thread_end = hart_thread_end;
     return 0;
 }
 
@@ -236,7 +252,7 @@ static int check_signature(const struct mh_machine *m)
 
 static int build_scheduler(struct mh_machine *m)
 {
-    return scheduler_create(&m->scheduler, m->loop);
+    return scheduler_create(&m->scheduler, m->loop, m->cfg.sandbox);
 }
 
 static int build_signature(struct mh_machine *m)
@@ -260,6 +276,7 @@ static void *io_thread(void *arg)
     arena_bind_thread();
     if (m->counters)
         counters_thread_begin(m->counters, m->cfg.harts);
+    thread_confine(m, SANDBOX_IO);
     int rc = loop_run(m->loop);
     if (rc)
         log_at(LOG_SIM, LOG_ERROR, "I/O thread: %s", strerror(-rc));
@@ -281,9 +298,8 @@ static int start_io(struct mh_machine *m)
 
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
-    plan_pins,  build_memory, build_loop,     build_guest,     machine_devices_create,
-    build_htif, machine_load, build_counters, build_signature, build_scheduler,
-    start_io,
+    plan_pins,    build_memory,   build_loop,  build_guest,     machine_devices_create, build_htif,
+    machine_load, build_counters, build_hooks, build_signature, build_scheduler,        start_io,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -411,6 +427,7 @@ static void *supervisor_thread(void *arg)
 {
     struct mh_machine *m = arg;
     pthread_setname_np(pthread_self(), "supervisor");
+    thread_confine(m, SANDBOX_SUPERVISOR);
     uint64_t request;
     while (((request = next_request(m)) & 0xff) == REQUEST_RESTART) {
         if (restart(m)) {

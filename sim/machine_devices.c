@@ -5,6 +5,7 @@
  * is built, taken apart or rebooted; the wires run on any thread.
  */
 #include "sim/machine.h"
+#include "sim/sandbox.h"
 
 #include "dev/clint.h"
 #include "dev/finisher.h"
@@ -225,10 +226,17 @@ static void disk_parse(const char *text, char *path, size_t size, struct virtio_
     cfg->file.path = path;
 }
 
+static void confine_disk_worker(void)
+{
+    sandbox_enter(SANDBOX_DISK, false);
+}
+
 static int add_disk(struct mh_machine *m, unsigned slot)
 {
     char path[4096], name[32];
-    struct virtio_blk_config cfg = {0};
+    struct virtio_blk_config cfg = {
+        .file.thread_begin = m->cfg.sandbox ? confine_disk_worker : NULL,
+    };
     disk_parse(m->cfg.disk[slot], path, sizeof(path), &cfg);
     snprintf(name, sizeof(name), "virtio-blk%u", slot);
     return add_virtio(m, slot, &virtio_blk_type, name, &cfg);

@@ -13,6 +13,7 @@
 #include "sim/base/error.h"
 #include "sim/base/futex.h"
 #include "sim/machine.h"
+#include "sim/sandbox.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -48,7 +49,8 @@ struct mh_scheduler {
     pthread_t workers[SCHEDULER_WORKERS];
     unsigned worker_count, idle;
     bool ending;
-    struct loop_bell *bell; /* constant */
+    struct loop_bell *bell; /* constant, as what follows */
+    bool sandbox;
 };
 
 /* ---- queues, under the lock --------------------------------------------------------------- */
@@ -161,6 +163,8 @@ static void *worker_thread(void *arg)
     struct mh_scheduler *s = arg;
     pthread_setname_np(pthread_self(), "worker");
     arena_bind_thread();
+    if (s->sandbox)
+        sandbox_enter(SANDBOX_WORKER, false);
     pthread_mutex_lock(&s->lock);
     while (!s->ending) {
         struct mh_task *t = take_locked(s, MH_TASK_WORKER);
@@ -214,12 +218,13 @@ static int hire_locked(struct mh_scheduler *s)
 
 /* ---- the scheduler --------------------------------------------------------------------- */
 
-int scheduler_create(struct mh_scheduler **out, struct loop *loop)
+int scheduler_create(struct mh_scheduler **out, struct loop *loop, bool sandbox)
 {
     struct mh_scheduler *s = calloc(1, sizeof(*s));
     *out = NULL;
     if (!s)
         return error_set(MH_ERROR_CORE, -ENOMEM, NULL, NULL, "not enough host memory");
+    s->sandbox = sandbox;
     int rc = loop_bell_add(loop, io_run, s, &s->bell);
     if (rc) {
         free(s);

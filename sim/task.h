@@ -19,7 +19,7 @@ struct mh_scheduler;
 enum { SCHEDULER_WORKERS = 8 };
 
 /* The loop must outlive it.  -errno with the error set. */
-int scheduler_create(struct mh_scheduler **out, struct loop *loop);
+int scheduler_create(struct mh_scheduler **out, struct loop *loop, bool sandbox);
 /*
  * Cancels what waits, asks what runs to end, and waits for it.  The loop's thread still runs, and
  * is not the caller.  NULL is allowed.

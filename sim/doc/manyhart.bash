@@ -24,6 +24,7 @@ _manyhart() {
 	--log) mapfile -t COMPREPLY < <(compgen -W "error warn info debug trace" -- "$word") ;;
 	--console) mapfile -t COMPREPLY < <(compgen -W "stdio pty none" -f -- "$word") ;;
 	--firmware) mapfile -t COMPREPLY < <(compgen -W "builtin none" -f -- "$word") ;;
+	--sandbox) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--stats) mapfile -t COMPREPLY < <(compgen -W "- table" -f -- "$word") ;;
 	--harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;
 	*)

@@ -4,7 +4,8 @@
  *
  * Opaque handles, functions return 0 or -errno, details of the last failure in
  * the calling thread through mh_last_error().  The library never prints (but
- * for what mh_log_configure asked for) and never ends the process.
+ * for what mh_log_configure asked for) and never ends the process (but see
+ * mh_vm_config.sandbox).
  */
 #ifndef MANYHART_H
 #define MANYHART_H
@@ -117,6 +118,13 @@ struct mh_vm_config {
     uint64_t timeout_ns;           /* 0: no limit */
     uint64_t seed;                 /* for everything random, if has_seed */
     bool has_seed;
+    /*
+     * Confines the machine's own threads before guest code runs: no capabilities, no exec, no
+     * sockets, no files opened but for reading on a reboot (sim/doc/robustness.md).  Tasks run on
+     * such threads.  A forbidden system call ends the process, through a handler of SIGSYS that
+     * stays.  false by default; the program manyhart sets it.
+     */
+    bool sandbox;
 };
 
 /* The defaults: riscv64, 128 MiB, as many harts as the host has processors up to 8. */

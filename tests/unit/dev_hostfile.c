@@ -48,7 +48,8 @@ static struct hostfile *open_image(struct fixture *f, enum hostfile_backend back
                                    bool snapshot)
 {
     struct hostfile *h;
-    struct hostfile_config cfg = {f->path, ro, snapshot, backend};
+    struct hostfile_config cfg = {
+        .path = f->path, .read_only = ro, .snapshot = snapshot, .backend = backend};
     int err = hostfile_open(&h, f->m->env.loop, &cfg);
     if (err == -ENOTSUP)
         skip(); /* the kernel refuses io_uring */
@@ -189,7 +190,8 @@ static void image_held_by_another_process(void **state)
         assert_int_equal(read(ready[0], &c, 1), 1);
         assert_int_equal(c, 'k');
         struct hostfile *h;
-        struct hostfile_config cfg = {f->path, t[i].ro, t[i].snapshot, HOSTFILE_AUTO};
+        struct hostfile_config cfg = {
+            .path = f->path, .read_only = t[i].ro, .snapshot = t[i].snapshot};
         assert_int_equal(hostfile_open(&h, f->m->env.loop, &cfg), t[i].err);
         if (t[i].err)
             assert_non_null(strstr(mh_last_error()->message, "another process"));
