@@ -140,6 +140,44 @@ static int add_cpu_map(const struct rv_guest *g, void *fdt, int cpus)
     return 0;
 }
 
+#define PMU_PROGRAMMABLE 0xfffffff8u /* counters 3 to 31 */
+
+/*
+ * For firmware: which counters count what (binding riscv,pmu).  An event without another selector
+ * in the tree has its event_idx as selector, as hpm_events.def has them.
+ */
+static int add_pmu(const struct rv_guest *g, void *fdt)
+{
+    /* clang-format off */
+    static const uint32_t events[] = {
+        0x00001, 0x00001, PMU_PROGRAMMABLE | 1 << 0, /* first, last, counters */
+        0x00002, 0x00002, PMU_PROGRAMMABLE | 1 << 2,
+        0x10019, 0x10019, PMU_PROGRAMMABLE,
+        0x1001b, 0x1001b, PMU_PROGRAMMABLE,
+        0x10021, 0x10021, PMU_PROGRAMMABLE,
+    };
+    static const uint32_t raw[] = {
+        0, 0x20000, 0xffffffff, 0xfffffff0, PMU_PROGRAMMABLE, /* selector, its mask, counters */
+    };
+    /* clang-format on */
+    uint32_t cells[ARRAY_LEN(events)], raw_cells[ARRAY_LEN(raw)];
+    if (g->cfg.builtin_sbi)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_LEN(events); i++)
+        cells[i] = cpu_to_fdt32(events[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(raw); i++)
+        raw_cells[i] = cpu_to_fdt32(raw[i]);
+    int node = fdt_add_subnode(fdt, 0, "pmu");
+    if (node < 0)
+        return node;
+    int err = fdt_setprop_string(fdt, node, "compatible", "riscv,pmu");
+    err = err ?: fdt_setprop(fdt, node, "riscv,event-to-mhpmcounters", cells, sizeof(cells));
+    err = err
+              ?: fdt_setprop(fdt, node, "riscv,raw-event-to-mhpmcounters", raw_cells,
+                             sizeof(raw_cells));
+    return err;
+}
+
 int rv_fdt_cpus(struct guest *guest, void *fdt, uint32_t *phandle)
 {
     const struct rv_guest *g = (const struct rv_guest *)(const void *)guest;
@@ -154,5 +192,6 @@ int rv_fdt_cpus(struct guest *guest, void *fdt, uint32_t *phandle)
         err = add_cpu(g, fdt, cpus, i);
         phandle[i] = PHANDLE_INTC + i;
     }
+    err = err ?: add_pmu(g, fdt);
     return fdt_errno(err);
 }

@@ -28,13 +28,15 @@ firmware_of() {
 	esac
 }
 
-# boot FIRMWARE HARTS SCRIPT [OPTION...]: the guest runs SCRIPT and powers off;
+# boot FIRMWARE HARTS SCRIPT [OPTION...]: the guest runs SCRIPT, with $guest_files
+# (if set, names without spaces) beside it in /mh, and powers off;
 # its console is shown and kept in $tmp/console without carriage returns.  With
 # boot_timeout set, it may take that many seconds (280).
 boot() {
 	fw=$(firmware_of "$1")
 	harts=$2
-	"$here/add-script.sh" "$cache/initrd.gz" "$3" "$tmp/initrd.gz"
+	# shellcheck disable=SC2086
+	"$here/add-script.sh" "$cache/initrd.gz" "$3" "$tmp/initrd.gz" ${guest_files:-}
 	shift 3
 	begin=$(date +%s)
 	"$manyhart" run --engine "$engine" --harts "$harts" --memory 1G --timeout "${boot_timeout:-280}" \

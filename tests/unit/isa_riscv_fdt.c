@@ -134,6 +134,33 @@ static void test_zkr(void **state)
     }
 }
 
+/* Firmware learns which counters count what; the built-in SBI need not. */
+static void test_pmu(void **state)
+{
+    (void)state;
+    for (unsigned sbi = 0; sbi < 2; sbi++) {
+        make_tree(1, NULL, TREE_BYTES);
+        fix.g->cfg.builtin_sbi = sbi;
+        assert_int_equal(rv_fdt_cpus(fix.guest, tree, phandle), 0);
+        int node = fdt_path_offset(tree, "/pmu"), len;
+        assert_int_equal(node >= 0, !sbi);
+        if (node >= 0) {
+            check_string(node, "compatible", "riscv,pmu");
+            const fdt32_t *cell = fdt_getprop(tree, node, "riscv,event-to-mhpmcounters", &len);
+            assert_int_equal(len % 12, 0);
+            for (int i = 0; i < len / 4; i += 3) {
+                uint32_t event = fdt32_to_cpu(cell[i]), mask = fdt32_to_cpu(cell[i + 2]);
+                assert_true(event == fdt32_to_cpu(cell[i + 1]) && rv_hpm_has_event(event));
+                assert_int_equal(mask, 0xfffffff8 | (event == 1 ? 1 : event == 2 ? 4 : 0));
+            }
+            cell = fdt_getprop(tree, node, "riscv,raw-event-to-mhpmcounters", &len);
+            assert_int_equal(len, 20);
+            assert_int_equal(fdt32_to_cpu(cell[1]) & ~fdt32_to_cpu(cell[3]), 0);
+        }
+        fixture_close(&fix);
+    }
+}
+
 /* A tree without room is an error, not a crash. */
 static void test_no_room(void **state)
 {
@@ -149,10 +176,8 @@ static void test_no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_harts),
-        cmocka_unit_test(test_extensions),
-        cmocka_unit_test(test_zkr),
-        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_harts), cmocka_unit_test(test_extensions), cmocka_unit_test(test_zkr),
+        cmocka_unit_test(test_pmu),   cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
