@@ -13,6 +13,8 @@
  */
 #include "isa/riscv/sbi.h"
 
+#include <string.h>
+
 #define MIP_SSIP (1ull << 1)
 #define MIDELEG  0x2222ull /* SSI, STI, SEI, LCOFI */
 #define MEDELEG  (~0ull & ~(1ull << CAUSE_ECALL_S))
@@ -23,6 +25,9 @@ enum {
     CSR_MCOUNTEREN = 0x306,
     CSR_MENVCFG = 0x30a,
     CSR_MCOUNTINHIBIT = 0x320,
+    CSR_MHPMEVENTS = 0x320,
+    CSR_MCYCLECFG = 0x321,
+    CSR_MINSTRETCFG = 0x322,
     CSR_PMPCFG0 = 0x3a0,
     CSR_PMPADDR0 = 0x3b0,
     CSR_MSTATEEN0 = 0x30c,
@@ -64,6 +69,11 @@ void rv_sbi_prepare(struct rv_hart *h)
     rv_csr_poke(h, CSR_MIDELEG, MIDELEG);
     rv_csr_poke(h, CSR_MENVCFG, menvcfg_for(h));
     rv_csr_poke(h, CSR_MCOUNTEREN, UINT64_MAX);
+    memset(h->sbi.pmu, 0, sizeof(h->sbi.pmu)); /* a hart that was stopped forgets its counters */
+    for (unsigned i = RV_HPM_FIRST; i <= RV_HPM_LAST; i++)
+        rv_csr_poke(h, CSR_MHPMEVENTS + i, 0);
+    rv_csr_poke(h, CSR_MCYCLECFG, 0);
+    rv_csr_poke(h, CSR_MINSTRETCFG, 0);
     rv_csr_poke(h, CSR_MCOUNTINHIBIT, ~7ull); /* cycle and instret run, the others when started */
     rv_csr_poke(h, CSR_MSECCFG, MSECCFG_SSEED);
     for (unsigned i = 0; i < 4; i++)

@@ -826,6 +826,14 @@ static void test_pmu_hpm(void **state)
     first = peek(h, 0xc0b);
     h->stats.traps += 5;
     assert_int_equal(peek(h, 0xc0b), first);
+    /* A hart that starts again begins without. */
+    assert_int_equal(call5(h, PMU, 2, 5, 1, 4 | 1 << 6, 2, 0, &n), 0);
+    rv_sbi_prepare(h);
+    assert_int_equal(peek(h, 0x326), 0);
+    first = peek(h, 0xc06);
+    h->insns += 5;
+    assert_int_equal(peek(h, 0xc06), first);
+    assert_int_equal(call5(h, PMU, 3, 5, 1, 0, 0, 0, NULL), SBI_ERR_INVALID_PARAM);
     fixture_close(&fix);
 }
 
