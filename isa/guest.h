@@ -57,7 +57,7 @@ struct guest_config {
     bool builtin_sbi;     /* ecalls from S are answered by the simulator; harts start in S */
     unsigned tlb_entries; /* 0: default */
     uint64_t max_insns;   /* per hart; 0: none */
-    uint64_t seed; /* of everything random, if has_seed; else the host's random source */
+    uint64_t seed;        /* of everything random, if has_seed; else the host's random source */
     bool has_seed;
     /* RISC-V, Smrnmi: where an RNMI goes, 0: the program's entry; and an exception in its handler,
      * 0: as mtvec says. */
@@ -161,6 +161,9 @@ struct guest_type {
     /* Prints one line per supported extension. For `manyhart info`. */
     void (*list_extensions)(void (*line)(void *opaque, const char *name, const char *version),
                             void *opaque);
+    /* The names that stand for sets of them; missing: what the simulator lacks of it, or "". */
+    void (*list_profiles)(void (*line)(void *opaque, const char *name, const char *missing),
+                          void *opaque);
 };
 
 const struct guest_type *guest_find(const char *name); /* isa/guests.c over isa/guests.def */

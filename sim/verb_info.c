@@ -96,6 +96,12 @@ static void print_engines(const struct guest_type *gt)
     }
 }
 
+static void print_profile(void *opaque, const char *name, const char *missing)
+{
+    (void)opaque;
+    printf("  %s%s%s\n", name, *missing ? ": not accepted, lacks " : "", missing);
+}
+
 static void print_guests(void)
 {
     const struct guest_type *gt;
@@ -104,7 +110,8 @@ static void print_guests(void)
         print_engines(gt);
         printf("guest %s, extensions:\n   ", gt->name);
         gt->list_extensions(print_extension, &column);
-        printf("\n");
+        printf("\nguest %s, profiles:\n", gt->name);
+        gt->list_profiles(print_profile, NULL);
     }
 }
 

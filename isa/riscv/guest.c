@@ -362,6 +362,15 @@ static void rv_list_extensions(void (*line)(void *opaque, const char *name, cons
     }
 }
 
+static void rv_list_profiles(void (*line)(void *opaque, const char *name, const char *missing),
+                             void *opaque)
+{
+    char missing[256];
+    const char *name;
+    for (size_t i = 0; (name = isa_profile_at(i, missing, sizeof(missing))); i++)
+        line(opaque, name, missing);
+}
+
 extern const struct guest_type guest_riscv64;
 const struct guest_type guest_riscv64 = {
     .name = "riscv64",
@@ -388,4 +397,5 @@ const struct guest_type guest_riscv64 = {
     .decoder_destroy = rv_decoder_destroy,
     .decode = rv_decoder_decode,
     .list_extensions = rv_list_extensions,
+    .list_profiles = rv_list_profiles,
 };

@@ -356,19 +356,36 @@ static void take_profile(struct rv_ext_set *set, const struct profile *p)
     add_implied(set, p->exts);
 }
 
+/* Writes the names of what set has and the simulator does not: "v, zvbb". */
+static void list_missing(const struct rv_ext_set *set, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    buf[0] = 0;
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+        if (rv_ext_has(set, (enum rv_ext)i) && !isa_ext_supported((enum rv_ext)i) && n < size)
+            n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "", exts[i].name);
+}
+
 /* A profile that lacks something is refused with all that it lacks. */
 static int add_profile(struct rv_ext_set *set, const char *text, const struct profile *p)
 {
-    char missing[256] = "";
-    size_t n = 0;
+    char missing[256];
 
     take_profile(set, p);
-    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
-        if (rv_ext_has(set, (enum rv_ext)i) && !isa_ext_supported((enum rv_ext)i) &&
-            n < sizeof(missing))
-            n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s", n ? ", " : "",
-                                  exts[i].name);
-    return n ? fail_unsupported(text, missing) : 0;
+    list_missing(set, missing, sizeof(missing));
+    return *missing ? fail_unsupported(text, missing) : 0;
+}
+
+const char *isa_profile_at(size_t i, char *missing, size_t size)
+{
+    struct rv_ext_set set = {0};
+
+    if (i >= ARRAY_LEN(profiles))
+        return NULL;
+    take_profile(&set, &profiles[i]);
+    list_missing(&set, missing, size);
+    return profiles[i].name;
 }
 
 /* "rv64" and a base, then extensions. */

@@ -20,8 +20,8 @@ void isa_set_all(struct rv_ext_set *set);
  * privileged architecture (S...), the environment stays that of the default
  * machine: all S..., the counters, and what is promised of main memory; so
  * "rv64gc" boots a kernel.  (Those that are never there by themselves, OPT in
- * exts.def, do not count: "rv64gc_smrnmi" is "rv64gc" and one more.)  Returns 0; -EINVAL for what is no ISA string or an
- * unknown name; -ENOTSUP for a name that is known and not implemented.  The
+ * exts.def, do not count: "rv64gc_smrnmi" is "rv64gc" and one more.)  Returns 0; -EINVAL for what
+ * is no ISA string or an unknown name; -ENOTSUP for a name that is known and not implemented.  The
  * error says which name, and the nearest known ones; *set is then unchanged.
  */
 int isa_string_parse(const char *text, struct rv_ext_set *set);
@@ -41,5 +41,11 @@ const char *isa_ext_name(enum rv_ext ext);
 bool isa_ext_supported(enum rv_ext ext);
 /* Whether it does, but only where the ISA string names it. */
 bool isa_ext_only_named(enum rv_ext ext);
+
+/*
+ * The i-th profile that isa_string_parse knows by name, or NULL behind the last.  missing (size
+ * not 0) receives the names of what the simulator lacks of it: "" where the name is accepted.
+ */
+const char *isa_profile_at(size_t i, char *missing, size_t size);
 
 #endif

@@ -165,6 +165,25 @@ static void test_profiles(void **state)
     assert_false(rv_ext_has(&set, RV_EXT_Sstc) || rv_ext_has(&set, RV_EXT_Svadu));
 }
 
+/* What is listed as complete is accepted, and the other way round. */
+static void test_profile_list(void **state)
+{
+    char missing[256];
+    const char *name;
+    size_t n = 0;
+
+    (void)state;
+    for (; (name = isa_profile_at(n, missing, sizeof(missing))); n++) {
+        struct rv_ext_set set;
+        int err = isa_string_parse(name, &set);
+
+        assert_int_equal(err, *missing ? -ENOTSUP : 0);
+        if (err)
+            assert_non_null(strstr(mh_last_error()->message, missing));
+    }
+    assert_in_range(n, 4, 20);
+}
+
 static void test_refusals(void **state)
 {
     static const struct {
@@ -272,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_spellings_of_one_set),
         cmocka_unit_test(test_environment_stays_unless_named),
         cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profile_list),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_first_unknown_is_named),
         cmocka_unit_test(test_format),

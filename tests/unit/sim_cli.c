@@ -249,6 +249,7 @@ static void test_accepted(void **state)
         {"run --sandbox off pass.elf", 0, "", ""},
         {"run --help", 0, "--strict-align", ""},
         {"info", 0, "riscv64", ""},
+        {"info", 0, "  rva22s64\n", ""},
         {"info --help", 0, "example", ""},
         {"disasm --pc 0x80000000 00000513", 0, "addi", ""},
         {"asm nop", 0, "00000013", ""},
