@@ -28,7 +28,7 @@ static const struct ext {
 #include "isa/riscv/exts.def"
 };
 
-/* The mandatory parts of the profiles (RISC-V Profiles 1.0). */
+/* The mandatory parts of the profiles (RISC-V Profiles 1.0, RVA23 Profiles 1.0). */
 static const struct profile {
     const char *name, *base, *exts;
 } profiles[] = {
@@ -38,6 +38,10 @@ static const struct profile {
      "zihpm zihintpause zba zbb zbs zic64b zicbom zicbop zicboz zfhmin zkt za64rs"},
     {"rva22s64", "rva22u64",
      "zifencei ss1p12 svbare sv39 svade ssccptr sstvecd sstvala sscounterenw svpbmt svinval"},
+    {"rva23u64", "rva22u64", "v zvfhmin zvbb zvkt zihintntl zicond zimop zcmop zcb zfa zawrs supm"},
+    {"rva23s64", "rva23u64",
+     "zifencei ss1p13 svbare sv39 svade ssccptr sstvecd sstvala sscounterenw svpbmt svinval "
+     "svnapot sstc sscofpmf ssnpm ssu64xl sha"},
 };
 
 /* Part of the machine rather than of the instruction set; see isa_string_parse. */

@@ -165,6 +165,22 @@ static void test_profiles(void **state)
     assert_false(rv_ext_has(&set, RV_EXT_Sstc) || rv_ext_has(&set, RV_EXT_Svadu));
 }
 
+static void test_profile_names_what_is_missing(void **state)
+{
+    static const char *const names[] = {"rva23u64", "rva23s64_zbc"};
+    struct rv_ext_set set;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_int_equal(isa_string_parse(names[i], &set), -ENOTSUP);
+        assert_non_null(strstr(mh_last_error()->message, " v, "));
+        assert_non_null(strstr(mh_last_error()->message, "zvbb, zvfhmin, zvkt"));
+        assert_null(strstr(mh_last_error()->message, ", zkt"));
+        assert_string_equal(mh_last_error()->value, names[i]);
+    }
+    assert_non_null(strstr(mh_last_error()->message, "sha"));
+}
+
 /* What is listed as complete is accepted, and the other way round. */
 static void test_profile_list(void **state)
 {
@@ -291,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_spellings_of_one_set),
         cmocka_unit_test(test_environment_stays_unless_named),
         cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profile_names_what_is_missing),
         cmocka_unit_test(test_profile_list),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_first_unknown_is_named),
