@@ -23,13 +23,15 @@ jobs=$(nproc)
 
 usage() {
 	cat <<-END
-		usage: ./manyhart test [--fast | --fuzz SECONDS | --soak SECONDS | --stage NAME[,NAME]]
-		                       [FILTER]
+		usage: ./manyhart test [--fast | --fuzz SECONDS | --soak SECONDS | --oracle N |
+		                       --stage NAME[,NAME]] [FILTER]
 
 		  --fast           stages unit and guest only
 		  --fuzz SECONDS   the fuzz targets only, each for that long; what they found
 		                   stays in build/fuzz/fuzz and the next run goes on from it
 		  --soak SECONDS   the soak tests only, each for that long
+		  --oracle N       N million random instructions compared with QEMU, and each
+		                   instruction and CSR N times as often as in the other stages
 		  --stage NAMES    only these of: unit guest asan tsan fuzz linux soak
 		  FILTER           only tests whose name matches this regular expression
 
@@ -56,6 +58,12 @@ while [ $# -gt 0 ]; do
 		stages=soak
 		MH_SOAK_SECONDS="${2:-}"
 		case $MH_SOAK_SECONDS in '' | *[!0-9]*) usage >&2 && exit 2 ;; esac
+		shift
+		;;
+	--oracle)
+		stages=oracle
+		export MH_ORACLE_MILLIONS="${2:-}"
+		case $MH_ORACLE_MILLIONS in '' | 0 | *[!0-9]*) usage >&2 && exit 2 ;; esac
 		shift
 		;;
 	-*) usage >&2 && exit 2 ;;
@@ -125,6 +133,7 @@ stage() {
 		cat "$tmp/log"
 		[ "$f" -gt 0 ] || f=1
 	fi
+	[ "$1" != oracle ] || cat "$tmp/log"
 	[ "$s" -eq 0 ] || sed -n -E 's/^(notrun|disabled) ([^ ]*) ?/skipped: \2: /p' "$tmp/results"
 	echo "$1: $p passed, $f failed, $s skipped" \
 		"(built in $((built - begin)) s, ran $(($(date +%s) - built)) s)"
@@ -137,6 +146,7 @@ for name in $stages; do
 	guest) stage guest release 'guest|oracle' "$jobs" ;;
 	asan) stage asan asan 'unit|guest' "$jobs" ;;
 	tsan) stage tsan tsan 'unit|guest' "$jobs" ;;
+	oracle) stage oracle release oracle-long 1 ;;
 	linux)
 		sh tests/linux/fetch.sh >/dev/null || echo "linux: nothing fetched"
 		stage linux release linux 1

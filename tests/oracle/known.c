@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Explained differences; see known.h. */
+#include "tests/oracle/known.h"
+
+#include "isa/riscv/forms.h"
+#include "isa/riscv/rv.h"
+
+const struct known known_differences[KNOWN_COUNT] = {
+#define KNOWN(id, kind, section, text) {#id, kind, section, text},
+#include "tests/oracle/known.def"
+};
+
+/* Takes over a field of ours; true if that changed something. */
+#define TAKE(cmp, field)                                                                           \
+    ((cmp)->qemu.field != (cmp)->ours.field ? ((cmp)->qemu.field = (cmp)->ours.field, true) : false)
+
+/* "An implementation may choose to set FS to Dirty whenever it may have been modified". */
+static bool forgive_fs_dirty(struct comparison *cmp)
+{
+    const uint64_t fs = MSTATUS_FS | MSTATUS_SD;
+    if ((cmp->ours.mstatus & fs) != fs || !(cmp->qemu.mstatus & MSTATUS_FS) ||
+        (cmp->qemu.mstatus & ~fs) != (cmp->ours.mstatus & ~fs))
+        return false;
+    if (!(rv_op_info(cmp->insn.op)->flags & RV_IS_FP))
+        return false;
+    return TAKE(cmp, mstatus);
+}
+
+/* --- exceptions --- */
+
+static bool is_memory(const struct comparison *cmp)
+{
+    return rv_op_info(cmp->insn.op)->flags & (RV_IS_LOAD | RV_IS_STORE | RV_IS_AMO);
+}
+
+static uint64_t insn_pc(const struct comparison *cmp)
+{
+    return cmp->c->mstatus & MSTATUS_MPP || cmp->c->pc < ORACLE_RAM + USER_ALIAS
+               ? cmp->note->insn_pc
+               : cmp->note->insn_pc + USER_ALIAS;
+}
+
+static bool traps_itself(const struct comparison *cmp, const struct guest_result *r)
+{
+    return r->epc == insn_pc(cmp) && r->cause != CAUSE_BREAKPOINT;
+}
+
+static bool forgive_straddle_epc(struct comparison *cmp)
+{
+    return cmp->insn.len == 4 && (insn_pc(cmp) & 0xfff) == 0xffe && traps_itself(cmp, &cmp->ours) &&
+           cmp->qemu.cause == cmp->ours.cause && cmp->qemu.epc == cmp->ours.epc + 0x1000 &&
+           TAKE(cmp, epc);
+}
+
+static bool is_data_fault(uint64_t cause)
+{
+    return cause == CAUSE_LOAD_ACCESS || cause == CAUSE_STORE_ACCESS || cause == CAUSE_LOAD_PAGE ||
+           cause == CAUSE_STORE_PAGE;
+}
+
+/* The fault of ours is at the access's first byte, that of QEMU at its second page. */
+static bool forgive_misaligned_order(struct comparison *cmp)
+{
+    uint64_t first = cmp->ours.tval, second = cmp->qemu.tval;
+    if (!is_memory(cmp) || !traps_itself(cmp, &cmp->ours) || !traps_itself(cmp, &cmp->qemu) ||
+        !is_data_fault(cmp->ours.cause) || !is_data_fault(cmp->qemu.cause))
+        return false;
+    if (second & 0xfff || second - first >= 8 || second == first)
+        return false;
+    TAKE(cmp, cause);
+    return TAKE(cmp, tval);
+}
+
+/* Nothing but bytes right below the page's border. */
+static bool forgive_partial_store(struct comparison *cmp)
+{
+    uint64_t border = (0x1000 - (cmp->c->mem & 0xfff)) / 8;
+    if (border > MEM_DWORDS || !is_memory(cmp) || !traps_itself(cmp, &cmp->ours) ||
+        !is_data_fault(cmp->ours.cause) || cmp->ours.tval & 0xfff ||
+        cmp->qemu.tval != cmp->ours.tval)
+        return false;
+    return TAKE(cmp, mem[border - 1]);
+}
+
+static bool forgive_sc_unreserved(struct comparison *cmp)
+{
+    unsigned rd = cmp->insn.rd;
+    if ((cmp->insn.op != RV_OP_sc_w && cmp->insn.op != RV_OP_sc_d) ||
+        !traps_itself(cmp, &cmp->ours) || !is_data_fault(cmp->ours.cause) ||
+        cmp->qemu.cause != CAUSE_BREAKPOINT || cmp->qemu.epc != insn_pc(cmp) + cmp->insn.len ||
+        (rd && cmp->qemu.x[rd] != 1))
+        return false;
+    TAKE(cmp, x[rd]);
+    TAKE(cmp, cause);
+    TAKE(cmp, tval);
+    return TAKE(cmp, epc);
+}
+
+/* No reservation is kept as the address of all ones. */
+static bool forgive_sc_minus_one(struct comparison *cmp)
+{
+    bool sc = cmp->insn.op == RV_OP_sc_w || cmp->insn.op == RV_OP_sc_d;
+    return sc && cmp->ours.tval == UINT64_MAX && cmp->ours.cause == CAUSE_STORE_MISALIGNED &&
+           cmp->qemu.cause == CAUSE_LOAD_MISALIGNED && TAKE(cmp, cause);
+}
+
+static bool forgive_cbo_tval(struct comparison *cmp)
+{
+    enum rv_ext ext = rv_op_info(cmp->insn.op)->ext;
+    if ((ext != RV_EXT_Zicbom && ext != RV_EXT_Zicboz) || !is_data_fault(cmp->ours.cause) ||
+        cmp->qemu.tval != (cmp->ours.tval & ~63ull) || cmp->ours.tval != cmp->ours.x[cmp->insn.rs1])
+        return false;
+    return TAKE(cmp, tval);
+}
+
+/* Ours must be the exception, perhaps delegated. */
+static bool forgive_svinval_user(struct comparison *cmp)
+{
+    const struct guest_result *o = &cmp->ours;
+    bool here, there;
+    if ((cmp->insn.op != RV_OP_sfence_w_inval && cmp->insn.op != RV_OP_sfence_inval_ir) ||
+        cmp->note->mode != PRIV_U)
+        return false;
+    here = traps_itself(cmp, o) && o->cause == CAUSE_ILLEGAL && o->tval == cmp->note->raw;
+    there = o->csrs[SLOT_SCAUSE] == CAUSE_ILLEGAL && o->csrs[SLOT_SEPC] == insn_pc(cmp) &&
+            o->csrs[SLOT_STVAL] == cmp->note->raw;
+    if (!here && !there)
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
+static bool forgive_sepc_bit_0(struct comparison *cmp)
+{
+    return (cmp->qemu.csrs[SLOT_SEPC] & ~1ull) == cmp->ours.csrs[SLOT_SEPC] &&
+           TAKE(cmp, csrs[SLOT_SEPC]);
+}
+
+static bool (*const rules[KNOWN_COUNT])(struct comparison *cmp) = {
+#define KNOWN(id, kind, section, text) forgive_##id,
+#include "tests/oracle/known.def"
+};
+
+void known_forgive(struct comparison *cmp, uint64_t used[KNOWN_COUNT])
+{
+    for (unsigned i = 0; i < KNOWN_COUNT; i++)
+        if (rules[i](cmp))
+            used[i]++;
+}
