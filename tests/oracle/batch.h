@@ -69,7 +69,9 @@ struct case_note {
     uint8_t kind;     /* the part's own */
     uint64_t insn_pc; /* physical address of the instruction under test */
     uint32_t raw;
-    uint64_t tag; /* the part's own */
+    uint64_t area; /* memory of the case alone that is compared, or 0 */
+    uint32_t area_bytes;
+    uint32_t tag; /* the part's own */
 };
 
 struct batch {
@@ -123,8 +125,7 @@ struct guest_case *batch_case_at(struct batch *b, unsigned i);
 struct csr_block batch_default_csrs(void);
 uint64_t batch_csrs(struct batch *b, const struct csr_block *block);
 
-/* Code of U-mode is reached through an alias: physical + this. */
-#define USER_ALIAS 0x40000000ull
+/* Where the case's mode finds a physical address. */
 uint64_t batch_code_address(const struct guest_case *c, uint64_t pa);
 
 /*

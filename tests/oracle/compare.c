@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "isa/riscv/forms.h"
+#include "isa/riscv/isa_string.h"
 
 static const char *const csr_slots[CSR_DWORDS] = {
     "medeleg",    "mideleg", "mie",           "menvcfg", "mip",    "mcounteren",
@@ -48,24 +49,31 @@ static void print_results(const struct guest_result *q, const struct guest_resul
         print_pair(csr_slots[i], q->csrs[i], o->csrs[i]);
 }
 
+static void print_insn(const struct batch *b, const char *lead, uint64_t pc, unsigned *len)
+{
+    struct rv_ext_set all;
+    struct rv_insn in;
+    char text[80];
+    uint32_t raw;
+    isa_set_default(&all);
+    memcpy(&raw, b->ram + (pc - ORACLE_RAM), 4);
+    rv_decode(raw, &all, &in);
+    rv_disasm(&in, pc, text, sizeof(text));
+    printf("  %s %" PRIx64 ": %s\n", lead, pc, text);
+    *len = in.len;
+}
+
+/* The code of a case; of others than streams up to the instruction under test. */
 static void print_code(const struct comparison *cmp, const struct batch *b)
 {
-    uint64_t pc = cmp->c->pc;
-    char text[80];
+    uint64_t pc = cmp->c->pc, end = cmp->c->end_pc, alias = 0;
+    unsigned len;
     if (!(cmp->c->mstatus >> 11 & 3) && pc >= ORACLE_RAM + USER_ALIAS)
-        pc -= USER_ALIAS;
-    while (pc < cmp->note->insn_pc) {
-        struct rv_ext_set all = {{UINT64_MAX, UINT64_MAX}};
-        struct rv_insn in;
-        uint32_t raw;
-        memcpy(&raw, b->ram + (pc - ORACLE_RAM), 4);
-        rv_decode(raw, &all, &in);
-        rv_disasm(&in, pc, text, sizeof(text));
-        printf("    %s\n", text);
-        pc += in.len;
-    }
-    rv_disasm(&cmp->insn, cmp->note->insn_pc, text, sizeof(text));
-    printf("  > %s\t# %08" PRIx32 "\n", text, cmp->note->raw);
+        alias = USER_ALIAS;
+    for (pc -= alias; pc < (end ? end - alias : cmp->note->insn_pc); pc += len)
+        print_insn(b, " ", pc, &len);
+    if (!end)
+        print_insn(b, ">", pc, &len);
 }
 
 static void print_comparison(const struct compare *ctx, const struct comparison *cmp,
@@ -76,8 +84,7 @@ static void print_comparison(const struct compare *ctx, const struct comparison 
            " fcsr %" PRIx64 "\n",
            ctx->part, ctx->seed, index, "US?M"[c->mstatus >> 11 & 3], c -> pc, c -> mstatus,
            c -> fcsr);
-    if (!c->end_pc)
-        print_code(cmp, b);
+    print_code(cmp, b);
     for (unsigned i = 0; i < CASE_PATCHES && c->patched[i]; i++)
         printf("    %c%-11u %016" PRIx64 "\n", c->patched[i] < 32 ? 'x' : 'f', c->patched[i] & 31,
                c->values[i]);
@@ -103,13 +110,14 @@ static bool same(const struct comparison *cmp)
 static bool holds_form(struct batch *b, const struct guest_case *c, const struct case_note *note,
                        unsigned form)
 {
-    struct rv_ext_set all = {{UINT64_MAX, UINT64_MAX}};
+    struct rv_ext_set all;
     struct rv_insn in;
     uint64_t pc = c->pc, end = c->end_pc, alias = 0;
     if (!end)
         return note->form == form;
     if (pc >= ORACLE_RAM + USER_ALIAS)
         alias = USER_ALIAS;
+    isa_set_default(&all);
     for (; pc < end; pc += in.len) {
         uint32_t raw;
         memcpy(&raw, batch_host(b, pc - alias), 4);
@@ -132,6 +140,24 @@ static void count_case(struct coverage *cov, const struct comparison *cmp)
         cov->traps[n->form]++;
 }
 
+/* A case's own memory; true: it differs. */
+static bool compare_area(const struct machines *m, const struct case_note *n, bool tell)
+{
+    const uint8_t *q = m->ram[MACHINE_QEMU] + (n->area - ORACLE_RAM);
+    const uint8_t *o = m->ram[MACHINE_MANYHART] + (n->area - ORACLE_RAM);
+    uint64_t at = 0, a, b;
+    if (!n->area || !memcmp(q, o, n->area_bytes))
+        return false;
+    while (!memcmp(q + at, o + at, 8))
+        at += 8;
+    memcpy(&a, q + at, 8);
+    memcpy(&b, o + at, 8);
+    if (tell)
+        printf("    memory at %" PRIx64 ": qemu %016" PRIx64 "  manyhart %016" PRIx64 "\n",
+               n->area + at, a, b);
+    return true;
+}
+
 static bool to_tell(struct compare *ctx, const struct case_note *n)
 {
     uint8_t *told = &ctx->told[n->csr >= 0 ? RV_FORM_COUNT + n->csr : n->form];
@@ -152,15 +178,17 @@ static bool compare_case(struct compare *ctx, struct machines *m, struct batch *
     rv_decode(cmp.note->raw, &m->exts, &cmp.insn);
     if (ctx->flaw >= 0 && holds_form(b, cmp.c, cmp.note, (unsigned)ctx->flaw))
         cmp.ours.x[31] ^= 1;
+    bool area = compare_area(m, cmp.note, false);
     count_case(ctx->coverage, &cmp);
-    if (cmp.qemu.done == i + 1 && same(&cmp))
-        return false;
-    known_forgive(&cmp, ctx->coverage->known);
-    if (cmp.qemu.done == i + 1 && same(&cmp))
+    if (!same(&cmp))
+        known_forgive(&cmp, ctx->coverage->known);
+    if (cmp.qemu.done == i + 1 && same(&cmp) && !area)
         return false;
     ctx->coverage->unexplained++;
-    if (to_tell(ctx, cmp.note))
+    if (to_tell(ctx, cmp.note)) {
         print_comparison(ctx, &cmp, b, i);
+        compare_area(m, cmp.note, true);
+    }
     return true;
 }
 

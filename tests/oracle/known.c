@@ -82,6 +82,29 @@ static bool forgive_partial_store(struct comparison *cmp)
     return TAKE(cmp, mem[border - 1]);
 }
 
+static bool forgive_amo_across_16(struct comparison *cmp)
+{
+    unsigned size = 1u << (cmp->note->raw >> 12 & 7);
+    const uint32_t amo = RV_IS_AMO | RV_IS_LOAD | RV_IS_STORE;
+    if ((rv_op_info(cmp->insn.op)->flags & amo) != amo || !traps_itself(cmp, &cmp->ours) ||
+        cmp->ours.cause != CAUSE_STORE_MISALIGNED || (cmp->ours.tval & 15) + size <= 16)
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
+static bool forgive_amo_in_16(struct comparison *cmp)
+{
+    unsigned size = 1u << (cmp->note->raw >> 12 & 7);
+    bool cas = cmp->note->raw >> 27 == 5;
+    if (!(rv_op_info(cmp->insn.op)->flags & RV_IS_AMO) || (size > 2 && !cas) ||
+        !traps_itself(cmp, &cmp->qemu) || cmp->qemu.cause != CAUSE_STORE_MISALIGNED ||
+        (cmp->qemu.tval & 15) + size > 16 || cmp->ours.cause == CAUSE_STORE_MISALIGNED)
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
 static bool forgive_sc_unreserved(struct comparison *cmp)
 {
     unsigned rd = cmp->insn.rd;
@@ -134,6 +157,132 @@ static bool forgive_sepc_bit_0(struct comparison *cmp)
 {
     return (cmp->qemu.csrs[SLOT_SEPC] & ~1ull) == cmp->ours.csrs[SLOT_SEPC] &&
            TAKE(cmp, csrs[SLOT_SEPC]);
+}
+
+/* --- CSRs --- */
+
+/* Registers that part csrs reads a CSR into. */
+enum { CSR_REG_FIRST = 9, CSR_REG_LAST = 12 };
+
+static bool take_csr_bits(struct comparison *cmp, uint64_t mask)
+{
+    bool taken = false;
+    if (cmp->qemu.cause != cmp->ours.cause || cmp->qemu.epc != cmp->ours.epc)
+        return false;
+    for (unsigned i = CSR_REG_FIRST; i <= CSR_REG_LAST; i++) {
+        uint64_t differ = cmp->qemu.x[i] ^ cmp->ours.x[i];
+        if (differ && !(differ & ~mask))
+            taken |= TAKE(cmp, x[i]);
+    }
+    return taken;
+}
+
+static const struct {
+    uint16_t first, last;
+    uint64_t mask;
+    enum known_kind kind;
+} csr_bit_rows[] = {
+#define CSR_BITS(first, last, mask, kind, section, text) {first, last, mask, kind},
+#include "tests/oracle/known_csrs.def"
+};
+
+static bool forgive_csr_rows(struct comparison *cmp, enum known_kind kind)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(csr_bit_rows); i++)
+        if (csr_bit_rows[i].first <= cmp->note->csr && cmp->note->csr <= csr_bit_rows[i].last &&
+            csr_bit_rows[i].kind == kind)
+            mask |= csr_bit_rows[i].mask;
+    return mask && take_csr_bits(cmp, mask);
+}
+
+static bool forgive_csr_choice(struct comparison *cmp)
+{
+    return forgive_csr_rows(cmp, CHOICE);
+}
+
+static bool forgive_csr_bits(struct comparison *cmp)
+{
+    return forgive_csr_rows(cmp, QEMU_ERRS);
+}
+
+static bool pmpcfg_explained(uint64_t qemu, uint64_t ours)
+{
+    for (; qemu | ours; qemu >>= 8, ours >>= 8) {
+        bool reserved = (qemu & 3) == 2 && (ours & 3) != 2;
+        if (((qemu ^ ours) & (reserved ? 0x98 : 0x9f)) || ours & 0x60)
+            return false;
+    }
+    return true;
+}
+
+static bool forgive_pmpcfg(struct comparison *cmp)
+{
+    bool taken = false;
+    if (cmp->note->csr < 0x3a0 || cmp->note->csr > 0x3af)
+        return false;
+    for (unsigned i = CSR_REG_FIRST; i <= CSR_REG_LAST; i++)
+        if (cmp->qemu.x[i] != cmp->ours.x[i] && pmpcfg_explained(cmp->qemu.x[i], cmp->ours.x[i]))
+            taken |= TAKE(cmp, x[i]);
+    return taken;
+}
+
+static bool forgive_csr_runs(struct comparison *cmp)
+{
+#define CSR_RUNS(first, last, section, text)                                                       \
+    if (cmp->note->csr >= (first) && cmp->note->csr <= (last))                                     \
+        return take_csr_bits(cmp, UINT64_MAX);
+#include "tests/oracle/known_csrs.def"
+    return false;
+}
+
+/* Ours must be the illegal instruction. */
+static bool forgive_csr_extra(struct comparison *cmp)
+{
+    bool extra = false;
+#define CSR_EXTRA(first, last, kind, section, text)                                                \
+    extra |= cmp->note->csr >= (first) && cmp->note->csr <= (last);
+#include "tests/oracle/known_csrs.def"
+    if (!extra || cmp->ours.cause != CAUSE_ILLEGAL ||
+        (cmp->ours.epc != cmp->c->pc && cmp->ours.epc != insn_pc(cmp)))
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
+static bool forgive_csr_ours(struct comparison *cmp)
+{
+    bool optional = false;
+#define CSR_OURS(first, last, section, text)                                                       \
+    optional |= cmp->note->csr >= (first) && cmp->note->csr <= (last);
+#include "tests/oracle/known_csrs.def"
+    if (!optional || cmp->qemu.cause != CAUSE_ILLEGAL ||
+        (cmp->qemu.epc != cmp->c->pc && cmp->qemu.epc != insn_pc(cmp)))
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
+/* Ours went on with what the TLB holds, QEMU found no code by the new tables. */
+static bool forgive_satp_unfenced(struct comparison *cmp)
+{
+    uint64_t next = insn_pc(cmp) + cmp->insn.len;
+    if (cmp->note->csr != 0x180 || cmp->note->mode != PRIV_S || cmp->qemu.epc != next ||
+        (cmp->qemu.cause != CAUSE_FETCH_PAGE && cmp->qemu.cause != CAUSE_FETCH_ACCESS) ||
+        cmp->ours.cause != CAUSE_BREAKPOINT)
+        return false;
+    cmp->qemu = cmp->ours;
+    return true;
+}
+
+static bool forgive_stip_stimecmp(struct comparison *cmp)
+{
+    const uint64_t stip = 1 << 5;
+    if (cmp->note->csr != 0x14d || !cmp->c->csrs ||
+        cmp->qemu.csrs[SLOT_MIP] != (cmp->ours.csrs[SLOT_MIP] & ~stip) ||
+        cmp->ours.csrs[SLOT_MENVCFG] & ENVCFG_STCE)
+        return false;
+    return TAKE(cmp, csrs[SLOT_MIP]);
 }
 
 static bool (*const rules[KNOWN_COUNT])(struct comparison *cmp) = {

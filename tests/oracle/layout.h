@@ -26,6 +26,7 @@
 #define ORACLE_CASES     ORACLE_NUM(0x81000000)
 #define ORACLE_RESULTS   ORACLE_NUM(0x82000000)
 #define ORACLE_END       ORACLE_NUM(0x8fe00000)
+#define USER_ALIAS       ORACLE_NUM(0x40000000) /* U finds RAM that much higher */
 #define ORACLE_FINISHER  ORACLE_NUM(0x100000)
 
 /* The runtime's variables. */

@@ -82,6 +82,14 @@ static bool has_property(const char *answer, const char *name)
     return strstr(answer, quoted);
 }
 
+static bool has_extension(const struct machines *m, const char *name)
+{
+    for (unsigned i = 0; i < RV_EXT_COUNT; i++)
+        if (!strcmp(isa_ext_name(i), name))
+            return rv_ext_has(&m->exts, i);
+    return false;
+}
+
 /* The base processor of QEMU has nothing; each extension of ours is switched on by name. */
 static int choose_cpu(struct machines *m)
 {
@@ -97,7 +105,8 @@ static int choose_cpu(struct machines *m)
         free(answer);
         return -1;
     }
-    strcpy(m->qemu_cpu, "rv64i,s=true,u=true,mmu=true,pmp=true,pmu-mask=0xfffffff8,debug=false");
+    strcpy(m->qemu_cpu, "rv64i,s=true,u=true,mmu=true,pmp=true,pmu-mask=0xfffffff8");
+    cpu_add(m, "debug", has_extension(m, "sdtrig") ? "true" : "false");
     for (unsigned i = 0; i < RV_EXT_COUNT; i++) {
         const char *name = isa_ext_name(i);
         m->in_qemu[i] = i == RV_EXT_I || has_property(answer, name);

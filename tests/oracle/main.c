@@ -16,10 +16,11 @@
 
 static const char usage[] =
     "usage: oracle --qemu PROGRAM --runtime ELF [option...] PART...\n"
-    "  PART               insns\n"
+    "  PART               insns, csrs, streams\n"
     "  --seed N           of everything random (default 1)\n"
     "  --scale N          N times as many cases of insns and csrs (default 1)\n"
     "  --stream-insns N   instructions of streams, in all (default 200000)\n"
+    "  --stream N         begin with stream number N of the seed\n"
     "  --filter NAME      only this instruction (insns)\n"
     "  --isa ISA          the processor of both (default: all that manyhart has)\n"
     "  --engine ENGINE    of manyhart\n"
@@ -37,6 +38,7 @@ enum {
     OPT_SEED,
     OPT_SCALE,
     OPT_STREAM_INSNS,
+    OPT_STREAM,
     OPT_FILTER,
     OPT_ISA,
     OPT_ENGINE,
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPT_SEED},
     {"scale", required_argument, NULL, OPT_SCALE},
     {"stream-insns", required_argument, NULL, OPT_STREAM_INSNS},
+    {"stream", required_argument, NULL, OPT_STREAM},
     {"filter", required_argument, NULL, OPT_FILTER},
     {"isa", required_argument, NULL, OPT_ISA},
     {"engine", required_argument, NULL, OPT_ENGINE},
@@ -98,6 +101,9 @@ static bool take_option(struct oracle *o, struct options *opt, int id, const cha
         return is_number && number;
     case OPT_STREAM_INSNS:
         o->stream_insns = number;
+        return is_number;
+    case OPT_STREAM:
+        o->stream_first = (unsigned)number;
         return is_number;
     case OPT_FILTER:
         o->filter = value;
@@ -169,7 +175,7 @@ static int run_part(struct oracle *o, const char *name)
     static const struct {
         const char *name;
         int (*run)(struct oracle *o);
-    } parts[] = {{"insns", oracle_insns}};
+    } parts[] = {{"insns", oracle_insns}, {"csrs", oracle_csrs}, {"streams", oracle_streams}};
     for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strcmp(name, parts[i].name))
             return parts[i].run(o);

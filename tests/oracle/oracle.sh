@@ -38,7 +38,7 @@ case ${1-} in
 	seed=${MH_ORACLE_SEED:-$(date +%s)}
 	echo "seed $seed: MH_ORACLE_SEED=$seed repeats it"
 	oracle --seed "$seed" --scale "$millions" --stream-insns "${millions}000000" --report "$2" \
-		insns
+		insns csrs streams
 	;;
 *) oracle "$@" ;;
 esac

@@ -18,9 +18,12 @@ struct oracle {
     const char *keep;      /* file for the ELF of a batch that differs, or NULL */
     unsigned scale;        /* multiplies the cases of insns and csrs */
     uint64_t stream_insns; /* how many instructions of streams */
+    unsigned stream_first; /* number of the first stream */
 };
 
 int oracle_insns(struct oracle *o);
+int oracle_csrs(struct oracle *o);
+int oracle_streams(struct oracle *o);
 
 /* Runs and compares the batch; then it may be emptied.  As the parts' result. */
 int oracle_run_batch(struct oracle *o, unsigned *bad, unsigned max);
