@@ -31,8 +31,9 @@
  *   v_box_s(a)            NaN-boxes the low 32 bits
  *   v_unbox_s(a)          the boxed 32 bits, zero-extended; the canonical NaN if a is not boxed
  *   v_box_h(a) v_unbox_h(a)   the same for 16 bits
- *   v_fmin_s v_fmax_s v_feq_s v_flt_s v_fle_s v_fclass_s  and _d, v_fcvt_d_s v_fcvt_d_w v_fcvt_d_wu
- *   v_fcvt_s_h v_fcvt_d_h on raw register values; raise FP flags, round nothing
+ *   v_fmin_s v_fmax_s v_feq_s v_flt_s v_fle_s v_fclass_s  and _d and _h,
+ *   v_fcvt_d_s v_fcvt_d_w v_fcvt_d_wu v_fcvt_s_h v_fcvt_d_h
+ *                         on raw register values; raise FP flags, round nothing
  *
  * Rules: bind operands first, then compute (C leaves the order of arguments
  * open); registers are read before any is written; memory access, control flow

@@ -382,5 +382,11 @@ static inline val tr_unbox_h(struct rv_tr *t, val a)
 #define v_unbox_h(a)   tr_unbox_h(t, a)
 #define v_fcvt_s_h(a)  TR_CALL(v_fcvt_s_h, a)
 #define v_fcvt_d_h(a)  TR_CALL(v_fcvt_d_h, a)
+#define v_fmin_h(a, b) TR_CALL(v_fmin_h, a, b)
+#define v_fmax_h(a, b) TR_CALL(v_fmax_h, a, b)
+#define v_feq_h(a, b)  TR_CALL(v_feq_h, a, b)
+#define v_flt_h(a, b)  TR_CALL(v_flt_h, a, b)
+#define v_fle_h(a, b)  TR_CALL(v_fle_h, a, b)
+#define v_fclass_h(a)  TR_CALL(v_fclass_h, a)
 
 #endif

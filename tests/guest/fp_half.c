@@ -102,6 +102,43 @@ static void test_boxes(void)
     CHECK_EQ(csr_swap(fflags, 0), NV);
 }
 
+/* Arithmetic takes its operands from their boxes and rounds once. */
+static void test_arithmetic(void)
+{
+    csr_write(fcsr, 0);
+    CHECK_EQ(FP("fadd.h ft2, ft0, ft1", BOX_H(0x3c00), BOX_H(0x3c00)), BOX_H(0x4000));
+    CHECK_EQ(FP("fmul.h ft2, ft0, ft1", BOX_H(0x3c00), BOX_S(0x3c00)), BOX_H(0x7e00));
+    CHECK_EQ(FP("fsgnj.h ft2, ft0, ft1", BOX_H(0x7d01), BOX_H(0x8000)), BOX_H(0xfd01));
+    CHECK_EQ(FP("fsgnjn.h ft2, ft0, ft1", 0x3c00, BOX_H(0)), BOX_H(0xfe00));
+    CHECK_EQ(FP("fmin.h ft2, ft0, ft1", BOX_H(0x8000), BOX_H(0)), BOX_H(0x8000));
+    CHECK_EQ(FP("fmax.h ft2, ft0, ft1", BOX_H(0x7e01), BOX_H(0x8001)), BOX_H(0x8001));
+    CHECK_EQ(TO_X("feq.h t0, ft0, ft0", BOX_H(0x7e00)), 0);
+    CHECK_EQ(TO_X("fclass.h t0, ft0", BOX_H(0x8001)), 1 << 2);
+    CHECK_EQ(TO_X("fclass.h t0, ft0", BOX_S(0x8001)), 1 << 9);
+    CHECK_EQ(csr_read(fflags), 0);
+    CHECK_EQ(TO_X("flt.h t0, ft0, ft0", BOX_H(0x7e00)), 0);
+    CHECK_EQ(csr_swap(fflags, 0), NV);
+    /* Below the middle of two halves by 2^-31, which single precision would lose. */
+    CHECK_EQ(FP("li t0, 0x3c01; fmv.h.x ft2, t0; fmadd.h ft2, ft0, ft1, ft2", BOX_H(0x1001),
+                BOX_H(0x3bfe)),
+             BOX_H(0x3c01));
+    CHECK_EQ(FP("fmadd.h ft2, ft0, ft1, ft1, rup", BOX_H(0x0001), BOX_H(0x3c00)), BOX_H(0x3c01));
+    CHECK_EQ(csr_swap(fflags, 0), NX);
+    /* An inexact quotient that is tiny, and one that is tiny and exact. */
+    CHECK_EQ(FP("fdiv.h ft2, ft0, ft1", BOX_H(0x0400), BOX_H(0x4200)), BOX_H(0x0155));
+    CHECK_EQ(csr_swap(fflags, 0), UF | NX);
+    CHECK_EQ(FP("fdiv.h ft2, ft0, ft1", BOX_H(0x0400), BOX_H(0x4400)), BOX_H(0x0100));
+    CHECK_EQ(csr_swap(fflags, 0), 0);
+    CHECK_EQ(FP("fadd.h ft2, ft0, ft0, rtz", BOX_H(0x7bff), 0), BOX_H(0x7bff));
+    CHECK_EQ(csr_swap(fflags, 0), OF | NX);
+    CHECK_EQ(FP("fcvt.h.l ft2, t1", 65519, 0), BOX_H(0x7bff));
+    CHECK_EQ(csr_swap(fflags, 0), NX);
+    CHECK_EQ(FP("fcvt.h.lu ft2, t1", ~0UL, 0), BOX_H(0x7c00));
+    CHECK_EQ(csr_swap(fflags, 0), OF | NX);
+    CHECK_EQ(TO_X("fcvt.wu.h t0, ft0", BOX_H(0xbc00)), 0);
+    CHECK_EQ(csr_swap(fflags, 0), NV);
+}
+
 static void test_modes(void)
 {
     /* 1 + 2^-11 lies between two halves; rup, rmm and the others, static and dynamic. */
@@ -142,11 +179,18 @@ static void test_reserved(void)
         csr_write(fcsr, frm << 5);
         CHECK_ILLEGAL("fcvt.h.s ft2, ft0");
         CHECK_ILLEGAL("fcvt.h.d ft2, ft0");
+        CHECK_ILLEGAL("fadd.h ft2, ft0, ft1");
+        CHECK_ILLEGAL("fmadd.h ft2, ft0, ft1, ft1");
+        CHECK_ILLEGAL("fsqrt.h ft2, ft0");
+        CHECK_ILLEGAL("fcvt.h.l ft2, t0");
+        CHECK_ILLEGAL("fcvt.l.h t0, ft0");
         /* An exact conversion that asks for frm. */
         CHECK_ILLEGAL(".insn r 0x53, 7, 0x20, ft2, ft0, x2");
         CHECK_ILLEGAL(".insn r 0x53, 7, 0x21, ft2, ft0, x2");
         CHECK_EQ(FP("fcvt.s.h ft2, ft0", BOX_H(0x3c00), 0), BOX_S(0x3f800000));
         CHECK_EQ(FP("fmv.h.x ft2, t1", 0x3c00, 0), BOX_H(0x3c00));
+        CHECK_EQ(FP("fmin.h ft2, ft0, ft1", BOX_H(0x3c00), BOX_H(1)), BOX_H(1));
+        CHECK_EQ(FP("fmul.h ft2, ft0, ft0, rne", BOX_H(0x3c00), 0), BOX_H(0x3c00));
         csr_write(fcsr, 0);
     }
     /* Modes 5 and 6, conversions from a half to itself, fields that must be 0. */
@@ -156,6 +200,11 @@ static void test_reserved(void)
     CHECK_ILLEGAL(".insn r 0x53, 0, 0x72, ft2, ft0, x2");
     CHECK_ILLEGAL(".insn r 0x53, 0, 0x7a, ft2, t0, x2");
     CHECK_ILLEGAL(".insn r 0x53, 1, 0x7a, ft2, t0, x0");
+    CHECK_ILLEGAL(".insn r 0x53, 5, 0x02, ft2, ft0, ft1");
+    CHECK_ILLEGAL(".insn r 0x53, 7, 0x2e, ft2, ft0, x1");
+    CHECK_ILLEGAL(".insn r 0x53, 3, 0x12, ft2, ft0, ft1");
+    CHECK_ILLEGAL(".insn r 0x53, 3, 0x52, t0, ft0, ft1");
+    CHECK_ILLEGAL(".insn r 0x53, 2, 0x72, t0, ft0, x0");
 }
 
 static void test_fs(void)
@@ -198,14 +247,17 @@ static void test_fs(void)
     CHECK_FS(MSTATUS_FS, "li %0, 0; fcvt.s.h ft0, ft0");
     CHECK_FS(MSTATUS_FS, "li %0, 0; fcvt.h.d ft0, ft0");
     CHECK_FS(FS_CLEAN, "li %0, 0; fsh ft0, (%1)");
+    CHECK_FS(MSTATUS_FS, "li %0, 0; fmul.h ft0, ft1, ft1");
     CHECK_FS(FS_CLEAN, "fmv.x.h %0, ft0");
+    CHECK_FS(FS_CLEAN, "fclass.h %0, ft0");
     set_fs(MSTATUS_FS);
     csr_write(fcsr, 0);
 }
 
 static const struct guest_case cases[] = {
-    {"memory", test_memory}, {"moves", test_moves},       {"boxes", test_boxes},
-    {"modes", test_modes},   {"reserved", test_reserved}, {"FS", test_fs},
+    {"memory", test_memory}, {"moves", test_moves},           {"boxes", test_boxes},
+    {"modes", test_modes},   {"arithmetic", test_arithmetic}, {"reserved", test_reserved},
+    {"FS", test_fs},
 };
 
 int main(void)

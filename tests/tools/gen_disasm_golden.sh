@@ -16,7 +16,7 @@ set -eu
 
 REPEAT=24
 RANDOM_WORDS=6000
-MARCH=rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zknd_zkne_zknh_zksed_zksh_zicbom_zicbop_zicboz_zawrs_svinval_zihintpause_zfhmin
+MARCH=rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zknd_zkne_zknh_zksed_zksh_zicbom_zicbop_zicboz_zawrs_svinval_zihintpause_zfh
 top=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$top/tests/unit/data/riscv_disasm.txt}
 prefix=${CROSS_COMPILE:-riscv64-unknown-elf-}

@@ -18,7 +18,7 @@ trap 'rm -rf "$work"' EXIT
 : "${CROSS_CC:=riscv64-unknown-elf-gcc}"
 [ -n "${QEMU-}" ] || QEMU=$(sh "$top/tests/tools/fetch-qemu.sh")/qemu-riscv64
 
-"$CROSS_CC" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,-z,separate-code -O2 -ffp-contract=off -ffreestanding \
+"$CROSS_CC" -nostdlib -static -march=rv64gc -mabi=lp64d -Wl,--no-warn-rwx-segments -O2 -ffp-contract=off -ffreestanding \
 	-Wall -Wextra -I"$top" -o "$work/fp_oracle" "$top/tests/tools/fp_oracle.c"
 if [ "${1-}" = compare ]; then
 	"$QEMU" -cpu max "$work/fp_oracle" stream "$3" "$4" | "$2" compare "$3" "$4"

@@ -385,6 +385,9 @@ static void test_reserved_is_illegal(void **state)
         0x402555d3,            /* fcvt.s.h with rm 5 */
         0x440565d3,            /* fcvt.h.s with rm 6 */
         0x442575d3,            /* fcvt.h.h */
+        0x04b555d3,            /* fadd.h with rm 5 */
+        0x5c1575d3,            /* fsqrt.h with rs2 */
+        0x24b535d3,            /* fsgnj.h row, reserved */
         0xe41505d3,            /* fmv.x.h with rs2 */
         0xf42505d3,            /* fmv.h.x with rs2 */
         0x02051513 | 1u << 26, /* slli with bit 26 */

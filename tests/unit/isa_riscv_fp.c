@@ -111,6 +111,7 @@ static const struct {
 #define FROM_H                                        false
 #define FROM_SH                                       false
 #define FROM_DH                                       false
+#define FROM_IH                                       true
 #define V(name, mnemonic, dest, args, kind, operands) {sem_##name, DEST_##dest, FROM_##kind},
 #include "tests/guest/common/fp_vectors.def"
 };
@@ -440,7 +441,7 @@ static void test_fs_dirty(void **state)
     (void)state;
     for (unsigned op = 0; op < VECTOR_OPS; op++) {
         bool clean = op == VECTOR_fclass_s || op == VECTOR_fclass_d || op == VECTOR_fmv_x_w ||
-                     op == VECTOR_fmv_x_d || op == VECTOR_fmv_x_h;
+                     op == VECTOR_fmv_x_d || op == VECTOR_fmv_x_h || op == VECTOR_fclass_h;
 
         h->csr.mstatus = 1ull << 13;
         run(h, op, FP_RNE, make_vector(h, op, 5));
@@ -647,6 +648,29 @@ static const struct {
     /* Rounded once: above the middle of two halves by less than a single shows. */
     {VECTOR_fcvt_h_d, 0, {0x3ff0020000000001, 0, 0}, {BOXED_H(0x3c01), FP_NX}},
     {VECTOR_fcvt_h_d, 0, {0x3ff0020000000000, 0, 0}, {BOXED_H(0x3c00), FP_NX}},
+    /* Halves are computed in wider formats and still rounded once. */
+    {VECTOR_fmadd_h,
+     0,
+     {BOXED_H(0x1001), BOXED_H(0x3bfe), BOXED_H(0x3c01)},
+     {BOXED_H(0x3c01), FP_NX}},
+    {VECTOR_fmadd_h,
+     0,
+     {BOXED_H(0x0001), BOXED_H(0x3c01), BOXED_H(0x0000)},
+     {BOXED_H(0x0001), FP_NX | FP_UF}},
+    {VECTOR_fmadd_h,
+     0,
+     {BOXED_H(FP_INF_H), BOXED_H(0), BOXED_H(FP_NAN_H)},
+     {BOXED_H(FP_NAN_H), FP_NV}},
+    {VECTOR_fdiv_h, 0, {BOXED_H(0x0400), BOXED_H(0x4200), 0}, {BOXED_H(0x0155), FP_NX | FP_UF}},
+    {VECTOR_fdiv_h,
+     0,
+     {BOXED_H(0x3c00), BOXED_H(0x8000), 0},
+     {BOXED_H(FP_INF_H | FP_SIGN_H), FP_DZ}},
+    {VECTOR_fadd_h, 3, {BOXED_H(0x7bff), BOXED_H(0x0001), 0}, {BOXED_H(FP_INF_H), FP_OF | FP_NX}},
+    {VECTOR_fcvt_h_l, 0, {65519, 0, 0}, {BOXED_H(0x7bff), FP_NX}},
+    {VECTOR_fcvt_h_l, 0, {65520, 0, 0}, {BOXED_H(FP_INF_H), FP_OF | FP_NX}},
+    {VECTOR_fcvt_lu_h, 0, {BOXED_H(FP_INF_H), 0, 0}, {~0ull, FP_NV}},
+    {VECTOR_fclass_h, 0, {BOXED(0x3c00), 0, 0}, {1 << 9, 0}},
     /* Tininess of a half, after rounding. */
     {VECTOR_fcvt_h_s, 0, {BOXED(0x387ff000), 0, 0}, {BOXED_H(0x0400), FP_NX}},
     {VECTOR_fcvt_h_s, 0, {BOXED(0x387fefff), 0, 0}, {BOXED_H(0x0400), FP_NX | FP_UF}},

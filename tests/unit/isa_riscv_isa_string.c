@@ -227,7 +227,7 @@ static void test_refusals(void **state)
         {"rv64gcv", -ENOTSUP, "extension v;"},
         {"rv64gch", -ENOTSUP, "extension h;"},
         {"rv64e", -ENOTSUP, "extension e;"},
-        {"rv64gc_zfh", -ENOTSUP, "zfh"},
+        {"rv64gc_zfbfmin", -ENOTSUP, "zfbfmin"},
         {"rv64gc_ztso1p0", -ENOTSUP, "ztso"},
         {"rv64gc_zbap", -EINVAL, "zbap"},
         {"rv64gc_zba1p2p3", -EINVAL, "zba1p2p3"},

@@ -15,8 +15,8 @@
 
 #include <stdint.h>
 
-/* SH and DH are singles and doubles that are about to become halves. */
-enum vector_kind { KIND_S, KIND_D, KIND_I, KIND_H, KIND_SH, KIND_DH };
+/* SH, DH and IH are singles, doubles and integers that are about to become halves. */
+enum vector_kind { KIND_S, KIND_D, KIND_I, KIND_H, KIND_SH, KIND_DH, KIND_IH };
 
 enum vector_op {
 #define V(name, mnemonic, dest, args, kind, operands) VECTOR_##name,
@@ -172,6 +172,16 @@ static const uint64_t vector_corners_dh[] = {
 #undef D_FROM_S
 };
 
+static const uint64_t vector_corners_ih[] = {
+#define I(x) x##u, -(uint64_t)x##u
+    I(0), I(1), I(2), I(2047), I(2048), I(2049), I(2050), I(2051), I(4097), I(4098), I(4099),
+    I(32767), I(32768), I(65471), I(65472), I(65488), I(65503), I(65504), I(65505), I(65519),
+    I(65520), I(65521), I(65535), I(65536), I(1048575), I(1048576), I(1048577), I(0x7fffffff),
+    I(0x80000000), I(0x80000001), I(0xffffffff), I(0x100000000), I(0x10000ffe0),
+    I(0x7fffffffffffffff), I(0x8000000000000000),
+#undef I
+};
+
 /* clang-format on */
 
 static const struct {
@@ -184,6 +194,7 @@ static const struct {
     {vector_corners_h, sizeof(vector_corners_h) / 8},
     {vector_corners_sh, sizeof(vector_corners_sh) / 8},
     {vector_corners_dh, sizeof(vector_corners_dh) / 8},
+    {vector_corners_ih, sizeof(vector_corners_ih) / 8},
 };
 
 /* splitmix64 */
@@ -266,8 +277,9 @@ static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, ui
 
     if ((r & 7) < 2)
         return vector_corners[kind].values[(r >> 8) % vector_corners[kind].count];
-    if (kind == KIND_I) {
-        v = vector_pattern(state, 1 + (r >> 8) % 64) + (r >> 3 & 3) - 1;
+    if (kind == KIND_I || kind == KIND_IH) {
+        v = kind == KIND_IH && (r >> 6 & 3) ? 18 : 64;
+        v = vector_pattern(state, 1 + (r >> 8) % (unsigned)v) + (r >> 3 & 3) - 1;
         return r >> 5 & 1 ? -v : v;
     }
     if (kind == KIND_H) {
