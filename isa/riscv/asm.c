@@ -16,7 +16,14 @@
 #include "isa/riscv/forms.h"
 #include "sim/base/bits.h"
 
-enum { LINE_SIZE = 128, WORD_SIZE = 32, MAX_ALIAS_OPERANDS = 2, RM_RNE = 0, RM_DYN = 7 };
+enum {
+    LINE_SIZE = 128,
+    WORD_SIZE = 32,
+    MAX_ALIAS_OPERANDS = 2,
+    RM_RNE = 0,
+    RM_RTZ = 1,
+    RM_DYN = 7
+};
 
 /* %0 and %1 stand for the alias's own operands. */
 static const struct alias {
@@ -125,6 +132,38 @@ static const char *take_rm(const char *p, uint8_t *rm)
     n = p ? find_word(word, rv_rm_names, 8) : -1;
     *rm = (uint8_t)n;
     return n < 0 ? NULL : p;
+}
+
+/* The one mode that the instruction has. */
+static const char *take_rtz(const char *p)
+{
+    uint8_t rm;
+
+    p = take_rm(p, &rm);
+    return p && rm == RM_RTZ ? p : NULL;
+}
+
+/* A constant of FLI: by name, or a number in any notation of strtod. */
+static const char *take_fp_const(const char *p, int32_t *index)
+{
+    char word[WORD_SIZE], *end;
+    const char *rest = take_word(p, word);
+    double v;
+
+    *index = rest ? find_word(word, rv_fp_const_names, 32) : -1;
+    if (*index >= 0 && isalpha((unsigned char)*word))
+        return rest;
+    p = skip_space(p);
+    v = strtod(p, &end);
+    if (end == p || isalpha((unsigned char)p[*p == '-']))
+        return NULL;
+    for (*index = 0; *index < 32; ++*index) {
+        const char *name = rv_fp_const_names[*index];
+
+        if (!isalpha((unsigned char)*name) && strtod(name, NULL) == v)
+            return end;
+    }
+    return NULL;
 }
 
 static const char *take_csr(const char *p, int32_t *imm)
@@ -237,6 +276,10 @@ static const char *take_operand(const char *p, char letter, uint64_t pc, struct 
     case 'm':
     case 'n':
         return take_rm(p, &in->rm);
+    case 'r':
+        return take_rtz(p);
+    case 'k':
+        return take_fp_const(p, &in->imm);
     case 'f':
         return take_fence(p, &in->imm);
     default:

@@ -29,7 +29,12 @@ const char *const rv_freg_names[32] = {
 
 const char *const rv_rm_names[8] = {"rne", "rtz", "rdn", "rup", "rmm", NULL, NULL, "dyn"};
 
-enum { RM_RNE = 0, RM_DYN = 7 };
+const char *const rv_fp_const_names[32] = {
+#define FP_CONST(text, d, s, h) text,
+#include "isa/riscv/fp_consts.def"
+};
+
+enum { RM_RNE = 0, RM_RTZ = 1, RM_DYN = 7 };
 
 /* The CSRs of this machine; others are printed as numbers. */
 static const struct csr_name {
@@ -155,6 +160,12 @@ static void put_operand(struct text *t, char letter, const struct rv_insn *i, ui
     case 'm':
     case 'n':
         put(t, "%s", rv_rm_names[i->rm]);
+        break;
+    case 'r':
+        put(t, "%s", rv_rm_names[RM_RTZ]);
+        break;
+    case 'k':
+        put(t, "%s", rv_fp_const_names[i->imm]);
         break;
     case 'f':
         put_fence(t, (uint32_t)i->imm);

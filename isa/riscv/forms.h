@@ -67,6 +67,9 @@ extern const char *const rv_xreg_names[32];
 extern const char *const rv_freg_names[32];
 extern const char *const rv_rm_names[8]; /* NULL where reserved */
 
+/* The constants of FLI as text: min, inf, nan, or a number in hexadecimal as %a prints it. */
+extern const char *const rv_fp_const_names[32];
+
 /* The number of the CSR of that name, or -1. */
 int rv_csr_number(const char *name);
 

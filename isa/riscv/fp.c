@@ -9,6 +9,7 @@
 #include <cpuid.h>
 #endif
 
+#include "isa/riscv/fp_consts.h"
 #include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 #include "isa/riscv/fp_soft.h"
@@ -27,6 +28,11 @@ __attribute__((constructor)) static void find_half(void)
     fpu_half = __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
 }
 #endif
+
+const struct rv_fp_const rv_fp_consts[32] = {
+#define FP_CONST(text, d, s, h) {d, s, h},
+#include "isa/riscv/fp_consts.def"
+};
 
 /* ---- state ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of Zfh on raw register values, by the host's unit; the rules
+ * The operations of Zfh and of Zfa on halves on raw register values, by the host's unit; the rules
  * and the two kinds of functions are those of fp_ops.h.
  *
  * The host converts between half and single (F16C) and computes in single or
@@ -174,6 +174,18 @@ static ALWAYS_INLINE bool fp_fnmadd_h(uint64_t *r, uint64_t a, uint64_t b, uint6
 
 /* ---- to and from integers ---- */
 
+/* An integer between two halves, or a half itself: exact. */
+#define FP_ROUND(op)                                                                               \
+    static ALWAYS_INLINE bool fp_f##op##_h(uint64_t *r, uint64_t a)                                \
+    {                                                                                              \
+        if (unlikely(!fpu_half || !fpu_has_round() || a < FP_BOX_H))                               \
+            return false;                                                                          \
+        return fp_done_h(r, fpu_##op##_s(fp_single(a)));                                           \
+    }
+FP_ROUND(round)
+FP_ROUND(roundnx)
+#undef FP_ROUND
+
 #define FP_TO_INT_H(to)                                                                            \
     static ALWAYS_INLINE bool fp_fcvt_##to##_h(uint64_t *r, uint64_t a)                            \
     {                                                                                              \
@@ -226,6 +238,8 @@ static ALWAYS_INLINE bool fp_fcvt_h_wu(uint64_t *r, uint64_t a)
 FP_COMPARE(eq)
 FP_COMPARE(lt)
 FP_COMPARE(le)
+FP_COMPARE(ltq)
+FP_COMPARE(leq)
 #undef FP_COMPARE
 
 static ALWAYS_INLINE int64_t fp_order_h(uint64_t a)
@@ -240,7 +254,13 @@ static ALWAYS_INLINE uint64_t fp_not_nan_h(uint64_t x, uint64_t y)
     return fp_is_nan_h(y) ? FP_NAN_H : y;
 }
 
-#define FP_MINMAX(name, op)                                                                        \
+static ALWAYS_INLINE uint64_t fp_any_nan_h(uint64_t x, uint64_t y)
+{
+    (void)x, (void)y;
+    return FP_NAN_H;
+}
+
+#define FP_MINMAX(name, op, nan)                                                                   \
     static ALWAYS_INLINE uint64_t v_##name##_h(uint64_t a, uint64_t b)                             \
     {                                                                                              \
         uint64_t x = v_unbox_h(a), y = v_unbox_h(b);                                               \
@@ -248,10 +268,12 @@ static ALWAYS_INLINE uint64_t fp_not_nan_h(uint64_t x, uint64_t y)
         if (likely(!fp_is_nan_h(x) && !fp_is_nan_h(y)))                                            \
             return v_box_h(fp_order_h(x) op fp_order_h(y) ? x : y);                                \
         (void)v_feq_h(a, b);                                                                       \
-        return v_box_h(fp_not_nan_h(x, y));                                                        \
+        return v_box_h(nan##_h(x, y));                                                             \
     }
-FP_MINMAX(fmin, <)
-FP_MINMAX(fmax, >)
+FP_MINMAX(fmin, <, fp_not_nan)
+FP_MINMAX(fmax, >, fp_not_nan)
+FP_MINMAX(fminm, <, fp_any_nan)
+FP_MINMAX(fmaxm, >, fp_any_nan)
 #undef FP_MINMAX
 
 static inline uint64_t v_fclass_h(uint64_t a)

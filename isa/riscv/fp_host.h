@@ -177,6 +177,40 @@ FPU_OP1(s_to_d, "cvtss2sd")
 FPU_OP1(d_to_s, "cvtsd2ss")
 #undef FPU_OP1
 
+/* Quiet comparisons, as integers; NV for signaling NaNs alone. */
+#define FPU_QUIET(name, insn, condition)                                                           \
+    static ALWAYS_INLINE uint64_t fpu_##name(fpu_reg a, fpu_reg b)                                 \
+    {                                                                                              \
+        bool r;                                                                                    \
+                                                                                                   \
+        __asm__ volatile(insn " %2, %1" : "=@cc" condition(r) : "x"(b), "x"(a));                   \
+        return r;                                                                                  \
+    }
+FPU_QUIET(ltq_d, "ucomisd", "a")
+FPU_QUIET(leq_d, "ucomisd", "ae")
+FPU_QUIET(ltq_s, "ucomiss", "a")
+FPU_QUIET(leq_s, "ucomiss", "ae")
+#undef FPU_QUIET
+
+/* Whether fpu_round_* may be used. */
+static ALWAYS_INLINE bool fpu_has_round(void)
+{
+    return __builtin_cpu_supports("sse4.1");
+}
+
+/* To an integer of the same width, as the control register rounds; roundnx raises NX, round not. */
+#define FPU_ROUND(name, insn)                                                                      \
+    static ALWAYS_INLINE fpu_reg fpu_##name(fpu_reg a)                                             \
+    {                                                                                              \
+        __asm__ volatile(insn ", %0, %0" : "+x"(a));                                               \
+        return a;                                                                                  \
+    }
+FPU_ROUND(round_d, "roundsd $12")
+FPU_ROUND(round_s, "roundss $12")
+FPU_ROUND(roundnx_d, "roundsd $4")
+FPU_ROUND(roundnx_s, "roundss $4")
+#undef FPU_ROUND
+
 /* Whether fpu_fma_* may be used.  A load and a test: libgcc reads CPUID before main. */
 static ALWAYS_INLINE bool fpu_has_fma(void)
 {

@@ -9,6 +9,7 @@
 #define ISA_RISCV_FP_INTERP_H
 
 #include "isa/riscv/fp.h"
+#include "isa/riscv/fp_consts.h"
 #include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of F and D on raw register values, by the host's unit.
+ * The operations of F, D and Zfa on raw register values, by the host's unit.
  * Inlined into the interpreter's handlers (fp_interp.h) and into fp.c; run on
  * the hart's thread between rv_fp_enter and rv_fp_leave.
  *
@@ -138,6 +138,25 @@ FP_FMA(fnmsub_d, d, FP_SIGN_D, 0)
 FP_FMA(fnmadd_d, d, FP_SIGN_D, FP_SIGN_D)
 #undef FP_FMA
 
+/* ---- to integers of the same width ---- */
+
+#define FP_ROUND(op)                                                                               \
+    static ALWAYS_INLINE bool fp_f##op##_s(uint64_t *r, uint64_t a)                                \
+    {                                                                                              \
+        if (unlikely(a < FP_BOX || !fpu_has_round()))                                              \
+            return false;                                                                          \
+        return fp_done_s(r, fpu_##op##_s(fpu_reg_of(a)));                                          \
+    }                                                                                              \
+    static ALWAYS_INLINE bool fp_f##op##_d(uint64_t *r, uint64_t a)                                \
+    {                                                                                              \
+        if (unlikely(!fpu_has_round()))                                                            \
+            return false;                                                                          \
+        return fp_done_d(r, fpu_##op##_d(fpu_reg_of(a)));                                          \
+    }
+FP_ROUND(round)
+FP_ROUND(roundnx)
+#undef FP_ROUND
+
 /* ---- to integers ---- */
 
 /* For what does not fit the host raises NV and gives the most negative integer. */
@@ -200,6 +219,28 @@ FP_FROM_INT(fcvt_s_wu, s, fpu_l_to_s, uint32_t)
 FP_FROM_INT(fcvt_s_l, s, fpu_l_to_s, int64_t)
 FP_FROM_INT(fcvt_d_l, d, fpu_l_to_d, int64_t)
 #undef FP_FROM_INT
+
+/*
+ * Towards zero, and of an integer that does not fit the low 32 bits; infinities and NaNs give 0.
+ * The flags are those of the conversion that saturates, so the host's.
+ */
+static inline uint64_t fp_modular(uint64_t a)
+{
+    int shift = (int)bits_get(a, 62, 52) - 1075;
+    uint64_t sig = bits_get(a, 51, 0) | 1ull << 52;
+
+    if (shift <= -64 || shift >= 32)
+        return 0;
+    sig = shift < 0 ? sig >> -shift : sig << shift;
+    return (uint64_t)(int32_t)(bit_test(a, 63) ? -sig : sig);
+}
+
+static ALWAYS_INLINE uint64_t v_fcvtmod_w_d(uint64_t a)
+{
+    int32_t v = fpu_d_to_w_rtz(fpu_reg_of(a));
+
+    return likely(v != INT32_MIN) ? (uint64_t)(int64_t)v : fp_modular(a);
+}
 
 /* Half of a, its last bit standing for both that went: rounds as a does, and doubling is exact. */
 static ALWAYS_INLINE int64_t fp_half(uint64_t a)
@@ -265,6 +306,19 @@ FP_COMPARE(lt)
 FP_COMPARE(le)
 #undef FP_COMPARE
 
+#define FP_COMPARE_QUIET(op)                                                                       \
+    static ALWAYS_INLINE uint64_t v_f##op##_s(uint64_t a, uint64_t b)                              \
+    {                                                                                              \
+        return fpu_##op##_s(fpu_reg_of(v_unbox_s(a)), fpu_reg_of(v_unbox_s(b)));                   \
+    }                                                                                              \
+    static ALWAYS_INLINE uint64_t v_f##op##_d(uint64_t a, uint64_t b)                              \
+    {                                                                                              \
+        return fpu_##op##_d(fpu_reg_of(a), fpu_reg_of(b));                                         \
+    }
+FP_COMPARE_QUIET(ltq)
+FP_COMPARE_QUIET(leq)
+#undef FP_COMPARE_QUIET
+
 /* Integers in the order of the numbers, -0 below +0. */
 static ALWAYS_INLINE int64_t fp_order_d(uint64_t a)
 {
@@ -291,8 +345,24 @@ static ALWAYS_INLINE uint64_t fp_not_nan_d(uint64_t x, uint64_t y)
     return fp_is_nan_d(y) ? FP_NAN_D : y;
 }
 
-/* minimumNumber and maximumNumber of IEEE 754-2019; the comparison raises NV for signaling NaNs. */
-#define FP_MINMAX(name, op)                                                                        \
+/* The result is a NaN. */
+static ALWAYS_INLINE uint64_t fp_any_nan_s(uint64_t x, uint64_t y)
+{
+    (void)x, (void)y;
+    return FP_NAN_S;
+}
+
+static ALWAYS_INLINE uint64_t fp_any_nan_d(uint64_t x, uint64_t y)
+{
+    (void)x, (void)y;
+    return FP_NAN_D;
+}
+
+/*
+ * minimumNumber, maximumNumber, minimum and maximum of IEEE 754-2019; the comparison raises NV for
+ * signaling NaNs.
+ */
+#define FP_MINMAX(name, op, nan)                                                                   \
     static ALWAYS_INLINE uint64_t v_##name##_s(uint64_t a, uint64_t b)                             \
     {                                                                                              \
         uint64_t x = v_unbox_s(a), y = v_unbox_s(b);                                               \
@@ -300,17 +370,19 @@ static ALWAYS_INLINE uint64_t fp_not_nan_d(uint64_t x, uint64_t y)
         if (likely(!fp_is_nan_s(x) && !fp_is_nan_s(y)))                                            \
             return v_box_s(fp_order_s(x) op fp_order_s(y) ? x : y);                                \
         (void)fpu_eq_s(fpu_reg_of(x), fpu_reg_of(y));                                              \
-        return v_box_s(fp_not_nan_s(x, y));                                                        \
+        return v_box_s(nan##_s(x, y));                                                             \
     }                                                                                              \
     static ALWAYS_INLINE uint64_t v_##name##_d(uint64_t a, uint64_t b)                             \
     {                                                                                              \
         if (likely(!fp_is_nan_d(a) && !fp_is_nan_d(b)))                                            \
             return fp_order_d(a) op fp_order_d(b) ? a : b;                                         \
         (void)fpu_eq_d(fpu_reg_of(a), fpu_reg_of(b));                                              \
-        return fp_not_nan_d(a, b);                                                                 \
+        return nan##_d(a, b);                                                                      \
     }
-FP_MINMAX(fmin, <)
-FP_MINMAX(fmax, >)
+FP_MINMAX(fmin, <, fp_not_nan)
+FP_MINMAX(fmax, >, fp_not_nan)
+FP_MINMAX(fminm, <, fp_any_nan)
+FP_MINMAX(fmaxm, >, fp_any_nan)
 #undef FP_MINMAX
 
 /* ---- classes ---- */

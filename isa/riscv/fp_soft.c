@@ -416,6 +416,22 @@ uint64_t soft_from_uint(const struct soft_format *f, uint64_t a, struct soft_env
     return from_magnitude(f, false, a, env);
 }
 
+uint64_t soft_round(const struct soft_format *f, uint64_t a, bool inexact, struct soft_env *env)
+{
+    struct soft_num x = unpack(f, a);
+    uint64_t magnitude;
+    bool changed;
+
+    if (x.class == SOFT_NAN)
+        return propagate(f, x.signaling, env);
+    if (x.class != SOFT_FINITE || x.exp >= f->frac_bits)
+        return a;
+    magnitude = round_shift(x.sig, x.exp < -2 ? 65 : 63u - (unsigned)x.exp, false, x.sign,
+                            env->mode, &changed);
+    env->flags |= changed && inexact ? FP_NX : 0;
+    return pack_sign(f, x.sign) | from_magnitude(f, false, magnitude, env);
+}
+
 /* The largest magnitude of that sign which fits. */
 static uint64_t int_limit(unsigned bits, bool is_signed, bool sign)
 {

@@ -39,6 +39,8 @@ uint64_t soft_fma(const struct soft_format *f, uint64_t a, uint64_t b, uint64_t 
                   struct soft_env *env);
 uint64_t soft_convert(const struct soft_format *to, const struct soft_format *from, uint64_t a,
                       struct soft_env *env);
+/* To an integer in the same format; NX for what that changes only if inexact says so. */
+uint64_t soft_round(const struct soft_format *f, uint64_t a, bool inexact, struct soft_env *env);
 uint64_t soft_from_int(const struct soft_format *f, int64_t a, struct soft_env *env);
 uint64_t soft_from_uint(const struct soft_format *f, uint64_t a, struct soft_env *env);
 /*

@@ -44,6 +44,7 @@
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
 #include "isa/riscv/sem_zfh.inc"
+#include "isa/riscv/sem_zfa.inc"
 /* clang-format on */
 #pragma GCC diagnostic pop
 

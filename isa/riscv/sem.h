@@ -32,6 +32,7 @@
  *   v_unbox_s(a)          the boxed 32 bits, zero-extended; the canonical NaN if a is not boxed
  *   v_box_h(a) v_unbox_h(a)   the same for 16 bits
  *   v_fmin_s v_fmax_s v_feq_s v_flt_s v_fle_s v_fclass_s  and _d and _h,
+ *   v_fminm_s v_fmaxm_s v_fleq_s v_fltq_s and _d and _h, v_fcvtmod_w_d
  *   v_fcvt_d_s v_fcvt_d_w v_fcvt_d_wu v_fcvt_s_h v_fcvt_d_h
  *                         on raw register values; raise FP flags, round nothing
  *

@@ -15,6 +15,7 @@
 #ifndef ISA_RISCV_SEM_IR_H
 #define ISA_RISCV_SEM_IR_H
 
+#include "isa/riscv/fp_consts.h"
 #include "isa/riscv/fp_host.h"
 #include "isa/riscv/rv.h"
 #include "isa/riscv/translate.h"
@@ -388,5 +389,19 @@ static inline val tr_unbox_h(struct rv_tr *t, val a)
 #define v_flt_h(a, b)  TR_CALL(v_flt_h, a, b)
 #define v_fle_h(a, b)  TR_CALL(v_fle_h, a, b)
 #define v_fclass_h(a)  TR_CALL(v_fclass_h, a)
+
+#define v_fminm_s(a, b)  TR_CALL(v_fminm_s, a, b)
+#define v_fmaxm_s(a, b)  TR_CALL(v_fmaxm_s, a, b)
+#define v_fleq_s(a, b)   TR_CALL(v_fleq_s, a, b)
+#define v_fltq_s(a, b)   TR_CALL(v_fltq_s, a, b)
+#define v_fminm_d(a, b)  TR_CALL(v_fminm_d, a, b)
+#define v_fmaxm_d(a, b)  TR_CALL(v_fmaxm_d, a, b)
+#define v_fleq_d(a, b)   TR_CALL(v_fleq_d, a, b)
+#define v_fltq_d(a, b)   TR_CALL(v_fltq_d, a, b)
+#define v_fminm_h(a, b)  TR_CALL(v_fminm_h, a, b)
+#define v_fmaxm_h(a, b)  TR_CALL(v_fmaxm_h, a, b)
+#define v_fleq_h(a, b)   TR_CALL(v_fleq_h, a, b)
+#define v_fltq_h(a, b)   TR_CALL(v_fltq_h, a, b)
+#define v_fcvtmod_w_d(a) TR_CALL(v_fcvtmod_w_d, a)
 
 #endif

@@ -23,6 +23,7 @@
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
 #include "isa/riscv/sem_zfh.inc"
+#include "isa/riscv/sem_zfa.inc"
 
 SEM(illegal) { ILLEGAL(); }
 /* clang-format on */

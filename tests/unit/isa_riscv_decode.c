@@ -388,6 +388,15 @@ static void test_reserved_is_illegal(void **state)
         0x04b555d3,            /* fadd.h with rm 5 */
         0x5c1575d3,            /* fsqrt.h with rs2 */
         0x24b535d3,            /* fsgnj.h row, reserved */
+        0xc28505d3,            /* fcvtmod.w.d with rm 0 */
+        0xc28575d3,            /* rm 7 */
+        0xc08515d3,            /* fcvtmod.w.s */
+        0xf0101553,            /* fli.s with funct3 1 */
+        0xf6100553,            /* fli.q */
+        0x40455553,            /* fround.s with rm 5 */
+        0x40655553,            /* between widths, rs2 6 */
+        0xe2150553,            /* fmvh.x.d, of RV32 */
+        0xb2b50553,            /* fmvp.d.x, of RV32 */
         0xe41505d3,            /* fmv.x.h with rs2 */
         0xf42505d3,            /* fmv.h.x with rs2 */
         0x02051513 | 1u << 26, /* slli with bit 26 */

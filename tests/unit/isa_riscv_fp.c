@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests isa/riscv/fp.c, fp_soft.c, fp_ops.h, fp_half.h and the texts sem_f.inc,
- * sem_d.inc and sem_zfh.inc, which are compiled here under a small reading of their
- * own.
+ * sem_d.inc, sem_zfh.inc and sem_zfa.inc, which are compiled here under a small reading
+ * of their own.
  *
  * Results and flags are compared, bit for bit, with those of QEMU's soft-float
  * in tests/unit/data/fp_golden.txt (made by tests/tools/gen_fp_golden.sh).
@@ -93,6 +93,7 @@ static bool go_slow;
 #include "isa/riscv/sem_f.inc"
 #include "isa/riscv/sem_d.inc"
 #include "isa/riscv/sem_zfh.inc"
+#include "isa/riscv/sem_zfa.inc"
 /* clang-format on */
 #pragma GCC diagnostic pop
 
@@ -112,6 +113,7 @@ static const struct {
 #define FROM_SH                                       false
 #define FROM_DH                                       false
 #define FROM_IH                                       true
+#define FROM_DW                                       false
 #define V(name, mnemonic, dest, args, kind, operands) {sem_##name, DEST_##dest, FROM_##kind},
 #include "tests/guest/common/fp_vectors.def"
 };
@@ -125,13 +127,15 @@ static void set_operands(struct rv_hart *h, struct vector v)
     h->f[RS3] = v.c;
 }
 
-/* The fast variant of an instruction, and the slow one if it asks for that. */
+/* The fast variant of an instruction, and the slow one if it asks for that.  FLI has an index. */
 static void execute(struct rv_hart *h, sem_fn *fn, unsigned rm)
 {
+    int64_t imm = h->x[RS1] & 31;
+
     go_slow = false;
-    fn(h, false, 0, RD, RS1, RS2, RS3, rm);
+    fn(h, false, imm, RD, RS1, RS2, RS3, rm);
     if (go_slow)
-        fn(h, true, 0, RD, RS1, RS2, RS3, rm);
+        fn(h, true, imm, RD, RS1, RS2, RS3, rm);
 }
 
 /* One instruction inside rv_fp_enter; flags are cleared before. */
@@ -373,8 +377,8 @@ static void test_slow_is_fast(void **state)
 /* Whether the rm field of op may name a dynamic mode at all. */
 static bool has_rm(enum vector_op op)
 {
-    static const char *const without[] = {"fsgnj", "fmin", "fmax",   "feq",
-                                          "flt",   "fle",  "fclass", "fmv"};
+    static const char *const without[] = {"fsgnj", "fmin",   "fmax", "feq", "flt",
+                                          "fle",   "fclass", "fmv",  "fli", "fcvtmod"};
 
     for (unsigned i = 0; i < ARRAY_LEN(without); i++)
         if (!strncmp(vector_ops[op].name, without[i], strlen(without[i])))
@@ -671,6 +675,21 @@ static const struct {
     {VECTOR_fcvt_h_l, 0, {65520, 0, 0}, {BOXED_H(FP_INF_H), FP_OF | FP_NX}},
     {VECTOR_fcvt_lu_h, 0, {BOXED_H(FP_INF_H), 0, 0}, {~0ull, FP_NV}},
     {VECTOR_fclass_h, 0, {BOXED(0x3c00), 0, 0}, {1 << 9, 0}},
+    /* Zfa. */
+    {VECTOR_fli_h, 0, {29, 0, 0}, {BOXED_H(FP_INF_H), 0}},
+    {VECTOR_fli_s, 0, {1, 0, 0}, {BOXED(0x00800000), 0}},
+    {VECTOR_fminm_d, 0, {SNAN_D, 5, 0}, {FP_NAN_D, FP_NV}},
+    {VECTOR_fmaxm_d, 0, {FP_NAN_D, 5, 0}, {FP_NAN_D, 0}},
+    {VECTOR_fmaxm_d, 0, {ZERO_NEG, 0, 0}, {0, 0}},
+    {VECTOR_fltq_d, 0, {FP_NAN_D, 5, 0}, {0, 0}},
+    {VECTOR_fleq_d, 0, {5, SNAN_D, 0}, {0, FP_NV}},
+    {VECTOR_fround_d, 0, {0xbfd0000000000000, 0, 0}, {ZERO_NEG, 0}},
+    {VECTOR_froundnx_d, 0, {0xbfd0000000000000, 0, 0}, {ZERO_NEG, FP_NX}},
+    {VECTOR_fround_s, 4, {BOXED(0x40200000), 0, 0}, {BOXED(0x40400000), 0}},
+    {VECTOR_fround_d, 0, {SNAN_D, 0, 0}, {FP_NAN_D, FP_NV}},
+    {VECTOR_fcvtmod_w_d, 0, {0x41e0000000000000, 0, 0}, {0xffffffff80000000, FP_NV}},
+    {VECTOR_fcvtmod_w_d, 0, {0xc1e0000000100000, 0, 0}, {0xffffffff80000000, FP_NX}},
+    {VECTOR_fcvtmod_w_d, 0, {FP_INF_D, 0, 0}, {0, FP_NV}},
     /* Tininess of a half, after rounding. */
     {VECTOR_fcvt_h_s, 0, {BOXED(0x387ff000), 0, 0}, {BOXED_H(0x0400), FP_NX}},
     {VECTOR_fcvt_h_s, 0, {BOXED(0x387fefff), 0, 0}, {BOXED_H(0x0400), FP_NX | FP_UF}},

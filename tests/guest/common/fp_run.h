@@ -28,7 +28,7 @@ typedef struct vector_result vector_fn(struct vector v);
                          "," args "\n\tfrflags %1\n\t" TAKE_##dest "\n\t.option pop"               \
                          : "=r"(r.value), "=&r"(flags)                                             \
                          : "r"(v.a), "r"(v.b), "r"(v.c)                                            \
-                         : "t0", "t1", "ft0", "ft1", "ft2", "ft3");                                \
+                         : "t0", "t1", "t2", "ft0", "ft1", "ft2", "ft3");                          \
         r.flags = (uint8_t)flags;                                                                  \
         return r;                                                                                  \
     }

@@ -15,8 +15,9 @@
 
 #include <stdint.h>
 
-/* SH, DH and IH are singles, doubles and integers that are about to become halves. */
-enum vector_kind { KIND_S, KIND_D, KIND_I, KIND_H, KIND_SH, KIND_DH, KIND_IH };
+/* SH, DH and IH are singles, doubles and integers that are about to become halves; DW is a double
+ * that is about to become an integer modulo 2^32. */
+enum vector_kind { KIND_S, KIND_D, KIND_I, KIND_H, KIND_SH, KIND_DH, KIND_IH, KIND_DW };
 
 enum vector_op {
 #define V(name, mnemonic, dest, args, kind, operands) VECTOR_##name,
@@ -195,6 +196,7 @@ static const struct {
     {vector_corners_sh, sizeof(vector_corners_sh) / 8},
     {vector_corners_dh, sizeof(vector_corners_dh) / 8},
     {vector_corners_ih, sizeof(vector_corners_ih) / 8},
+    {vector_corners_d, sizeof(vector_corners_d) / 8},
 };
 
 /* splitmix64 */
@@ -292,7 +294,9 @@ static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, ui
                           32, r);
     if (kind == KIND_DH && (r >> 5 & 3))
         return (r & 8) << 60 | (1023 - 28 + (r >> 24) % 48) << 52 | vector_half_fraction(state, 52);
-    if (kind == KIND_D || kind == KIND_DH)
+    if (kind == KIND_DW && (r >> 5 & 3))
+        return (r & 8) << 60 | (1023 - 2 + (r >> 24) % 90) << 52 | vector_pattern(state, 52);
+    if (kind == KIND_D || kind == KIND_DH || kind == KIND_DW)
         return (r & 8) << 60 | vector_exponent(state, 11, near >> 52 & 0x7ff) << 52 |
                vector_pattern(state, 52);
     return vector_box((r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23 |
