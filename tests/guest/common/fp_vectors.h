@@ -284,24 +284,25 @@ static inline uint64_t vector_operand(uint64_t *state, enum vector_kind kind, ui
         v = vector_pattern(state, 1 + (r >> 8) % (unsigned)v) + (r >> 3 & 3) - 1;
         return r >> 5 & 1 ? -v : v;
     }
+    /* One step each: C leaves open which operand of | comes first. */
     if (kind == KIND_H) {
         v = (r & 8) << 12 | vector_exponent(state, 5, near >> 10 & 31) << 10;
         return vector_box(v | vector_pattern(state, 10), 16, r);
     }
-    if (kind == KIND_SH && (r >> 5 & 3))
-        return vector_box((r & 8) << 28 | (127 - 28 + (r >> 24) % 48) << 23 |
-                              vector_half_fraction(state, 23),
-                          32, r);
+    if (kind == KIND_SH && (r >> 5 & 3)) {
+        v = (r & 8) << 28 | (127 - 28 + (r >> 24) % 48) << 23;
+        return vector_box(v | vector_half_fraction(state, 23), 32, r);
+    }
     if (kind == KIND_DH && (r >> 5 & 3))
         return (r & 8) << 60 | (1023 - 28 + (r >> 24) % 48) << 52 | vector_half_fraction(state, 52);
     if (kind == KIND_DW && (r >> 5 & 3))
         return (r & 8) << 60 | (1023 - 2 + (r >> 24) % 90) << 52 | vector_pattern(state, 52);
-    if (kind == KIND_D || kind == KIND_DH || kind == KIND_DW)
-        return (r & 8) << 60 | vector_exponent(state, 11, near >> 52 & 0x7ff) << 52 |
-               vector_pattern(state, 52);
-    return vector_box((r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23 |
-                          vector_pattern(state, 23),
-                      32, r);
+    if (kind == KIND_D || kind == KIND_DH || kind == KIND_DW) {
+        v = (r & 8) << 60 | vector_exponent(state, 11, near >> 52 & 0x7ff) << 52;
+        return v | vector_pattern(state, 52);
+    }
+    v = (r & 8) << 28 | vector_exponent(state, 8, near >> 23 & 0xff) << 23;
+    return vector_box(v | vector_pattern(state, 23), 32, r);
 }
 
 /* A half that is a number, and a double cut to a half. */
