@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 folders="sim mem smp jit isa dev"
 
 command -v gcovr >/dev/null || {
-	echo "coverage.sh: needs gcovr" >&2
+	echo "skipped: coverage: needs gcovr"
 	exit 77
 }
 

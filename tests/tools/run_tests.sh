@@ -11,6 +11,7 @@
 #   fuzz    fuzz      fuzz targets, a few seconds each from a fixed seed
 #   linux   release   boots; fetches the kernel first (tests/linux/fetch.sh)
 #   soak    release   the long runs, briefly (tests/soak)
+#   coverage coverage unit tests and guest programs again, then what they executed
 #
 # Failed tests show their output, skipped ones their reason.  The last line is
 # "N passed, N failed, N skipped"; exit 0 only if nothing failed.  A stage that
@@ -32,7 +33,7 @@ usage() {
 		  --soak SECONDS   the soak tests only, each for that long
 		  --oracle N       N million random instructions compared with QEMU, and each
 		                   instruction and CSR N times as often as in the other stages
-		  --stage NAMES    only these of: unit guest asan tsan fuzz linux soak
+		  --stage NAMES    only these of: unit guest asan tsan fuzz linux soak coverage
 		  FILTER           only tests whose name matches this regular expression
 
 		default: all stages, all tests
@@ -40,7 +41,7 @@ usage() {
 	END
 }
 
-stages="unit guest asan tsan fuzz linux soak"
+stages="unit guest asan tsan fuzz linux soak coverage"
 export MH_SOAK_SECONDS=10
 filter=
 while [ $# -gt 0 ]; do
@@ -140,6 +141,16 @@ stage() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# The report of a coverage stage, as one more test.
+report_coverage() {
+	sh tests/tools/coverage.sh build/coverage
+	case $? in
+	0) passed=$((passed + 1)) ;;
+	77) skipped=$((skipped + 1)) ;;
+	*) failed=$((failed + 1)) ;;
+	esac
+}
+
 for name in $stages; do
 	case $name in
 	unit) stage unit release 'unit|tools' "$jobs" ;;
@@ -159,6 +170,11 @@ for name in $stages; do
 		rm -f build/fuzz/fuzz/figures.*
 		stage fuzz fuzz fuzz "$jobs"
 		cat build/fuzz/fuzz/figures.* 2>/dev/null
+		;;
+	coverage)
+		[ ! -d build/coverage ] || find build/coverage -name '*.gcda' -delete
+		stage coverage coverage 'unit|guest' "$jobs"
+		report_coverage
 		;;
 	*)
 		usage >&2
