@@ -161,12 +161,8 @@ void rv_code_destroy(struct rv_code_cache *c)
 static void give_up_locked(struct rv_code_cache *c, int i)
 {
     struct array *a = &c->array[i];
-    store_release(&c->page[page_index(c, a->gpa)], NULL);
-    physmem_flag_clear(c->pm, a->gpa, PAGE_CODE);
-    c->flag_clears++;
-    if (a->suspect)
-        fetch_sub_acq_rel(&c->suspects, 1);
-    a->suspect = false;
+    gpa_t gpa = a->gpa;
+    store_release(&c->page[page_index(c, gpa)], NULL);
     /* Pairs with rv_code_enter: unlinked before the generation is seen to rise. */
     a->given_up = c->generation + 1;
     c->recent[a->given_up % DROP_EACH_MAX] = i;
@@ -175,6 +171,15 @@ static void give_up_locked(struct rv_code_cache *c, int i)
     c->given_up_count++;
     c->live--;
     store_seq_cst(&c->generation, a->given_up);
+    /*
+     * Only now: a hart whose store finds no flag, and so tells nobody, or whose FENCE.I finds no
+     * suspect, must find the new generation there.  Pairs with rv_code_fence_i.
+     */
+    if (a->suspect)
+        fetch_sub_acq_rel(&c->suspects, 1);
+    a->suspect = false;
+    physmem_flag_clear(c->pm, gpa, PAGE_CODE);
+    c->flag_clears++;
 }
 
 /* The oldest generation that a hart inside the interpreter entered with. */
@@ -399,6 +404,11 @@ static void give_up_suspects(struct rv_code_cache *c)
 
 void rv_code_fence_i(struct rv_code_cache *c, struct rv_hart *h)
 {
+    /*
+     * Pairs with page_make, which counts its suspect before anybody decodes: either the decoder
+     * reads what we stored, or we see the suspect.
+     */
+    fence_seq_cst();
     if (unlikely(load_acquire(&c->suspects)))
         give_up_suspects(c);
     if (load_acquire(&c->generation) != h->code_seen)
