@@ -2,8 +2,8 @@
 /*
  * Atomics whose size is known only when they run, and the 16-byte compare-and-swap
  * of Zacas.  For that __atomic_compare_exchange_n would become a call into
- * libatomic, which may take a lock; the older builtin is cmpxchg16b on x86 and an
- * exclusive pair on ARM64, in gcc and in clang.
+ * libatomic, which may take a lock; the older builtin is an exclusive pair on
+ * ARM64, in gcc and in clang.
  */
 #include "mem/amo.h"
 
@@ -53,10 +53,21 @@ uint64_t amo_cas_sized(void *p, unsigned size, uint64_t expected, uint64_t desir
 }
 
 #if defined(__x86_64__)
-__attribute__((target("cx16")))
-#endif
-bool
-amo_cas128(void *p, uint64_t expected[2], const uint64_t desired[2])
+/* In assembler: of the builtin ThreadSanitizer makes a lock of its own, which other accesses to the
+ * 16 bytes do not take. */
+bool amo_cas128(void *p, uint64_t expected[2], const uint64_t desired[2])
+{
+    bool swapped;
+
+    __asm__ volatile("lock cmpxchg16b %1"
+                     : "=@ccz"(swapped), "+m"(*(unsigned __int128 *)p), "+a"(expected[0]),
+                       "+d"(expected[1])
+                     : "b"(desired[0]), "c"(desired[1])
+                     : "memory");
+    return swapped;
+}
+#else
+bool amo_cas128(void *p, uint64_t expected[2], const uint64_t desired[2])
 {
     unsigned __int128 old = (unsigned __int128)expected[1] << 64 | expected[0];
     unsigned __int128 new = (unsigned __int128)desired[1] << 64 | desired[0];
@@ -66,3 +77,4 @@ amo_cas128(void *p, uint64_t expected[2], const uint64_t desired[2])
     expected[1] = (uint64_t)(found >> 64);
     return found == old;
 }
+#endif
