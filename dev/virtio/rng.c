@@ -3,7 +3,8 @@
  * virtio entropy device (virtio 1.2, section 5.4): one queue, each chain of
  * writable buffers is filled with random bytes from the host's getrandom, on
  * the I/O thread.  A chain gets at most 4 KiB, which the specification allows,
- * so that a round of requests does not keep the thread for long.
+ * so that a round of requests does not keep the thread for long; by way of a
+ * buffer of ours, so that reservations in the guest's die as the bytes arrive.
  */
 #include "dev/virtio/rng.h"
 
@@ -29,16 +30,9 @@ static uint64_t rng_fill(void *buf, uint64_t len)
 
 static uint32_t rng_fill_chain(struct virtio *v, const struct ring_chain *c)
 {
-    uint64_t done = 0;
-    for (unsigned i = 0; i < c->n_in && done < RNG_CHAIN_MAX; i++) {
-        uint64_t want = min_u64(c->iov[i].iov_len, RNG_CHAIN_MAX - done);
-        uint64_t got = rng_fill(c->iov[i].iov_base, want);
-        done += got;
-        if (got < want)
-            break;
-    }
-    iov_written(v->dev.env->pm, c->iov, c->n_in, done);
-    return (uint32_t)done;
+    uint8_t bytes[RNG_CHAIN_MAX];
+    uint64_t len = rng_fill(bytes, min_u64(iov_bytes(c->iov, c->n_in), sizeof(bytes)));
+    return (uint32_t)iov_write(v->dev.env->pm, c->iov, c->n_in, 0, bytes, len);
 }
 
 static void rng_serve(struct virtio *v, unsigned q)
