@@ -77,7 +77,7 @@ static void need_filters(void)
 static int call_execve(void)
 {
     char *argv[] = {(char *)"true", NULL};
-    return execv("/bin/true", argv);
+    return (int)syscall(SYS_execve, "/bin/true", argv, NULL); /* gcov wraps execv, and writes */
 }
 
 static int call_fork(void)
