@@ -281,6 +281,7 @@ static void work_locks(struct worker *w, unsigned hart)
 static void prepare_locks(void)
 {
     memset(&inside, 0, sizeof(inside));
+    sequence = 0;
 }
 
 static void check_locks(void)
