@@ -33,6 +33,19 @@ static void die(const char *what)
     exit(2);
 }
 
+static volatile pid_t running; /* for too_late */
+
+/* SIGALRM: the guest did not begin in time. */
+static void too_late(int sig)
+{
+    static const char words[] = "kill_disk: the guest does not begin\n";
+    (void)sig;
+    kill(running, SIGKILL);
+    (void)!write(STDERR_FILENO, words, sizeof(words) - 1);
+    unlink(image);
+    _exit(1);
+}
+
 static uint64_t next_random(void)
 {
     random_state ^= random_state << 13;
@@ -77,7 +90,7 @@ static void run_and_kill(uint64_t *begin, uint64_t *flushed)
 {
     FILE *out;
     char line[128] = "";
-    pid_t pid = start(&out);
+    pid_t pid = running = start(&out);
     alarm(BEGIN_SECONDS);
     if (!fgets(line, sizeof(line), out) || number_in(line, "begin ") < 0) {
         fprintf(stderr, "kill_disk: the guest does not begin; it says: %s\n", line);
@@ -136,6 +149,7 @@ int main(int argc, char **argv)
     writer = argv[2];
     random_state = argc > 4 ? strtoull(argv[4], NULL, 0) : (uint64_t)getpid();
     random_state = record_mix(random_state + 1) | 1;
+    signal(SIGALRM, too_late);
     int fd = mkstemp(image);
     if (fd < 0 || ftruncate(fd, (off_t)SLOTS * RECORD))
         die(image);
