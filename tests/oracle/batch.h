@@ -60,6 +60,9 @@ struct csr_block {
     uint64_t v[CSR_DWORDS];
 };
 
+/* Registers that cases of part csrs read their CSR into: before, after, and when set back. */
+enum { CSR_REG_OLD = 10, CSR_REG_NEW = 11, CSR_REG_RESTORED = 12 };
+
 /* What the host remembers of a case. */
 struct case_note {
     uint16_t form;    /* that it counts for: enum rv_form_id; 0: none */

@@ -173,6 +173,7 @@ static bool compare_case(struct compare *ctx, struct machines *m, struct batch *
 {
     struct comparison cmp = {.c = batch_case_at(b, i),
                              .note = &b->notes[i],
+                             .b = b,
                              .qemu = *machine_result(m, MACHINE_QEMU, i),
                              .ours = *machine_result(m, MACHINE_MANYHART, i)};
     rv_decode(cmp.note->raw, &m->exts, &cmp.insn);

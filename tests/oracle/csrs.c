@@ -26,9 +26,20 @@ enum csr_test {
 };
 
 /* Registers of the sites. */
-enum { REG_VALUE = 6, REG_BEFORE = 9, REG_OLD = 10, REG_NEW = 11, REG_RESTORED = 12 };
+enum {
+    REG_VALUE = 6,
+    REG_OLD = CSR_REG_OLD,
+    REG_NEW = CSR_REG_NEW,
+    REG_RESTORED = CSR_REG_RESTORED
+};
 
-enum { CSR_MSECCFG = 0x747, CSR_PMPCFG0 = 0x3a0, CSR_PMPCFG_LAST = 0x3af, CSR_TDATA1 = 0x7a1 };
+enum {
+    CSR_SATP = 0x180,
+    CSR_MSECCFG = 0x747,
+    CSR_PMPCFG0 = 0x3a0,
+    CSR_PMPCFG_LAST = 0x3af,
+    CSR_TDATA1 = 0x7a1
+};
 
 struct csr_work {
     struct oracle *o;
@@ -106,6 +117,9 @@ static uint64_t place_test(struct csr_work *w, enum csr_test test, uint64_t *ins
         site_asm(&s, "csrrw x%d,%u,x%d", REG_RESTORED, w->csr, REG_OLD);
     }
     uint64_t pc = batch_place(w->b, &s);
+    /* Behind a write of satp the page it is in may still be known, but not the next. */
+    while (w->csr == CSR_SATP && (pc & 0xfff) + 4 * s.count + 2 > 0x1000)
+        pc = batch_place(w->b, &s);
     *insn_pc = pc + at;
     return pc;
 }

@@ -308,9 +308,10 @@ static uint64_t nowhere_address(struct work *w, struct guest_case *c)
         0,          0xa0000000, 0xa0000ff8, 1ull << 38, 1ull << 39,         1ull << 55,
         1ull << 56, 1ull << 63, UINT64_MAX, 0x8ffffff8, 0xffffffff80000000, 0xffffffc000000000};
     uint64_t at = RNG_PICK(&w->rng, nowhere) + rng_below(&w->rng, 16);
+    at -= rng_one_in(&w->rng, 2) ? 8 : 0;
     if (at == (RAM_LAST | (at & 31))) /* what a store before it left there must not matter */
         c->mem = RAM_LAST + 32 - MEM_DWORDS * 8;
-    return at - (rng_one_in(&w->rng, 2) ? 8 : 0);
+    return at;
 }
 
 /* In U, RAM is seen through the alias. */

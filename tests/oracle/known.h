@@ -31,6 +31,7 @@ extern const struct known known_differences[KNOWN_COUNT];
 struct comparison {
     const struct guest_case *c;
     const struct case_note *note;
+    struct batch *b;     /* that it is of: registers and memory before */
     struct rv_insn insn; /* under test, decoded */
     struct guest_result qemu, ours;
 };
