@@ -229,6 +229,43 @@ static int edit_chosen(const struct fdt_params *p, void *fdt)
     return rc ? rc : errno_of(fdt_pack(fdt));
 }
 
+/* The bytes of the token at p behind its word, unaligned; UINT64_MAX if they do not end. */
+static uint64_t token_length(uint32_t token, const uint8_t *p, uint64_t left)
+{
+    const uint8_t *end;
+    switch (token) {
+    case FDT_BEGIN_NODE:
+        end = memchr(p, 0, left);
+        return end ? (uint64_t)(end - p) + 1 : UINT64_MAX;
+    case FDT_PROP:
+        return left < 8 ? UINT64_MAX : 8ull + fdt32_ld((const fdt32_t *)p);
+    default:
+        return 0;
+    }
+}
+
+/*
+ * Each token of the structure block ends inside it.  Comes before libfdt looks: 1.6.1 adds the
+ * length of a property in 32 bits and goes round for ever where that wraps.
+ */
+static bool tokens_end(const void *fdt)
+{
+    const uint8_t *p = (const uint8_t *)fdt + fdt_off_dt_struct(fdt);
+    uint64_t left = fdt_size_dt_struct(fdt) & ~3u;
+    while (left >= 4) {
+        uint32_t token = fdt32_ld((const fdt32_t *)p);
+        if (token == FDT_END)
+            return true;
+        uint64_t n = token_length(token, p + 4, left - 4);
+        if (n > left - 4)
+            return false;
+        n = 4 + ((n + 3) & ~3ull);
+        p += n;
+        left -= n;
+    }
+    return false;
+}
+
 int fdt_from_file(const struct fdt_params *p, const struct file *f, void **out, size_t *size)
 {
     if (f->size < sizeof(struct fdt_header) || fdt_check_header(f->data))
@@ -241,7 +278,7 @@ int fdt_from_file(const struct fdt_params *p, const struct file *f, void **out, 
                           "is a device tree of the old version %u; version %d is needed, as dtc "
                           "writes it",
                           fdt_version(f->data), FDT_VERSION);
-    int err = fdt_check_full(f->data, f->size);
+    int err = tokens_end(f->data) ? fdt_check_full(f->data, f->size) : -FDT_ERR_TRUNCATED;
     if (err)
         return file_error(f, -EINVAL, "is a damaged device tree: %s", fdt_strerror(err));
     size_t room = f->size + (p->bootargs ? strlen(p->bootargs) : 0) + 1024;

@@ -179,12 +179,36 @@ static void test_old_version(void **state)
     assert_non_null(strstr(mh_last_error()->message, "old version 4"));
 }
 
+/* Lengths of a property that lead back to itself and before, where libfdt 1.6.1 stays for ever. */
+static void test_length_that_wraps(void **state)
+{
+    static const uint32_t lengths[] = {0xfffffff4, 0xfffffff0, 0xffffffec, 0xffffffff, 0x80000000};
+    struct fdt_params p = {0};
+    struct mh_machine *m = make(1, 1);
+    uint32_t *copy = malloc(m->dtb_size);
+    struct file f;
+    void *out;
+    size_t size;
+    (void)state;
+    memcpy(copy, m->dtb, m->dtb_size);
+    uint32_t *root = copy + fdt_off_dt_struct(copy) / 4; /* BEGIN_NODE, "", PROP, length */
+    assert_int_equal(__builtin_bswap32(root[2]), FDT_PROP);
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        root[3] = __builtin_bswap32(lengths[i]);
+        file_borrow(&f, "dtb", "t.dtb", (const uint8_t *)copy, m->dtb_size);
+        assert_int_equal(fdt_from_file(&p, &f, &out, &size), -EINVAL);
+        assert_non_null(strstr(mh_last_error()->message, "damaged"));
+    }
+    free(copy);
+    mh_machine_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree),        cmocka_unit_test(test_order_of_slots),
         cmocka_unit_test(test_seed),        cmocka_unit_test(test_from_file),
-        cmocka_unit_test(test_old_version),
+        cmocka_unit_test(test_old_version), cmocka_unit_test(test_length_that_wraps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
