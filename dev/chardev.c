@@ -134,18 +134,19 @@ static int chardev_terminal_raw(int fd, bool keep_signals)
 
 /* ---- buffers ------------------------------------------------------------- */
 
+/* The other side may be guest memory, which harts write meanwhile. */
 static void ring_copy_in(uint8_t *ring, size_t size, uint64_t pos, const uint8_t *buf, size_t n)
 {
     size_t at = pos % size, first = n < size - at ? n : size - at;
-    memcpy(ring + at, buf, first);
-    memcpy(ring, buf + first, n - first);
+    copy_relaxed(ring + at, buf, first);
+    copy_relaxed(ring, buf + first, n - first);
 }
 
 static void ring_copy_out(const uint8_t *ring, size_t size, uint64_t pos, uint8_t *buf, size_t n)
 {
     size_t at = pos % size, first = n < size - at ? n : size - at;
-    memcpy(buf, ring + at, first);
-    memcpy(buf + first, ring, n - first);
+    copy_relaxed(buf, ring + at, first);
+    copy_relaxed(buf + first, ring, n - first);
 }
 
 /* Room for n bytes of output: what fits, or all of it at the expense of the oldest. */

@@ -379,6 +379,39 @@ static void closed_descriptors_do_no_harm(void **state)
     double_destroy(m);
 }
 
+/* The virtio console passes guest memory. */
+static void buffer_that_a_hart_uses(void **state)
+{
+    struct machine_double *m = double_create();
+    struct storing_hart hart;
+    struct chardev *c;
+    static uint8_t out[4096], in[4096];
+    int fds[2];
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    int null = open("/dev/null", O_WRONLY);
+    struct record r = {0};
+    c = open_stdio(m, &r, fds[0], null);
+    storing_hart_start(&hart, out, sizeof(out));
+    for (unsigned i = 0; i < 100; i++) {
+        size_t n = 0;
+        DOUBLE_WAIT_FOR(n || (n = chardev_write(c, out, sizeof(out))));
+    }
+    storing_hart_stop(&hart);
+    storing_hart_start(&hart, in, sizeof(in));
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(write(fds[1], "some text", 9), 9);
+        size_t n = 0;
+        DOUBLE_WAIT_FOR(n || (n = chardev_read(c, in, sizeof(in))));
+    }
+    storing_hart_stop(&hart);
+    chardev_destroy(c);
+    double_destroy(m);
+    close(fds[0]);
+    close(fds[1]);
+    close(null);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +425,7 @@ int main(void)
         cmocka_unit_test(file_that_cannot_be_written),
         cmocka_unit_test(full_device_is_reported),
         cmocka_unit_test(closed_descriptors_do_no_harm),
+        cmocka_unit_test(buffer_that_a_hart_uses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,4 +123,39 @@ static inline void double_write(struct machine_double *m, gpa_t gpa, unsigned si
 #define DOUBLE_LINE(m, n)      load_acquire(&(m)->line_level[n])
 #define DOUBLE_HART(m, h, irq) load_acquire(&(m)->hart_level[h][irq])
 
+/*
+ * A hart of a guest that uses a buffer which a device has: it stores to all of it, and loads, until
+ * it is stopped.  What is right by ThreadSanitizer here is right for guest memory.
+ */
+struct storing_hart {
+    uint8_t *buf;
+    size_t size;
+    pthread_t thread;
+    uint32_t rounds, stop; /* atomic */
+};
+
+static inline void *storing_hart_main(void *arg)
+{
+    struct storing_hart *s = arg;
+    while (!load_acquire(&s->stop)) {
+        for (size_t i = 0; i < s->size; i++)
+            store_relaxed(&s->buf[i], (uint8_t)(load_relaxed(&s->buf[i]) + 1));
+        fetch_add_acq_rel(&s->rounds, 1);
+    }
+    return NULL;
+}
+
+static inline void storing_hart_start(struct storing_hart *s, void *buf, size_t size)
+{
+    *s = (struct storing_hart){.buf = buf, .size = size};
+    assert_int_equal(pthread_create(&s->thread, NULL, storing_hart_main, s), 0);
+    DOUBLE_WAIT_FOR(load_acquire(&s->rounds) > 0);
+}
+
+static inline void storing_hart_stop(struct storing_hart *s)
+{
+    store_release(&s->stop, 1);
+    pthread_join(s->thread, NULL);
+}
+
 #endif

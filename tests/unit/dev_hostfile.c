@@ -348,6 +348,22 @@ static void many_threads(void **state)
     many_requests_and_drain(*state, HOSTFILE_THREADS);
 }
 
+/* Sectors of the guest's own chaos: only that nobody else's memory or request suffers. */
+static void buffer_that_a_hart_uses(void **state)
+{
+    struct fixture *f = *state;
+    struct storing_hart hart;
+    static uint8_t buf[4096];
+    struct hostfile *h = open_image(f, HOSTFILE_THREADS, false, false);
+    storing_hart_start(&hart, buf, sizeof(buf));
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(request(h, HOSTFILE_WRITE, 0, buf, sizeof(buf)), 0);
+        assert_int_equal(request(h, HOSTFILE_READ, 4096, buf, sizeof(buf)), 0);
+    }
+    storing_hart_stop(&hart);
+    hostfile_close(h);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -365,6 +381,7 @@ int main(void)
         T(host_errors_threads),
         T(many_uring),
         T(many_threads),
+        T(buffer_that_a_hart_uses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
