@@ -4,8 +4,9 @@
  *
  * A reservation is broken by another hart's write, whatever value it leaves:
  * hart 0 loads A with LR, hart 1 writes B and then A (or in one of the other
- * ways below), hart 0's SC must fail, every time.  QEMU and others compare
- * values and get it wrong.  lrsc_aba_million.c is this with more rounds.
+ * ways below), hart 0's SC must fail, every time.  Not for the oracle: QEMU,
+ * 10.0 too, compares values, and its SC succeeds in the first case.
+ * lrsc_aba_million.c is this with more rounds.
  */
 #include "guest.h"
 

@@ -4,8 +4,8 @@
  *
  * A reservation is broken by what a device writes, too: LR, the entropy device
  * fills bytes of the granule, SC must fail; where it fills the granule beside,
- * SC succeeds.  Not for the oracle: its SC compares values (and its machine has
- * no entropy device unless asked).
+ * SC succeeds.  Not for the oracle: the SC of QEMU, 10.0 too, compares values,
+ * and its first case fails (with an entropy device, which it has when asked).
  */
 #include "virtio.h"
 
