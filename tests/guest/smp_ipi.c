@@ -7,7 +7,9 @@
  */
 #include "guest.h"
 
-#if GUEST_HTIF
+#ifdef SOAK_ROUNDS
+#define ROUNDS SOAK_ROUNDS
+#elif GUEST_HTIF
 #define ROUNDS 100000
 #else
 #define ROUNDS 10000

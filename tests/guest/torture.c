@@ -6,8 +6,9 @@
  * atomics, locks, lock-free lists, wake-ups, TLB shootdowns, A and D bits, code.
  * Random timer interrupts hit all of it.  Each case is an amount of work per
  * hart, so a hart that starves ends the test by its time limit; the longest wait
- * for a fair lock is printed.  tests/soak/torture_forever.c repeats it until it
- * is stopped.  Not for the oracle: its SC compares values, and it needs minutes.
+ * for a fair lock is printed, and one as long as that of a lost wake-up is an error.
+ * tests/soak/torture_forever.c repeats it until it is stopped.  Not for the oracle: its SC compares
+ * values, and it needs minutes.
  */
 #include "locks.h"
 #include "paging.h"
@@ -717,6 +718,7 @@ static void report(unsigned round)
             longest = workers[h].longest_wait;
     }
     CHECK(timers > 0);
+    CHECK(longest < LOST_TICKS);
     guest_printf("# round %u: longest wait for a lock %lu ms, %lu timer interrupts\n", round,
                  longest * 1000 / VIRT_MTIME_HZ, timers);
 }

@@ -9,7 +9,7 @@
 #               sim/include has no project includes, bench and tests are
 #               included by nobody.  Guest programs (guest/ in sim, bench, tests)
 #               also see the runtime, tests/guest/common, and so do other tests;
-#               those of tests/soak and tests/oracle/scenario see tests/guest.
+#               those of tests/soak, tests/sbi and tests/oracle/scenario see tests/guest.
 #   unresolved  a quoted include that names no file
 #   cycle       files that include each other in a circle
 #   spdx        a source without the SPDX line at its top
@@ -66,7 +66,7 @@ function finding(rule, file, what) { print rule ": " file ": " what }
 	else if (name in exists) target = name
 	else if (file ~ /^(sim|tests|bench)\/guest\// && ("tests/guest/common/" name) in exists)
 		target = "tests/guest/common/" name
-	else if (file ~ /^tests\/(soak|oracle\/scenario)\// && ("tests/guest/" name) in exists)
+	else if (file ~ /^tests\/(soak|sbi|oracle\/scenario)\// && ("tests/guest/" name) in exists)
 		target = "tests/guest/" name
 	else { finding("unresolved", file, "\"" name "\""); next }
 	print file, target >pairs

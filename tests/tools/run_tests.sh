@@ -5,14 +5,15 @@
 # stage one preset and some labels of ctest:
 #
 #   unit    release   unit tests and checks of the tree
-#   guest   release   bare-metal guest programs, also under QEMU
-#   asan    asan      unit tests and guest programs again
-#   tsan    tsan      unit tests and guest programs again
+#   guest   release   guest programs on bare metal and on an SBI, also under QEMU
+#   asan    asan      unit tests and guest programs again, boots of Linux
+#   tsan    tsan      unit tests and guest programs again, boots of Linux
 #   fuzz    fuzz      fuzz targets, a few seconds each from a fixed seed
-#   linux   release   boots; fetches the kernel first (tests/linux/fetch.sh)
+#   linux   release   boots of Linux
 #   soak    release   the long runs, briefly (tests/soak)
 #   coverage coverage unit tests and guest programs again, then what they executed
 #
+# The kernel and OpenSBI are fetched once (tests/linux/fetch.sh), by the first stage that needs them.
 # Failed tests show their output, skipped ones their reason.  The last line is
 # "N passed, N failed, N skipped"; exit 0 only if nothing failed.  A stage that
 # does not build counts as one failure and the next stages still run.
@@ -141,6 +142,11 @@ stage() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# What boots of Linux and tests on OpenSBI need; without it they skip and say so.
+fetch_linux() {
+	sh tests/linux/fetch.sh >/dev/null || echo "$name: nothing fetched"
+}
+
 # The report of a coverage stage, as one more test.
 report_coverage() {
 	sh tests/tools/coverage.sh build/coverage
@@ -154,18 +160,12 @@ report_coverage() {
 for name in $stages; do
 	case $name in
 	unit) stage unit release 'unit|tools' "$jobs" ;;
-	guest) stage guest release 'guest|oracle' "$jobs" ;;
-	asan) stage asan asan 'unit|guest' "$jobs" ;;
-	tsan) stage tsan tsan 'unit|guest' "$jobs" ;;
+	guest) fetch_linux && stage guest release 'guest|oracle' "$jobs" ;;
+	asan) fetch_linux && stage asan asan 'unit|guest|linux' "$jobs" ;;
+	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux' "$jobs" ;;
 	oracle) stage oracle release oracle-long 1 ;;
-	linux)
-		sh tests/linux/fetch.sh >/dev/null || echo "linux: nothing fetched"
-		stage linux release linux 1
-		;;
-	soak)
-		sh tests/linux/fetch.sh >/dev/null || echo "soak: nothing fetched"
-		stage soak release soak 1
-		;;
+	linux) fetch_linux && stage linux release linux 1 ;;
+	soak) fetch_linux && stage soak release soak 1 ;;
 	fuzz)
 		rm -f build/fuzz/fuzz/figures.*
 		stage fuzz fuzz fuzz "$jobs"

@@ -198,6 +198,9 @@ uint64_t guest_argument(const char *name, uint64_t value);
 /* The device tree that hart 0 got, or NULL. */
 const void *guest_fdt(void);
 
+/* For programs with a start of their own: the tree for the three above. */
+void guest_set_fdt(const void *fdt);
+
 /* Run fn(arg) on a sleeping hart; it sleeps again when fn returns. */
 void guest_hart_start(unsigned hart, void (*fn)(void *), void *arg);
 

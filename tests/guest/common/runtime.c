@@ -32,6 +32,11 @@ static uint32_t be32(const void *p)
     return __builtin_bswap32(*(const uint32_t *)p);
 }
 
+void guest_set_fdt(const void *fdt)
+{
+    machine_fdt = fdt;
+}
+
 const void *guest_fdt(void)
 {
     return machine_fdt;
