@@ -8,7 +8,7 @@
 #   guest   release   guest programs on bare metal and on an SBI, also under QEMU
 #   asan    asan      unit tests and guest programs again, boots of Linux
 #   tsan    tsan      unit tests and guest programs again, boots of Linux
-#   fuzz    fuzz      fuzz targets, a few seconds each from a fixed seed
+#   fuzz    fuzz      fuzz targets, a minute each from a fixed seed
 #   linux   release   boots of Linux
 #   soak    release   the long runs, briefly (tests/soak)
 #   coverage coverage unit tests and guest programs again, then what they executed
