@@ -7,7 +7,7 @@
 #                 6 bench tests   5 sim   4 isa dev (siblings)   3 jit   2 smp
 #                 1 mem   0 sim/base sim/include
 #               sim/include has no project includes, bench and tests are
-#               included by nobody.  Guest programs (guest/ in sim, bench, tests)
+#               included by nobody else, except bench by its unit tests.  Guest programs (guest/ in sim, bench, tests)
 #               also see the runtime, tests/guest/common, and so do other tests;
 #               those of tests/soak, tests/sbi and tests/oracle/scenario see tests/guest.
 #   unresolved  a quoted include that names no file
@@ -71,6 +71,9 @@ function finding(rule, file, what) { print rule ": " file ": " what }
 	else { finding("unresolved", file, "\"" name "\""); next }
 	print file, target >pairs
 	if (file ~ /^(tests|(sim|bench)\/guest)\// && target ~ /^tests\/guest\/common\//)
+		next
+
+	if (file ~ /^tests\/unit\/bench_/ && target ~ /^bench\//)
 		next
 
 	from = folder(file); to = folder(target)
