@@ -7,8 +7,9 @@
 #                 6 bench tests   5 sim   4 isa dev (siblings)   3 jit   2 smp
 #                 1 mem   0 sim/base sim/include
 #               sim/include has no project includes, bench and tests are
-#               included by nobody else, except bench by its unit tests.  Guest programs (guest/ in sim, bench, tests)
-#               also see the runtime, tests/guest/common, and so do other tests;
+#               included by nobody else, but bench by its unit tests.  Guest
+#               programs (guest/ in sim, bench, tests) also see the runtime,
+#               tests/guest/common, and so do other tests;
 #               those of tests/soak, tests/sbi and tests/oracle/scenario see tests/guest.
 #   unresolved  a quoted include that names no file
 #   cycle       files that include each other in a circle

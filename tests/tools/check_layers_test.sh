@@ -78,6 +78,12 @@ file sim/base/bits.h
 expect "public header" "upward: sim/include/manyhart.h: the public header includes sim/base/bits.h"
 
 clean
+file tests/unit/bench_x.c bench/x.h
+file tests/unit/sim_x.c bench/x.h
+file bench/x.h
+expect "unit tests of bench" "upward: tests/unit/sim_x.c: bench/x.h (included by nobody else)"
+
+clean
 file sim/x.c tests/unit/mem_tlb.c
 expect "include of a test" "upward: sim/x.c: tests/unit/mem_tlb.c (included by nobody else)"
 
