@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See chart.h. */
+#include "bench/chart.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Units of the drawing. */
+enum {
+    WIDTH = 400,
+    LABELS = 104, /* the column of row labels */
+    RIGHT = 10,
+    PLOT = WIDTH - LABELS - RIGHT,
+    AXIS = 18, /* height of the axis below */
+    BAR = 9,
+    GAP = 6,
+    STRIP = 16,
+    LINES_HEIGHT = 220,
+    LINES_LEFT = 40,
+    LINES_TOP = 8,
+    TICKS = 5,
+};
+
+void chart_text(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        case '\'':
+            fputs("&#39;", out);
+            break;
+        default:
+            fputc(*text, out);
+        }
+    }
+}
+
+/* ---- a figure ------------------------------------------------------------ */
+
+/* The drawing is kept back until its marks are counted. */
+struct figure {
+    const struct chart_style *style;
+    FILE *body;
+    char *text;
+    size_t size, marks;
+};
+
+static bool figure_begin(struct figure *f, const struct chart_style *style)
+{
+    *f = (struct figure){.style = style};
+    f->body = open_memstream(&f->text, &f->size);
+    return f->body;
+}
+
+static void put_legend(FILE *out, const struct chart_style *style)
+{
+    if (style->n_series < 2)
+        return;
+    fputs("<p class=\"legend\">", out);
+    for (unsigned i = 0; i < style->n_series; i++) {
+        fprintf(out, "<span><i style=\"background:var(--s%u)\"></i>", i);
+        chart_text(out, style->series[i]);
+        fputs("</span> ", out);
+    }
+    fputs("</p>\n", out);
+}
+
+static size_t figure_end(struct figure *f, FILE *out, double height)
+{
+    fclose(f->body);
+    fprintf(out, "<figure class=\"chart\" data-marks=\"%zu\">\n<figcaption>", f->marks);
+    chart_text(out, f->style->caption);
+    fputs("</figcaption>\n", out);
+    put_legend(out, f->style);
+    fprintf(out, "<svg viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"", WIDTH, height);
+    chart_text(out, f->style->caption);
+    fprintf(out, "\">\n%s</svg>\n</figure>\n", f->text);
+    free(f->text);
+    return f->marks;
+}
+
+/* The words that hovering shows. */
+static void put_title(struct figure *f, const char *label, const char *series,
+                      const struct stats_interval *v)
+{
+    FILE *out = f->body;
+    fputs("<title>", out);
+    chart_text(out, label);
+    if (series) {
+        fputs(", ", out);
+        chart_text(out, series);
+    }
+    fprintf(out, ": %.4g ", v->mid);
+    chart_text(out, f->style->unit);
+    if (!isnan(v->low))
+        fprintf(out, " (%.4g to %.4g)", v->low, v->high);
+    fputs("</title>", out);
+}
+
+static void put_label(FILE *out, double y, const char *label)
+{
+    fprintf(out, "<text class=\"label\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LABELS - 6, y);
+    chart_text(out, label);
+    fputs("</text>\n", out);
+}
+
+/* ---- axes ---------------------------------------------------------------- */
+
+struct axis {
+    double low, high, from, length;
+    bool logarithmic;
+};
+
+static double place(const struct axis *a, double v)
+{
+    double part = a->logarithmic ? log(v / a->low) / log(a->high / a->low)
+                                 : (v - a->low) / (a->high - a->low);
+    part = part < 0 ? 0 : part > 1 ? 1 : part;
+    return a->from + part * a->length;
+}
+
+/* 1, 2 or 5 times a power of ten, not below v > 0. */
+static double round_up(double v)
+{
+    double power = pow(10, floor(log10(v))), digit = v / power;
+    return power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
+}
+
+static struct axis axis_over(const struct chart_style *style, double least, double most,
+                             double from, double length)
+{
+    if (!isfinite(least) || !isfinite(most))
+        return (struct axis){0, 1, from, length, false}; /* nothing to show */
+    if (!style->logarithmic || !(least > 0))
+        return (struct axis){0, most > 0 ? round_up(most) : 1, from, length, false};
+    double low = pow(10, floor(log10(least))), high = pow(10, ceil(log10(most)));
+    return (struct axis){low, high > low ? high : low * 10, from, length, true};
+}
+
+/* Decades of a logarithmic axis, fifths of another. */
+static unsigned tick_count(const struct axis *a)
+{
+    return 1 + (a->logarithmic ? (unsigned)lround(log10(a->high / a->low)) : TICKS);
+}
+
+static double tick_at(const struct axis *a, unsigned i)
+{
+    if (a->logarithmic)
+        return a->low * pow(10, i);
+    return a->low + (a->high - a->low) * i / TICKS;
+}
+
+/* Vertical rules with their values below. */
+static void put_ticks_below(FILE *out, const struct axis *a, double height)
+{
+    for (unsigned i = 0; i < tick_count(a); i++) {
+        double v = tick_at(a, i), x = place(a, v);
+        fprintf(out, "<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%.1f\"/>", x, x,
+                height);
+        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.3g</text>\n", x,
+                height + 13, v);
+    }
+}
+
+struct range {
+    double least, most;
+};
+
+static void range_add(struct range *r, double v)
+{
+    if (isnan(v))
+        return;
+    r->least = v < r->least ? v : r->least;
+    r->most = v > r->most ? v : r->most;
+}
+
+static void range_add_interval(struct range *r, const struct stats_interval *v)
+{
+    if (isnan(v->mid))
+        return;
+    range_add(r, v->mid);
+    range_add(r, v->low);
+    range_add(r, v->high);
+}
+
+/* ---- bars ---------------------------------------------------------------- */
+
+static void put_bar(struct figure *f, const struct axis *a, double y, const char *label,
+                    unsigned series, const struct stats_interval *v)
+{
+    FILE *out = f->body;
+    double x = place(a, v->mid), at = y + BAR / 2.0;
+    fprintf(out,
+            "<g class=\"mark\"><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" "
+            "fill=\"var(--s%u)\">",
+            a->from, y, x - a->from > 1 ? x - a->from : 1, BAR - 1, series);
+    put_title(f, label, f->style->n_series > 1 ? f->style->series[series] : NULL, v);
+    fputs("</rect>", out);
+    if (!isnan(v->low))
+        fprintf(out, "<path class=\"whisker\" d=\"M%.1f %.1fH%.1f\"/>", place(a, v->low), at,
+                place(a, v->high));
+    fputs("</g>\n", out);
+    f->marks++;
+}
+
+size_t chart_bars(FILE *out, const struct chart_style *style, const struct chart_row *rows,
+                  size_t n_rows)
+{
+    struct range r = {INFINITY, -INFINITY};
+    struct figure f;
+    if (!figure_begin(&f, style))
+        return 0;
+    for (size_t i = 0; i < n_rows; i++)
+        for (unsigned s = 0; s < style->n_series; s++)
+            range_add_interval(&r, &rows[i].value[s]);
+    struct axis a = axis_over(style, r.least, r.most, LABELS, PLOT);
+    double group = (double)BAR * style->n_series + GAP, height = group * (double)n_rows;
+    put_ticks_below(f.body, &a, height);
+    for (size_t i = 0; i < n_rows; i++) {
+        double y = group * (double)i + GAP / 2.0;
+        put_label(f.body, y + BAR * style->n_series / 2.0 + 3.5, rows[i].label);
+        for (unsigned s = 0; s < style->n_series; s++)
+            if (!isnan(rows[i].value[s].mid))
+                put_bar(&f, &a, y + (double)BAR * s, rows[i].label, s, &rows[i].value[s]);
+    }
+    return figure_end(&f, out, height + AXIS);
+}
+
+/* ---- lines --------------------------------------------------------------- */
+
+static void put_point(struct figure *f, double x, double y, const char *label, unsigned series,
+                      const struct stats_interval *v)
+{
+    fprintf(f->body, "<circle class=\"mark\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"var(--s%u)\">",
+            x, y, series);
+    put_title(f, label, f->style->series[series], v);
+    fputs("</circle>\n", f->body);
+    f->marks++;
+}
+
+static double flip(const struct axis *a, double v)
+{
+    return LINES_TOP + LINES_HEIGHT - place(a, v);
+}
+
+static void put_line(struct figure *f, const struct axis *x, const struct axis *y,
+                     const double *positions, size_t n, const struct stats_interval *v,
+                     unsigned series)
+{
+    char label[32];
+    const char *step = "M";
+    fprintf(f->body, "<path class=\"line\" stroke=\"var(--s%u)\" d=\"", series);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(v[i].mid))
+            continue;
+        fprintf(f->body, "%s%.1f %.1f", step, place(x, positions[i]), flip(y, v[i].mid));
+        step = "L";
+    }
+    fputs("\"/>\n", f->body);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(v[i].mid))
+            continue;
+        snprintf(label, sizeof(label), "%g", positions[i]);
+        put_point(f, place(x, positions[i]), flip(y, v[i].mid), label, series, &v[i]);
+    }
+}
+
+static void put_grid(FILE *out, const struct axis *x, const struct axis *y, const double *positions,
+                     size_t n, const char *name)
+{
+    double bottom = LINES_TOP + LINES_HEIGHT;
+    for (unsigned i = 0; i < tick_count(y); i++) {
+        double v = tick_at(y, i);
+        fprintf(out, "<line class=\"rule\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                LINES_LEFT, WIDTH - RIGHT, flip(y, v), flip(y, v));
+        fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n", LINES_LEFT - 5,
+                flip(y, v) + 3.5, v);
+    }
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>\n",
+                place(x, positions[i]), bottom + 14, positions[i]);
+    fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", WIDTH - RIGHT, bottom + 27);
+    chart_text(out, name);
+    fputs("</text>\n", out);
+}
+
+size_t chart_lines(FILE *out, const struct chart_style *style, const char *axis,
+                   const double *positions, size_t n_positions, const struct chart_line *lines)
+{
+    struct range px = {INFINITY, -INFINITY}, py = {INFINITY, -INFINITY};
+    struct figure f;
+    if (!figure_begin(&f, style))
+        return 0;
+    for (size_t i = 0; i < n_positions; i++) {
+        range_add(&px, positions[i]);
+        for (unsigned s = 0; s < style->n_series; s++)
+            range_add_interval(&py, &lines[s].value[i]);
+    }
+    if (!n_positions)
+        px = (struct range){1, 1};
+    struct axis x = {px.least, px.most > px.least ? px.most : px.least * 2, LINES_LEFT + 6,
+                     WIDTH - RIGHT - LINES_LEFT - 12, true};
+    struct axis y = axis_over(style, py.least, py.most, 0, LINES_HEIGHT);
+    put_grid(f.body, &x, &y, positions, n_positions, axis);
+    for (unsigned s = 0; s < style->n_series; s++)
+        put_line(&f, &x, &y, positions, n_positions, lines[s].value, s);
+    return figure_end(&f, out, LINES_TOP + LINES_HEIGHT + 32);
+}
+
+/* ---- strips -------------------------------------------------------------- */
+
+size_t chart_strips(FILE *out, const struct chart_style *style, const struct chart_samples *rows,
+                    size_t n_rows)
+{
+    struct range r = {1, 1};
+    struct figure f;
+    if (!figure_begin(&f, style))
+        return 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        double mid = stats_median(rows[i].value, rows[i].n);
+        for (size_t j = 0; j < rows[i].n; j++)
+            range_add(&r, rows[i].value[j] / mid);
+    }
+    double room = (r.most - r.least) * 0.03 + 0.005;
+    struct axis a = {r.least - room, r.most + room, LABELS, PLOT, false};
+    double height = (double)STRIP * (double)n_rows;
+    put_ticks_below(f.body, &a, height);
+    for (size_t i = 0; i < n_rows; i++) {
+        double y = (double)STRIP * ((double)i + 0.5), mid = stats_median(rows[i].value, rows[i].n);
+        put_label(f.body, y + 3.5, rows[i].label);
+        for (size_t j = 0; j < rows[i].n; j++) {
+            struct stats_interval v = {NAN, rows[i].value[j], NAN};
+            fprintf(
+                f.body,
+                "<circle class=\"mark dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"var(--s0)\">",
+                place(&a, rows[i].value[j] / mid), y);
+            put_title(&f, rows[i].label, NULL, &v);
+            fputs("</circle>\n", f.body);
+            f.marks++;
+        }
+    }
+    return figure_end(&f, out, height + AXIS);
+}
+
+/* ---- parts --------------------------------------------------------------- */
+
+static double sum_of_parts(const struct chart_row *row, unsigned n)
+{
+    double sum = 0;
+    for (unsigned s = 0; s < n; s++)
+        sum += isnan(row->value[s].mid) ? 0 : row->value[s].mid;
+    return sum;
+}
+
+size_t chart_parts(FILE *out, const struct chart_style *style, const struct chart_row *rows,
+                   size_t n_rows)
+{
+    struct figure f;
+    if (!figure_begin(&f, style))
+        return 0;
+    double group = BAR + GAP + 4, height = group * (double)n_rows;
+    for (size_t i = 0; i < n_rows; i++) {
+        double x = LABELS, y = group * (double)i + GAP / 2.0;
+        double sum = sum_of_parts(&rows[i], style->n_series);
+        put_label(f.body, y + BAR / 2.0 + 5.5, rows[i].label);
+        for (unsigned s = 0; s < style->n_series && sum > 0; s++) {
+            struct stats_interval v = {NAN, rows[i].value[s].mid, NAN};
+            double width = v.mid / sum * PLOT;
+            if (!(width > 0))
+                continue;
+            fprintf(f.body,
+                    "<rect class=\"mark\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" "
+                    "fill=\"var(--s%u)\">",
+                    x, y, width, BAR + 4, s);
+            put_title(&f, rows[i].label, style->series[s], &v);
+            fputs("</rect>\n", f.body);
+            f.marks++;
+            x += width;
+        }
+    }
+    return figure_end(&f, out, height + 4);
+}
