@@ -118,7 +118,8 @@ static void put_label(FILE *out, double y, const char *label)
 /* ---- axes ---------------------------------------------------------------- */
 
 struct axis {
-    double low, high, from, length;
+    double low, high, step, from,
+        length; /* step: between the ticks of one that is not logarithmic */
     bool logarithmic;
 };
 
@@ -137,28 +138,39 @@ static double round_up(double v)
     return power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
 }
 
+/* Between round values around these two. */
+static struct axis linear_axis(double least, double most, double from, double length)
+{
+    double step = round_up((most > least ? most - least : 1) / TICKS);
+    return (struct axis){
+        floor(least / step) * step, ceil(most / step) * step, step, from, length, false};
+}
+
+static struct axis log_axis(double least, double most, double from, double length)
+{
+    double low = pow(10, floor(log10(least))), high = pow(10, ceil(log10(most)));
+    return (struct axis){low, high > low ? high : low * 10, 0, from, length, true};
+}
+
 static struct axis axis_over(const struct chart_style *style, double least, double most,
                              double from, double length)
 {
     if (!isfinite(least) || !isfinite(most))
-        return (struct axis){0, 1, from, length, false}; /* nothing to show */
-    if (!style->logarithmic || !(least > 0))
-        return (struct axis){0, most > 0 ? round_up(most) : 1, from, length, false};
-    double low = pow(10, floor(log10(least))), high = pow(10, ceil(log10(most)));
-    return (struct axis){low, high > low ? high : low * 10, from, length, true};
+        return linear_axis(0, 1, from, length); /* nothing to show */
+    return style->logarithmic && least > 0 ? log_axis(least, most, from, length)
+                                           : linear_axis(0, most, from, length);
 }
 
-/* Decades of a logarithmic axis, fifths of another. */
+/* Decades of a logarithmic axis, steps of another. */
 static unsigned tick_count(const struct axis *a)
 {
-    return 1 + (a->logarithmic ? (unsigned)lround(log10(a->high / a->low)) : TICKS);
+    return 1 + (unsigned)lround(a->logarithmic ? log10(a->high / a->low)
+                                               : (a->high - a->low) / a->step);
 }
 
 static double tick_at(const struct axis *a, unsigned i)
 {
-    if (a->logarithmic)
-        return a->low * pow(10, i);
-    return a->low + (a->high - a->low) * i / TICKS;
+    return a->logarithmic ? a->low * pow(10, i) : a->low + a->step * i;
 }
 
 /* Vertical rules with their values below. */
@@ -309,8 +321,11 @@ size_t chart_lines(FILE *out, const struct chart_style *style, const char *axis,
     }
     if (!n_positions)
         px = (struct range){1, 1};
-    struct axis x = {px.least, px.most > px.least ? px.most : px.least * 2, LINES_LEFT + 6,
-                     WIDTH - RIGHT - LINES_LEFT - 12, true};
+    struct axis x = {.low = px.least,
+                     .high = px.most > px.least ? px.most : px.least * 2,
+                     .from = LINES_LEFT + 6,
+                     .length = WIDTH - RIGHT - LINES_LEFT - 12,
+                     .logarithmic = true};
     struct axis y = axis_over(style, py.least, py.most, 0, LINES_HEIGHT);
     put_grid(f.body, &x, &y, positions, n_positions, axis);
     for (unsigned s = 0; s < style->n_series; s++)
@@ -332,8 +347,7 @@ size_t chart_strips(FILE *out, const struct chart_style *style, const struct cha
         for (size_t j = 0; j < rows[i].n; j++)
             range_add(&r, rows[i].value[j] / mid);
     }
-    double room = (r.most - r.least) * 0.03 + 0.005;
-    struct axis a = {r.least - room, r.most + room, LABELS, PLOT, false};
+    struct axis a = linear_axis(r.least - 0.001, r.most + 0.001, LABELS, PLOT);
     double height = (double)STRIP * (double)n_rows;
     put_ticks_below(f.body, &a, height);
     for (size_t i = 0; i < n_rows; i++) {
