@@ -6,8 +6,11 @@
  * two simulators differ, scenario.sh runs the chunk again with tell=1, and each
  * scenario prints its notes.
  *
+ * Where a scenario goes on from what the one before left (SCENARIO_GOES_ON), all
+ * before the first are done, too.
+ *
  * Arguments (--append, -append): seed=N first=N count=N tell=1.
- * One hart; M-mode drives.
+ * M-mode drives.
  */
 #ifndef SCENARIO_H
 #define SCENARIO_H
@@ -15,6 +18,9 @@
 #include "paging.h"
 
 #define CHUNK 32
+#ifndef SCENARIO_GOES_ON
+#define SCENARIO_GOES_ON 0
+#endif
 
 static uint64_t scenario_random, scenario_hash;
 static bool scenario_tells;
@@ -62,15 +68,16 @@ static inline int scenario_run(void (*scenario)(void))
 {
     uint64_t seed = guest_argument("seed", 1), first = guest_argument("first", 0);
     uint64_t count = guest_argument("count", 320);
-    scenario_tells = guest_argument("tell", 0);
-    for (uint64_t i = first; i < first + count; i++) {
+    bool tell = guest_argument("tell", 0);
+    for (uint64_t i = SCENARIO_GOES_ON ? 0 : first; i < first + count; i++) {
+        scenario_tells = tell && i >= first;
         scenario_random = scenario_mix(seed * 1000003 + i + 1);
         if (scenario_tells)
             guest_printf("scenario %lu:", i);
         scenario();
         if (scenario_tells)
             guest_printf("\n");
-        if (i % CHUNK == CHUNK - 1)
+        if (i % CHUNK == CHUNK - 1 && i >= first)
             guest_printf("chunk %lu %lx\n", i / CHUNK * CHUNK, scenario_hash);
         if (i % CHUNK == CHUNK - 1)
             scenario_hash = 0;
