@@ -2,7 +2,7 @@
 /*
  * guest-test: harts=1,2,4
  *
- * The runtime of the guest programs themselves: formatting, traps, privilege
+ * The runtime of the guest programs themselves: formatting, arguments, traps, privilege
  * switches, starting harts, locks, barriers and time.
  */
 #include "guest.h"
@@ -38,6 +38,40 @@ static void test_memory_functions(void)
     memmove(b, b + 2, 8);
     CHECK(memcmp(b, "0123456767", 10) == 0);
     CHECK(memcmp("a\xff", "a\x01", 2) > 0);
+}
+
+/* A tree of one node with bootargs, in the words of the Devicetree Specification 5: header, then
+ * the structure block at 40 and the strings behind it. */
+#define BE(v) __builtin_bswap32(v)
+static struct {
+    uint32_t head[10], root[2], prop[3];
+    char args[48];
+    uint32_t end[2];
+    char strings[12];
+} tree = {
+    {BE(0xd00dfeed), BE(sizeof(tree)), BE(40), BE(40 + 4 * 7 + 48), 0, BE(17), BE(16)},
+    {BE(1), 0},
+    {BE(3), BE(48), 0},
+    "n=7 name=first text=ab.c-d mm=x name=last empty",
+    {BE(2), BE(9)},
+    "bootargs",
+};
+
+static void test_arguments(void)
+{
+    const void *fdt = guest_fdt();
+    char b[16], cut[4];
+
+    guest_set_fdt(&tree);
+    CHECK_EQ(guest_argument("n", 1), 7);
+    CHECK_EQ(guest_argument("m", 5), 5);
+    CHECK_EQ(guest_argument("text", 5), 0);
+    CHECK(guest_argument_text("text", b, sizeof(b)) && strcmp(b, "ab.c-d") == 0);
+    CHECK(guest_argument_text("name", b, sizeof(b)) && strcmp(b, "last") == 0);
+    CHECK(guest_argument_text("text", cut, sizeof(cut)) && strcmp(cut, "ab.") == 0);
+    CHECK(!guest_argument_text("m", b, sizeof(b)) && b[0] == 0);
+    CHECK(!guest_argument_text("empty", b, sizeof(b)));
+    guest_set_fdt(fdt);
 }
 
 static void test_catch(void)
@@ -186,10 +220,11 @@ static void test_interrupts(void)
 }
 
 static const struct guest_case cases[] = {
-    {"format", test_format}, {"memory functions", test_memory_functions},
-    {"catch", test_catch},   {"modes", test_modes},
-    {"hook", test_hook},     {"harts", test_harts},
-    {"time", test_time},     {"interrupts", test_interrupts},
+    {"format", test_format},         {"memory functions", test_memory_functions},
+    {"arguments", test_arguments},   {"catch", test_catch},
+    {"modes", test_modes},           {"hook", test_hook},
+    {"harts", test_harts},           {"time", test_time},
+    {"interrupts", test_interrupts},
 };
 
 int main(void)

@@ -195,10 +195,14 @@ unsigned guest_hart_count(void);
 /* The decimal number behind NAME= in the words of --append; value if it is not there. */
 uint64_t guest_argument(const char *name, uint64_t value);
 
+/* What stands behind NAME= up to the next space, as far as it fits in buf (size > 0); false and ""
+ * if it is not there. */
+bool guest_argument_text(const char *name, char *buf, size_t size);
+
 /* The device tree that hart 0 got, or NULL. */
 const void *guest_fdt(void);
 
-/* For programs with a start of their own: the tree for the three above. */
+/* For programs with a start of their own: the tree for the four above. */
 void guest_set_fdt(const void *fdt);
 
 /* Run fn(arg) on a sleeping hart; it sleeps again when fn returns. */

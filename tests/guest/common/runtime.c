@@ -80,19 +80,40 @@ unsigned guest_hart_count(void)
     return n ? n : 1;
 }
 
-uint64_t guest_argument(const char *name, uint64_t value)
+/* Behind NAME= in the last word of the arguments that begins so, or NULL. */
+static const char *argument_find(const char *name)
 {
-    const char *p = fdt_walk().bootargs;
+    const char *p = fdt_walk().bootargs, *found = NULL;
     size_t len = strlen(name);
 
     while (p && *p) {
         if (!memcmp(p, name, len) && p[len] == '=')
-            for (p += len + 1, value = 0; *p >= '0' && *p <= '9'; p++)
-                value = value * 10 + (uint64_t)(*p - '0');
+            found = p + len + 1;
         while (*p && *p++ != ' ')
             ;
     }
+    return found;
+}
+
+uint64_t guest_argument(const char *name, uint64_t value)
+{
+    const char *p = argument_find(name);
+
+    if (p)
+        for (value = 0; *p >= '0' && *p <= '9'; p++)
+            value = value * 10 + (uint64_t)(*p - '0');
     return value;
+}
+
+bool guest_argument_text(const char *name, char *buf, size_t size)
+{
+    const char *p = argument_find(name);
+    size_t n = 0;
+
+    while (p && *p && *p != ' ' && n + 1 < size)
+        buf[n++] = *p++;
+    buf[n] = 0;
+    return p != NULL;
 }
 
 /* ---- harts ---- */
