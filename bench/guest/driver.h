@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver: runs workloads and prints what each iteration took.  It is the same on host and
+ * guest; what differs is the functions below that the main program defines.  sim/doc/bench.md has
+ * the format of the output.
+ */
+#ifndef BENCH_DRIVER_H
+#define BENCH_DRIVER_H
+
+#include "workload.h"
+
+#include <stdarg.h>
+
+/* What the largest workload needs, with some room. */
+#define ARENA_SIZE ((size_t)48 * MIB)
+
+enum { DRIVER_OK = 0, DRIVER_FAILED = 1, DRIVER_USAGE = 2 };
+
+/* Runs what SELECTION names, a workload, a group or "all", ITERATIONS times each, all in MEMORY of
+ * SIZE bytes; "list" prints the table.  Returns one of the codes above, after one line that says
+ * why it is not 0. */
+int driver_run(const struct workload *table, unsigned count, const char *selection,
+               uint64_t iterations, void *memory, size_t size);
+
+/* ---- what the main program defines ---- */
+
+uint64_t platform_now_ns(void);
+
+/* What the clock above counts in. */
+uint64_t platform_clock_ns(void);
+
+/* Instructions of this hart so far; false if nothing counts them. */
+bool platform_instructions(uint64_t *n);
+
+/* printf() with 64-bit numbers as %lu and %lx, at most 255 characters; errors may go elsewhere. */
+void platform_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void platform_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+void platform_exit(int code) __attribute__((noreturn));
+
+#endif
