@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Samples: what one run of one workload on one engine gave, how it is read from the
+ * output of the programs (sim/doc/bench.md, Output), and the file samples.json that
+ * keeps them all.  The file has a version; what is written is read back the same.
+ * A sample_set is used by one thread at a time.
+ */
+#ifndef BENCH_SAMPLES_H
+#define BENCH_SAMPLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SAMPLES_VERSION = 1, SAMPLE_NAME_MAX = 47 };
+
+struct sample {
+    char workload[SAMPLE_NAME_MAX + 1], group[SAMPLE_NAME_MAX + 1], unit[SAMPLE_NAME_MAX + 1];
+    char engine[SAMPLE_NAME_MAX + 1]; /* "native", an engine of manyhart, or a peer with version */
+    char outcome[96];                 /* "ok", or in words how the run ended otherwise */
+    unsigned harts, round;
+    double operations; /* of one iteration, in units */
+    double clock_ns;   /* the step of the clock that ns was measured with */
+    char checksum[17]; /* of each iteration: hexadecimal */
+    uint64_t wall_ns, user_ns, system_ns, resident_bytes; /* of the whole process */
+    size_t n;                                             /* iterations */
+    double *ns;
+    double *instructions; /* NULL where nothing counts them */
+};
+
+/*
+ * Reads the output of a run of one workload: sets what the program says (workload, group, unit,
+ * operations, clock, iterations, checksum), leaves the rest alone.  Lines of others between are
+ * skipped.  0; -EINVAL with the reason in mh_last_error() if a line is missing or malformed, the
+ * iterations are not in order, or their checksums differ; -ENOMEM.  On failure s has no arrays.
+ */
+int sample_parse(struct sample *s, const char *output);
+
+void sample_clear(struct sample *s);
+
+/* A fact of the host or the run, name and value: for the reader, not computed with. */
+struct sample_fact {
+    char *name, *value;
+};
+
+struct sample_set {
+    struct sample_fact *facts;
+    size_t n_facts;
+    struct sample *samples;
+    size_t n;
+};
+
+/* Adds or replaces a fact. 0 or -ENOMEM. */
+int samples_fact(struct sample_set *set, const char *name, const char *value);
+const char *samples_fact_of(const struct sample_set *set, const char *name); /* NULL: none */
+
+/* Moves the sample's arrays into the set. 0 or -ENOMEM, then s keeps them. */
+int samples_add(struct sample_set *set, struct sample *s);
+
+void samples_clear(struct sample_set *set);
+
+/*
+ * Writes the file whole or not at all: a reader never sees a part, and what was there stays if it
+ * fails.  0 or -errno with the reason in mh_last_error().
+ */
+int samples_write(const struct sample_set *set, const char *path);
+
+/* Reads a file into an empty set.  0 or -errno: not there, no such file, another version, damaged;
+ * the reason in mh_last_error(), the set empty. */
+int samples_read(struct sample_set *set, const char *path);
+
+/*
+ * Adds what from has and to has not: the same workload, engine, harts and round is the same
+ * sample.  Facts that to has stay.  Returns the number of repeated ones, or -ENOMEM; from is empty
+ * afterwards.
+ */
+long samples_merge(struct sample_set *to, struct sample_set *from);
+
+#endif
