@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From samples to figures: one cell per workload, engine and number of harts, with one
+ * time per sample, the median of its steady iterations, and the interval of all of them;
+ * and the ratio of two cells, pair by pair of the same round.  A summary points into its
+ * set of samples, which must outlive it.  Any thread; no state.
+ */
+#ifndef BENCH_SUMMARY_H
+#define BENCH_SUMMARY_H
+
+#include "bench/samples.h"
+#include "bench/stats.h"
+
+struct summary_cell {
+    const struct sample *first; /* the names, unit, operations, harts */
+    size_t n;                   /* samples that ended well, in order of their rounds */
+    unsigned *round;
+    double *ns;                 /* of one steady iteration, by sample */
+    double instructions;        /* of one iteration; NaN where nothing counts them */
+    size_t failed;              /* samples that ended otherwise: in none of the figures */
+    size_t unsteady;            /* of n, those that never became steady: all iterations count */
+    struct stats_interval time; /* of ns; NaN if n is 0 */
+};
+
+struct summary {
+    struct summary_cell *cells; /* in the order in which the samples came */
+    size_t n;
+    double confidence;
+};
+
+/* 0 or -ENOMEM, then *s is empty. */
+int summary_make(struct summary *s, const struct sample_set *set, double confidence);
+void summary_clear(struct summary *s);
+
+/* NULL: there is none. */
+const struct summary_cell *summary_find(const struct summary *s, const char *workload,
+                                        const char *engine, unsigned harts);
+
+/*
+ * Times of a over times of b, over the rounds that both have; where they share fewer than three,
+ * median over median.  NaN if one has no samples.
+ */
+struct stats_interval summary_ratio(const struct summary *s, const struct summary_cell *a,
+                                    const struct summary_cell *b);
+
+#endif
