@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See report.h. */
+#include "bench/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/chart.h"
+#include "sim/base/bits.h"
+
+#define BASE "native"
+
+enum { COLUMNS_MAX = CHART_SERIES_MAX };
+
+#define NO_INTERVAL ((struct stats_interval){NAN, NAN, NAN})
+
+/* ---- what there is ------------------------------------------------------- */
+
+/* An engine with a number of harts: a column. */
+struct column {
+    const char *engine;
+    unsigned harts;
+    char name[SAMPLE_NAME_MAX + 16];
+};
+
+struct view {
+    const struct summary *s;
+    struct column columns[COLUMNS_MAX];
+    unsigned n_columns, left_out; /* columns that do not fit */
+    unsigned base;                /* the column of BASE with one hart; n_columns: none */
+};
+
+static bool has_column(const struct view *v, const struct sample *f)
+{
+    for (unsigned i = 0; i < v->n_columns; i++)
+        if (v->columns[i].harts == f->harts && !strcmp(v->columns[i].engine, f->engine))
+            return true;
+    return false;
+}
+
+static struct view view_of(const struct summary *s)
+{
+    struct view v = {.s = s};
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sample *f = s->cells[i].first;
+        if (has_column(&v, f))
+            continue;
+        if (v.n_columns == COLUMNS_MAX) {
+            v.left_out++;
+            continue;
+        }
+        struct column *c = &v.columns[v.n_columns++];
+        *c = (struct column){.engine = f->engine, .harts = f->harts};
+        snprintf(c->name, sizeof(c->name), f->harts == 1 ? "%s" : "%s, %u harts", f->engine,
+                 f->harts);
+    }
+    while (v.base < v.n_columns &&
+           (strcmp(v.columns[v.base].engine, BASE) || v.columns[v.base].harts != 1))
+        v.base++;
+    return v;
+}
+
+static const struct summary_cell *cell_in(const struct view *v, const char *workload,
+                                          unsigned column)
+{
+    return summary_find(v->s, workload, v->columns[column].engine, v->columns[column].harts);
+}
+
+/* How many times as long as natively. */
+static struct stats_interval against_base(const struct view *v, const char *workload,
+                                          unsigned column)
+{
+    if (v->base == v->n_columns)
+        return NO_INTERVAL;
+    const struct summary_cell *c = cell_in(v, workload, column), *b = cell_in(v, workload, v->base);
+    return c && b ? summary_ratio(v->s, c, b) : NO_INTERVAL;
+}
+
+/* The i-th cell is the first of its workload, or of its group. */
+static bool first_of_workload(const struct summary *s, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (!strcmp(s->cells[j].first->workload, s->cells[i].first->workload))
+            return false;
+    return true;
+}
+
+static bool first_of_group(const struct summary *s, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (!strcmp(s->cells[j].first->group, s->cells[i].first->group))
+            return false;
+    return true;
+}
+
+static bool row_of(const struct summary *s, size_t i, const char *group)
+{
+    return !strcmp(s->cells[i].first->group, group) && first_of_workload(s, i);
+}
+
+/* Geometric mean over the workloads of a group that have both; *n says how many. */
+static double group_mean(const struct view *v, const char *group, unsigned column, size_t *n)
+{
+    double sum = 0;
+    *n = 0;
+    for (size_t i = 0; i < v->s->n; i++) {
+        if (!row_of(v->s, i, group))
+            continue;
+        double r = against_base(v, v->s->cells[i].first->workload, column).mid;
+        if (isnan(r))
+            continue;
+        sum += log(r);
+        ++*n;
+    }
+    return *n ? exp(sum / (double)*n) : NAN;
+}
+
+static double share(size_t part, size_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+/* ---- Markdown ------------------------------------------------------------ */
+
+static void put_cell(FILE *out, const struct view *v, const char *workload, unsigned column)
+{
+    const struct summary_cell *c = cell_in(v, workload, column);
+    struct stats_interval r = against_base(v, workload, column);
+    if (!c || !c->n) {
+        fputs(c ? " failed |" : " |", out);
+        return;
+    }
+    if (column == v->base || isnan(r.mid))
+        fprintf(out, " %.4g ms (%.4g to %.4g) |", c->time.mid / 1e6, c->time.low / 1e6,
+                c->time.high / 1e6);
+    else
+        fprintf(out, " %.3g x (%.3g to %.3g) |", r.mid, r.low, r.high);
+}
+
+static void put_group(FILE *out, const struct view *v, const char *group)
+{
+    fprintf(out, "\n## %s\n\n| workload |", group);
+    for (unsigned c = 0; c < v->n_columns; c++)
+        fprintf(out, " %s |", v->columns[c].name);
+    fputs("\n|---|", out);
+    for (unsigned c = 0; c < v->n_columns; c++)
+        fputs("---:|", out);
+    for (size_t i = 0; i < v->s->n; i++) {
+        if (!row_of(v->s, i, group))
+            continue;
+        fprintf(out, "\n| %s |", v->s->cells[i].first->workload);
+        for (unsigned c = 0; c < v->n_columns; c++)
+            put_cell(out, v, v->s->cells[i].first->workload, c);
+    }
+    if (v->base < v->n_columns) {
+        fputs("\n| geometric mean |", out);
+        for (unsigned c = 0; c < v->n_columns; c++) {
+            size_t n;
+            double mean = group_mean(v, group, c, &n);
+            if (c == v->base || isnan(mean))
+                fputs(" |", out);
+            else
+                fprintf(out, " %.3g x of %zu |", mean, n);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void put_troubles(FILE *out, const struct summary *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct summary_cell *c = &s->cells[i];
+        size_t all = c->n + c->failed;
+        if (c->failed)
+            fprintf(out, "- %s on %s, %u harts: %zu of %zu samples failed\n", c->first->workload,
+                    c->first->engine, c->first->harts, c->failed, all);
+        if (c->unsteady)
+            fprintf(out, "- %s on %s, %u harts: %.0f %% of the samples never became steady\n",
+                    c->first->workload, c->first->engine, c->first->harts,
+                    share(c->unsteady, c->n));
+    }
+}
+
+void report_markdown(FILE *out, const struct sample_set *set, const struct summary *s)
+{
+    struct view v = view_of(s);
+    fputs("# Measured\n\n", out);
+    for (size_t i = 0; i < set->n_facts; i++)
+        fprintf(out, "- %s: %s\n", set->facts[i].name, set->facts[i].value);
+    fprintf(out, "- %zu samples; times are of one iteration, ranges hold with %.0f %% confidence\n",
+            set->n, 100 * s->confidence);
+    if (v.base < v.n_columns)
+        fputs("- \"x\": times as long as natively, pairs of the same round; less is faster\n", out);
+    if (v.left_out)
+        fprintf(out, "- %u more columns are in the samples only\n", v.left_out);
+    for (size_t i = 0; i < s->n; i++)
+        if (first_of_group(s, i))
+            put_group(out, &v, s->cells[i].first->group);
+    bool any = false;
+    for (size_t i = 0; i < s->n; i++)
+        any |= s->cells[i].failed || s->cells[i].unsteady;
+    if (any) {
+        fputs("\n## Not as they should be\n\n", out);
+        put_troubles(out, s);
+    }
+}
+
+/* ---- HTML ---------------------------------------------------------------- */
+
+static const char page_head[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<title>manyhart: measured</title>\n<style>\n"
+    ":root{color-scheme:light dark;--ink:#222;--rule:#ddd;--page:#fff;--s0:#2563a8;--s1:#d9822b;"
+    "--s2:#3a9164;--s3:#a8456b;--s4:#7a63b8;--s5:#6b7280}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--rule:#444;--page:#15181c;"
+    "--s0:#6ea8e8;--s1:#f0a95c;--s2:#6cc394;--s3:#e38aad;--s4:#b3a0ec;--s5:#a3aab5}}\n"
+    "body{background:var(--page);color:var(--ink);font:16px/1.4 system-ui,sans-serif;"
+    "max-width:42em;margin:1em auto;padding:0 1em}\n"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;font-size:.9em}\n"
+    "dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\n"
+    "figure{margin:1.5em 0}figcaption{font-weight:600}\n"
+    "svg{width:100%;height:auto;overflow:visible}svg text{fill:var(--ink);font-size:11px}\n"
+    ".rule{stroke:var(--rule)}.line{fill:none;stroke-width:2}\n"
+    ".whisker{stroke:var(--ink);fill:none}.dot{fill-opacity:.5}\n"
+    ".legend{margin:.3em 0;font-size:.9em}.legend span{white-space:nowrap;margin-right:1em}\n"
+    ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em}\n"
+    "</style></head><body>\n<h1>Measured</h1>\n";
+
+static void put_facts(FILE *out, const struct sample_set *set)
+{
+    fputs("<dl>\n", out);
+    for (size_t i = 0; i < set->n_facts; i++) {
+        fputs("<dt>", out);
+        chart_text(out, set->facts[i].name);
+        fputs("</dt><dd>", out);
+        chart_text(out, set->facts[i].value);
+        fputs("</dd>\n", out);
+    }
+    fputs("</dl>\n", out);
+}
+
+/* Rows of one group: intervals in one piece, per row one of each column. */
+struct grid {
+    struct chart_row *rows;
+    struct stats_interval *values;
+    size_t n;
+};
+
+static bool grid_make(struct grid *g, const struct view *v, const char *group)
+{
+    *g = (struct grid){calloc(v->s->n, sizeof(*g->rows)),
+                       calloc(v->s->n * v->n_columns, sizeof(*g->values)), 0};
+    if (!g->rows || !g->values)
+        return false;
+    for (size_t i = 0; i < v->s->n; i++) {
+        if (!row_of(v->s, i, group))
+            continue;
+        const char *workload = v->s->cells[i].first->workload;
+        struct stats_interval *row = g->values + g->n * v->n_columns;
+        for (unsigned c = 0; c < v->n_columns; c++) {
+            const struct summary_cell *cell = cell_in(v, workload, c);
+            row[c] = v->base < v->n_columns ? against_base(v, workload, c)
+                     : cell                 ? cell->time
+                                            : NO_INTERVAL;
+        }
+        g->rows[g->n++] = (struct chart_row){workload, row};
+    }
+    return true;
+}
+
+static unsigned put_bars(FILE *out, const struct view *v, const char *group)
+{
+    char caption[128];
+    const char *names[COLUMNS_MAX];
+    struct grid g;
+    unsigned charts = 0;
+    bool ratios = v->base < v->n_columns;
+    snprintf(caption, sizeof(caption), ratios ? "%s: times as long as natively" : "%s: time",
+             group);
+    for (unsigned c = 0; c < v->n_columns; c++)
+        names[c] = v->columns[c].name;
+    if (grid_make(&g, v, group)) {
+        struct chart_style style = {caption, ratios ? "x" : "ns", names, v->n_columns, true};
+        chart_bars(out, &style, g.rows, g.n);
+        charts = 1;
+    }
+    free(g.rows);
+    free(g.values);
+    return charts;
+}
+
+static unsigned put_strips(FILE *out, const struct view *v, unsigned column)
+{
+    static const char *const names[] = {"samples"};
+    char caption[128];
+    size_t n = 0;
+    struct chart_samples *rows = calloc(v->s->n, sizeof(*rows));
+    if (!rows)
+        return 0;
+    for (size_t i = 0; i < v->s->n; i++) {
+        const struct summary_cell *c = &v->s->cells[i];
+        if (c->n && c->first->harts == v->columns[column].harts &&
+            !strcmp(c->first->engine, v->columns[column].engine))
+            rows[n++] = (struct chart_samples){c->first->workload, c->ns, c->n};
+    }
+    snprintf(caption, sizeof(caption), "Samples on %s, as parts of the median",
+             v->columns[column].name);
+    if (n)
+        chart_strips(out, &(struct chart_style){caption, "ns", names, 1, false}, rows, n);
+    free(rows);
+    return n != 0;
+}
+
+unsigned report_html(FILE *out, const struct sample_set *set, const struct summary *s)
+{
+    struct view v = view_of(s);
+    unsigned charts = 0;
+    fputs(page_head, out);
+    put_facts(out, set);
+    for (size_t i = 0; i < s->n; i++)
+        if (first_of_group(s, i))
+            charts += put_bars(out, &v, s->cells[i].first->group);
+    for (unsigned c = 0; c < v.n_columns; c++)
+        charts += put_strips(out, &v, c);
+    fprintf(out, "<p>%zu samples; ranges hold with %.0f %% confidence.</p>\n", set->n,
+            100 * s->confidence);
+    fputs("</body></html>\n", out);
+    return charts;
+}

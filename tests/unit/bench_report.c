@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench/report.c: the tables' figures, what failed is said, the page has a chart per group. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/report.h"
+
+static char *text;
+
+static void add(struct sample_set *set, const char *workload, const char *group, const char *engine,
+                unsigned harts, unsigned round, double ns)
+{
+    struct sample s = {.harts = harts, .round = round, .operations = 10, .n = 4};
+    snprintf(s.workload, sizeof(s.workload), "%s", workload);
+    snprintf(s.group, sizeof(s.group), "%s", group);
+    snprintf(s.engine, sizeof(s.engine), "%s", engine);
+    snprintf(s.outcome, sizeof(s.outcome), ns > 0 ? "ok" : "exit code 1");
+    s.ns = malloc(4 * sizeof(double));
+    for (unsigned i = 0; i < 4; i++)
+        s.ns[i] = ns;
+    assert_int_equal(samples_add(set, &s), 0);
+}
+
+static void make(struct sample_set *set)
+{
+    samples_fact(set, "cpu", "<Some> & processor");
+    for (unsigned round = 0; round < 5; round++) {
+        add(set, "fib", "integer", "native", 1, round, 2e6);
+        add(set, "fib", "integer", "interp", 1, round, 20e6);
+        add(set, "fib", "integer", "interp", 2, round, 10e6);
+        add(set, "lz", "integer", "native", 1, round, 1e6);
+        add(set, "lz", "integer", "interp", 1, round, 40e6);
+        add(set, "fft", "float", "native", 1, round, 1e6);
+        add(set, "fft", "float", "interp", 1, round, -1);
+    }
+}
+
+static void check(const char *line, bool there)
+{
+    if (there != (strstr(text, line) != NULL))
+        fail_msg("%s: %s\n%s", there ? "not there" : "there", line, text);
+}
+
+static size_t count(const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        n++;
+    return n;
+}
+
+static void test_markdown(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    make(&set);
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    report_markdown(out, &set, &s);
+    fclose(out);
+    check("- cpu: <Some> & processor\n", true);
+    check("- 35 samples;", true);
+    check("## integer\n\n| workload | native | interp | interp, 2 harts |\n|---|---:|---:|---:|\n",
+          true);
+    check("\n| fib | 2 ms (2 to 2) | 10 x (10 to 10) | 5 x (5 to 5) |\n", true);
+    check("\n| lz | 1 ms (1 to 1) | 40 x (40 to 40) | |\n", true);
+    check("\n| geometric mean | | 20 x of 2 | 5 x of 1 |\n", true);
+    check("\n| fft | 1 ms (1 to 1) | failed | |\n", true);
+    check("- fft on interp, 1 harts: 5 of 5 samples failed\n", true);
+    check("nan", false);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
+/* Without native there is nothing to divide by: times. */
+static void test_no_base(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    add(&set, "fib", "integer", "interp", 1, 0, 3e6);
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    report_markdown(out, &set, &s);
+    assert_int_equal(report_html(out, &set, &s), 2);
+    fclose(out);
+    check("\n| fib | 3 ms (3 to 3) |\n", true);
+    check("geometric mean", false);
+    check("natively", false);
+    check("integer: time<", true);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
+static void test_html(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    make(&set);
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(report_html(out, &set, &s), 5); /* two groups, three columns of samples */
+    fclose(out);
+    assert_int_equal(count("<figure"), 5);
+    assert_int_equal(count("data-marks=\"0\""), 0);
+    check("<dd>&lt;Some&gt; &amp; processor</dd>", true);
+    check("<title>lz, interp: 40 x (40 to 40)</title>", true);
+    check("http://", false); /* nothing is fetched */
+    check("https://", false);
+    check("src=", false);
+    check("nan", false);
+    assert_int_equal(count("<body"), count("</body>"));
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_markdown),
+        cmocka_unit_test(test_no_base),
+        cmocka_unit_test(test_html),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
