@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest-test: harts=2,4 timeout=120 oracle=no
+ * guest-test: harts=2,4 timeout=240 oracle=no
  *
  * The last case of torture, code that all harts rewrite in one page and call, often enough that a
  * FENCE.I which misses one change in 20,000 is found.
