@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# bench_test.sh PROGRAM: manyhart-bench from its command line: a short run, what it
+# leaves behind, comparing, an interruption, and what it refuses.  Asserts no time.
+set -u
+bench=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+failed=0
+
+# check WHAT CODE COMMAND...: the command's exit code; its output is in $tmp/said.
+check() {
+	what=$1 want=$2
+	shift 2
+	"$@" >"$tmp/said" 2>&1 </dev/null
+	got=$?
+	if [ $got -eq "$want" ]; then
+		echo "ok - $what"
+	else
+		echo "not ok - $what: exit code $got, expected $want"
+		sed 's/^/# /' "$tmp/said"
+		failed=1
+	fi
+}
+
+says() {
+	grep -qF -e "$1" "$tmp/said" || {
+		echo "not ok - does not say: $1"
+		sed 's/^/# /' "$tmp/said"
+		failed=1
+	}
+}
+
+has() {
+	grep -qF -e "$2" "$1" || {
+		echo "not ok - $1 lacks: $2"
+		failed=1
+	}
+}
+
+check "help" 0 "$bench" --help
+says "--compare OLD NEW"
+check "list" 0 "$bench" --list
+says "qsort "
+
+check "two rounds" 0 "$bench" --rounds 2 --iterations 3 --seed 5 --out "$tmp/a" fib crc32
+says "8 samples and the report are in $tmp/a"
+has "$tmp/a/samples.json" '"format": "manyhart-bench"'
+has "$tmp/a/samples.json" '"method": "2 rounds of 3 iterations, seed 5"'
+has "$tmp/a/README.md" '| crc32 |'
+has "$tmp/a/README.md" ' x ('
+has "$tmp/a/report.html" 'integer: times as long as natively'
+[ "$(grep -c '"outcome": "ok"' "$tmp/a/samples.json")" -eq 8 ] || {
+	echo "not ok - eight good samples"
+	failed=1
+}
+
+check "a set compared with itself" 0 "$bench" --compare "$tmp/a/samples.json" "$tmp/a/samples.json" --all
+says "fib on interp, 1 harts: no change: 1.000 times as long"
+says "0 slower, 0 faster, 4 without a change, 0 in one set only"
+
+# Everything on the interpreter three times slower, as if it had been measured so.
+awk '/"engine": "interp"/ { slow = 1 } /"workload":/ { slow = 0 }
+	slow && /^ *[0-9.e+]+,?$/ { v = $1 + 0; sub(/[0-9.e+]+/, sprintf("%.1f", v * 3)) } { print }' \
+	"$tmp/a/samples.json" >"$tmp/slower.json"
+check "what became slower" 1 "$bench" --compare "$tmp/a/samples.json" "$tmp/slower.json"
+
+check "results are not overwritten" 2 "$bench" --rounds 1 --out "$tmp/a" fib
+says "samples.json is there already"
+check "unknown workload" 2 "$bench" --out "$tmp/b" qsrot
+says "did you mean qsort?"
+check "unknown engine" 2 "$bench" --engines intrep --out "$tmp/b" fib
+says "did you mean interp?"
+check "no number" 2 "$bench" --rounds many fib
+says "--rounds many"
+check "unknown option" 2 "$bench" --round-about
+check "unwritable results" 2 "$bench" --rounds 1 --out /proc/nothing fib
+echo '{"format": "manyhart-bench", "version": 1' >"$tmp/cut.json"
+check "damaged samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/cut.json"
+says "is damaged in line"
+check "missing samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/nothing.json"
+[ ! -e "$tmp/b" ] || {
+	echo "not ok - a refused run leaves nothing"
+	failed=1
+}
+
+# Interrupted when two samples are there: they are kept, and it says so.
+"$bench" --engines native --rounds 1000 --iterations 1 --out "$tmp/c" fib >"$tmp/said" 2>&1 </dev/null &
+pid=$!
+i=0
+while [ $i -lt 600 ] && ! grep -q '"round": 1,' "$tmp/c/samples.json" 2>/dev/null; do
+	sleep 0.1
+	i=$((i + 1))
+done
+kill -TERM $pid
+wait $pid
+code=$?
+if [ $code -eq 130 ] && grep -q '"round": 1,' "$tmp/c/samples.json" &&
+	grep -q '"interrupted": "yes' "$tmp/c/samples.json" && [ -s "$tmp/c/report.html" ]; then
+	echo "ok - an interruption keeps the samples"
+else
+	echo "not ok - an interruption keeps the samples: exit code $code"
+	failed=1
+fi
+exit $failed

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See engines.h. */
+#include "bench/engines.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "sim/base/bits.h"
+#include "sim/base/error.h"
+#include "sim/parse.h"
+
+static const char *const known[] = {"native", "interp", "qemu", NULL};
+
+int engines_folder(char *buf, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+    if (n < 0)
+        return -errno;
+    buf[n] = 0;
+    const char *dir = dirname(buf); /* in place */
+    memmove(buf, dir, strlen(dir) + 1);
+    return 0;
+}
+
+static struct engine *add(struct engine_list *list, enum engine_kind kind, const char *name,
+                          unsigned harts)
+{
+    if (list->n == ENGINES_MAX) {
+        error_set(MH_ERROR_CORE, -EINVAL, "engines", name, "more than %d engines", ENGINES_MAX);
+        return NULL;
+    }
+    struct engine *e = &list->engine[list->n++];
+    *e = (struct engine){.kind = kind, .harts = harts};
+    snprintf(e->name, sizeof(e->name), "%s", name);
+    return e;
+}
+
+/* "QEMU 7.2.22", or false if the program is not there or says something else. */
+static bool qemu_name(const char *program, char *name, size_t size)
+{
+    static const char says[] = "QEMU emulator version ";
+    const char *argv[] = {program, "--version", NULL};
+    struct child_spec spec = {.argv = argv, .timeout_ns = 30000000000};
+    struct child_result r;
+    if (child_run(&spec, &r))
+        return false;
+    const char *at = r.end == CHILD_EXITED && !r.code ? strstr(r.output, says) : NULL;
+    if (at) {
+        at += strlen(says);
+        snprintf(name, size, "QEMU %.*s", (int)strcspn(at, " \n("), at);
+    }
+    free(r.output);
+    return at;
+}
+
+static int add_qemu(struct engine_list *list, const char *program, unsigned harts)
+{
+    char name[SAMPLE_NAME_MAX + 1];
+    if (!qemu_name(program, name, sizeof(name)))
+        return 0;
+    for (unsigned i = 0; i < list->n; i++)
+        if (!strcmp(list->engine[i].name, name))
+            return 0;
+    struct engine *e = add(list, ENGINE_QEMU, name, harts);
+    if (!e)
+        return -EINVAL;
+    snprintf(e->program, sizeof(e->program), "%s", program);
+    return 1;
+}
+
+static int add_qemus(struct engine_list *list, unsigned harts)
+{
+    char newest[512];
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    snprintf(newest, sizeof(newest), "%s%s/manyhart/qemu/current/qemu-system-riscv64",
+             cache  ? cache
+             : home ? home
+                    : "",
+             cache ? "" : "/.cache");
+    int own = add_qemu(list, "qemu-system-riscv64", harts);
+    int fetched = own < 0 ? own : add_qemu(list, newest, harts);
+    return fetched < 0 ? fetched : own + fetched;
+}
+
+int engines_add(struct engine_list *list, const char *folder, const char *name, unsigned harts)
+{
+    if (!strcmp(name, "qemu"))
+        return add_qemus(list, harts);
+    bool native = !strcmp(name, "native");
+    if (!native && strcmp(name, "interp")) {
+        const char *near = parse_nearest_in(name, known);
+        return error_set(MH_ERROR_CORE, -EINVAL, "engines", name, "%s: unknown engine%s%s%s", name,
+                         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    struct engine *e =
+        add(list, native ? ENGINE_NATIVE : ENGINE_MANYHART, name, native ? 1 : harts);
+    if (!e)
+        return -EINVAL;
+    snprintf(e->program, sizeof(e->program), native ? "%s/bench_workloads" : "%s/../manyhart",
+             folder);
+    return 1;
+}
+
+static void put(struct command *c, const char *const *words)
+{
+    unsigned n = 0;
+    while (words[n]) {
+        c->argv[n] = words[n];
+        n++;
+    }
+    c->argv[n] = NULL;
+}
+
+void engine_command(const struct engine *e, const char *folder, const char *workload,
+                    unsigned iterations, struct command *c)
+{
+    char *image = c->text[0], *words = c->text[1], *harts = c->text[2];
+    size_t size = sizeof(c->text[0]);
+    snprintf(image, size, "%s/bench_workloads%s.elf", folder,
+             e->kind == ENGINE_QEMU ? ".virt" : "");
+    snprintf(words, size, "workload=%s iterations=%u", workload, iterations);
+    snprintf(harts, size, "%u", e->harts);
+    switch (e->kind) {
+    case ENGINE_NATIVE:
+        snprintf(words, size, "%u", iterations);
+        put(c, (const char *[]){e->program, workload, words, NULL});
+        break;
+    case ENGINE_MANYHART:
+        put(c, (const char *[]){e->program, "run", "--engine", e->name, "--harts", harts,
+                                "--append", words, image, NULL});
+        break;
+    case ENGINE_QEMU:
+        put(c, (const char *[]){e->program, "-machine", "virt", "-smp", harts, "-m", "256M",
+                                "-nographic", "-bios", "none", "-kernel", image, "-append", words,
+                                NULL});
+        break;
+    }
+}

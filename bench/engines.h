@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a workload can run on: the host itself, an engine of manyhart, a peer.  Each
+ * becomes a command line for one workload.  One thread.
+ */
+#ifndef BENCH_ENGINES_H
+#define BENCH_ENGINES_H
+
+#include "bench/samples.h"
+
+enum engine_kind { ENGINE_NATIVE, ENGINE_MANYHART, ENGINE_QEMU };
+
+struct engine {
+    enum engine_kind kind;
+    char name[SAMPLE_NAME_MAX + 1]; /* of the samples: "native", "interp", "QEMU 10.0.2" */
+    char program[512];              /* a path, or a name for PATH */
+    unsigned harts;
+};
+
+enum { ENGINES_MAX = 8, COMMAND_WORDS = 24 };
+
+struct engine_list {
+    struct engine engine[ENGINES_MAX];
+    unsigned n;
+};
+
+/* Where the build put the programs: the folder of the running one. 0 or -errno. */
+int engines_folder(char *buf, size_t size);
+
+/*
+ * Adds an engine by name: "native", an engine of manyhart, or "qemu", which adds each QEMU for
+ * RISC-V that is here (in PATH, and the newest one that tests/tools/fetch-qemu.sh has fetched).
+ * Returns how many it added; 0 if none is here; -EINVAL: unknown or too many, with the reason in
+ * mh_last_error().
+ */
+int engines_add(struct engine_list *list, const char *folder, const char *name, unsigned harts);
+
+/* The command of one run; text holds what argv points to. */
+struct command {
+    const char *argv[COMMAND_WORDS];
+    char text[3][1024];
+};
+
+void engine_command(const struct engine *e, const char *folder, const char *workload,
+                    unsigned iterations, struct command *c);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * manyhart bench: runs workloads on engines, natively and on peers, in turn and in random
+ * order, a fresh process per sample; keeps samples.json after each round, and writes the
+ * report at the end.  An interruption keeps the samples that were taken.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "bench/compare.h"
+#include "bench/engines.h"
+#include "bench/host.h"
+#include "bench/report.h"
+#include "bench/samples.h"
+#include "bench/summary.h"
+#include "sim/base/atomic.h"
+#include "sim/base/bits.h"
+#include "sim/base/clock.h"
+#include "sim/base/error.h"
+#include "sim/parse.h"
+
+enum { OK = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
+
+#define REPORT_CONFIDENCE 0.95
+
+static const struct workload_line {
+    const char *name, *group, *unit;
+    double operations;
+    const char *description;
+} workloads[] = {
+#define WORKLOAD(name, group, operations, unit, description)                                       \
+    {#name, #group, #unit, operations, description},
+#include "bench/workloads.def"
+};
+
+static uint32_t interrupted; /* atomic */
+
+struct options {
+    unsigned rounds, iterations, timeout_s, harts;
+    uint64_t seed;
+    const char *engines, *out, *compare, *peer;
+    bool all;
+    bool wanted[ARRAY_LEN(workloads)];
+};
+
+static int complain(const char *what)
+{
+    fprintf(stderr, "manyhart: bench: %s\n", what);
+    return USAGE;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+struct bench {
+    const struct options *o;
+    struct engine_list engines;
+    struct sample_set set;
+    char folder[512], out[512], file[600];
+    uint64_t random, begin_ns;
+    unsigned done, all; /* samples */
+};
+
+static uint64_t next_random(struct bench *b)
+{
+    uint64_t x = b->random += 0x9e3779b97f4a7c15;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
+static void shuffle(struct bench *b, unsigned *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        v[i] = i;
+    for (unsigned i = n; i > 1; i--) {
+        unsigned j = (unsigned)(next_random(b) % i), keep = v[i - 1];
+        v[i - 1] = v[j];
+        v[j] = keep;
+    }
+}
+
+static void progress(const struct bench *b, unsigned round, const char *workload,
+                     const char *engine)
+{
+    double used = (double)(clock_now_ns() - b->begin_ns) / 1e9;
+    fprintf(stderr, "%sround %u of %u, %u of %u: %s on %s", isatty(2) ? "\r\033[K" : "", round + 1,
+            b->o->rounds, b->done + 1, b->all, workload, engine);
+    if (b->done >= b->engines.n)
+        fprintf(stderr, ", about %.0f s left", used / b->done * (b->all - b->done));
+    fputs(isatty(2) ? "" : "\n", stderr);
+}
+
+/* The checksum that the first good sample of the workload had. */
+static const char *checksum_of(const struct sample_set *set, const char *workload)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (!strcmp(set->samples[i].workload, workload) && !strcmp(set->samples[i].outcome, "ok"))
+            return set->samples[i].checksum;
+    return NULL;
+}
+
+/* What the run was: fills the sample, "ok" only for one that can be used. */
+static void judge(struct bench *b, const struct engine *e, const struct child_result *r,
+                  struct sample *s)
+{
+    const char *sum;
+    s->wall_ns = r->wall_ns;
+    s->user_ns = r->user_ns;
+    s->system_ns = r->system_ns;
+    s->resident_bytes = r->resident_bytes;
+    if (r->end != CHILD_EXITED || r->code) {
+        child_describe(r, s->outcome, sizeof(s->outcome));
+    } else if (sample_parse(s, r->output)) {
+        snprintf(s->outcome, sizeof(s->outcome), "%.95s", mh_last_error()->message);
+    } else if ((sum = checksum_of(&b->set, s->workload)) && strcmp(sum, s->checksum)) {
+        snprintf(s->outcome, sizeof(s->outcome), "checksum %s, not %s", s->checksum, sum);
+    } else {
+        snprintf(s->outcome, sizeof(s->outcome), "ok");
+    }
+    if (e->kind == ENGINE_QEMU) { /* its minstret is the host's clock */
+        free(s->instructions);
+        s->instructions = NULL;
+    }
+}
+
+/* One sample; false: no more. */
+static bool take(struct bench *b, const struct workload_line *w, const struct engine *e,
+                 unsigned round)
+{
+    struct command c;
+    struct child_result r;
+    struct sample s = {.harts = e->harts, .round = round};
+    struct child_spec spec = {.argv = c.argv,
+                              .timeout_ns = b->o->timeout_s * (uint64_t)NS_PER_SEC,
+                              .interrupted = &interrupted};
+    snprintf(s.workload, sizeof(s.workload), "%s", w->name);
+    snprintf(s.group, sizeof(s.group), "%s", w->group);
+    snprintf(s.unit, sizeof(s.unit), "%s", w->unit);
+    snprintf(s.engine, sizeof(s.engine), "%s", e->name);
+    s.operations = w->operations;
+    engine_command(e, b->folder, w->name, b->o->iterations, &c);
+    progress(b, round, w->name, e->name);
+    int err = child_run(&spec, &r);
+    if (err) {
+        snprintf(s.outcome, sizeof(s.outcome), "does not start: %s", error_text(err));
+    } else {
+        if (r.end == CHILD_INTERRUPTED) {
+            free(r.output);
+            return false;
+        }
+        judge(b, e, &r, &s);
+        free(r.output);
+    }
+    if (strcmp(s.outcome, "ok"))
+        fprintf(stderr, "%s%s on %s: %s\n", isatty(2) ? "\n" : "", w->name, e->name, s.outcome);
+    b->done++;
+    if (samples_add(&b->set, &s)) {
+        sample_clear(&s);
+        return false;
+    }
+    return true;
+}
+
+/* Each workload on all engines one after the other, so that a pair is near in time. */
+static bool run_round(struct bench *b, unsigned round)
+{
+    unsigned order[ARRAY_LEN(workloads)], turn[ENGINES_MAX];
+    shuffle(b, order, ARRAY_LEN(workloads));
+    for (unsigned i = 0; i < ARRAY_LEN(workloads); i++) {
+        if (!b->o->wanted[order[i]])
+            continue;
+        shuffle(b, turn, b->engines.n);
+        for (unsigned j = 0; j < b->engines.n; j++)
+            if (!take(b, &workloads[order[i]], &b->engines.engine[turn[j]], round))
+                return false;
+    }
+    return true;
+}
+
+/* ---- results ------------------------------------------------------------- */
+
+static int write_text(const struct bench *b, const struct summary *s, const char *name, bool html)
+{
+    char path[600];
+    snprintf(path, sizeof(path), "%s/%s", b->out, name);
+    FILE *f = fopen(path, "w");
+    if (f && html)
+        report_html(f, &b->set, s);
+    else if (f)
+        report_markdown(f, &b->set, s);
+    int bad = !f || ferror(f);
+    if (f)
+        bad |= fclose(f);
+    if (bad)
+        fprintf(stderr, "manyhart: bench: %s: cannot be written\n", path);
+    return bad ? -EIO : 0;
+}
+
+/* Place of a sample: workloads in the order of their table, engines in that of the command. */
+static unsigned place_of(const struct bench *b, const struct sample *s)
+{
+    unsigned w = 0, e = 0;
+    while (w < ARRAY_LEN(workloads) && strcmp(workloads[w].name, s->workload))
+        w++;
+    while (e < b->engines.n && strcmp(b->engines.engine[e].name, s->engine))
+        e++;
+    return w * (ENGINES_MAX + 1) + e;
+}
+
+static int by_place(const void *x, const void *y, void *bench)
+{
+    const struct sample *s = x, *t = y;
+    unsigned p = place_of(bench, s), q = place_of(bench, t);
+    return p != q ? (p > q) - (p < q) : (s->round > t->round) - (s->round < t->round);
+}
+
+static int write_reports(const struct bench *b)
+{
+    struct summary s;
+    int rc = summary_make(&s, &b->set, REPORT_CONFIDENCE);
+    if (!rc)
+        rc = write_text(b, &s, "README.md", false);
+    if (!rc)
+        rc = write_text(b, &s, "report.html", true);
+    summary_clear(&s);
+    return rc;
+}
+
+static void make_folders(char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = 0;
+        mkdir(path, 0777);
+        *p = '/';
+    }
+    mkdir(path, 0777);
+}
+
+/* A folder of results that does not exist yet, or is empty of samples. */
+static int open_results(struct bench *b)
+{
+    char name[128];
+    if (b->o->out)
+        snprintf(b->out, sizeof(b->out), "%s", b->o->out);
+    else
+        snprintf(b->out, sizeof(b->out), "results/%s", host_folder(&b->set, name, sizeof(name)));
+    snprintf(b->file, sizeof(b->file), "%s/samples.json", b->out);
+    if (!access(b->file, F_OK)) {
+        fprintf(stderr, "manyhart: bench: %s is there already; name another folder by --out\n",
+                b->file);
+        return -EEXIST;
+    }
+    make_folders(b->out);
+    if (samples_write(&b->set, b->file)) { /* says at once what cannot be kept */
+        fprintf(stderr, "manyhart: bench: %s\n", mh_last_error()->message);
+        return -EIO;
+    }
+    return 0;
+}
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    store_release(&interrupted, 1);
+}
+
+static int run(struct bench *b)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    char text[64];
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    b->begin_ns = clock_now_ns();
+    bool more = true;
+    for (unsigned i = 0; i < b->o->rounds && more; i++) {
+        more = run_round(b, i);
+        if (samples_write(&b->set, b->file)) {
+            fprintf(stderr, "\nmanyhart: bench: %s\n", mh_last_error()->message);
+            return FAILED;
+        }
+    }
+    host_load(&b->set, "load after");
+    snprintf(text, sizeof(text), "%.0f s", (double)(clock_now_ns() - b->begin_ns) / 1e9);
+    samples_fact(&b->set, "took", text);
+    if (!more)
+        samples_fact(&b->set, "interrupted", "yes: some samples are missing");
+    qsort_r(b->set.samples, b->set.n, sizeof(*b->set.samples), by_place, b);
+    if (samples_write(&b->set, b->file) || write_reports(b))
+        return FAILED;
+    fprintf(stderr, "%s%u samples and the report are in %s%s\n", isatty(2) ? "\r\033[K" : "",
+            b->done, b->out, more ? "" : " (interrupted)");
+    if (!more)
+        return INTERRUPTED;
+    for (size_t i = 0; i < b->set.n; i++)
+        if (strcmp(b->set.samples[i].outcome, "ok"))
+            return FAILED;
+    return OK;
+}
+
+static int add_engines(struct bench *b)
+{
+    char names[256];
+    snprintf(names, sizeof(names), "%s", b->o->engines);
+    for (char *save, *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+        int n = engines_add(&b->engines, b->folder, name, b->o->harts);
+        if (n < 0)
+            return complain(mh_last_error()->message);
+        if (!n)
+            fprintf(stderr, "manyhart: bench: no %s on this machine\n", name);
+    }
+    return b->engines.n ? OK : complain("no engine to run on");
+}
+
+static int bench(const struct options *o)
+{
+    struct bench b = {.o = o, .random = o->seed};
+    char text[64], tree[1024];
+    int rc = USAGE;
+    if (engines_folder(b.folder, sizeof(b.folder)))
+        return complain("cannot find the program's own folder");
+    if (add_engines(&b))
+        return USAGE;
+    snprintf(tree, sizeof(tree), "%s", b.folder);
+    host_facts(&b.set, tree);
+    snprintf(text, sizeof(text), "%u rounds of %u iterations, seed %llu", o->rounds, o->iterations,
+             (unsigned long long)o->seed);
+    samples_fact(&b.set, "method", text);
+    for (unsigned i = 0; i < ARRAY_LEN(workloads); i++)
+        b.all += o->wanted[i] * b.engines.n * o->rounds;
+    if (!open_results(&b))
+        rc = run(&b);
+    samples_clear(&b.set);
+    return rc;
+}
+
+/* ---- comparing ----------------------------------------------------------- */
+
+static int compare(const char *old, const char *new, bool all)
+{
+    struct sample_set a = {0}, b = {0};
+    struct summary x = {0}, y = {0};
+    int rc = USAGE;
+    if (samples_read(&a, old) || samples_read(&b, new)) {
+        complain(mh_last_error()->message);
+    } else if (summary_make(&x, &a, REPORT_CONFIDENCE) || summary_make(&y, &b, REPORT_CONFIDENCE)) {
+        complain("not enough host memory");
+    } else {
+        rc = compare_write(stdout, &x, &y, all).slower ? FAILED : OK;
+    }
+    summary_clear(&x);
+    summary_clear(&y);
+    samples_clear(&a);
+    samples_clear(&b);
+    return rc;
+}
+
+/* ---- the command line ---------------------------------------------------- */
+
+static void usage(FILE *out)
+{
+    fputs(
+        "usage: manyhart bench [OPTION...] [WORKLOAD|GROUP...]\n"
+        "       manyhart bench --compare OLD NEW [--all]\n\n"
+        "Runs workloads on engines in turn, a fresh process per sample, and writes samples.json,\n"
+        "README.md and report.html.\n\n"
+        "  --engines LIST     native, interp, qemu (each QEMU for RISC-V that is here); default\n"
+        "                     native,interp\n"
+        "  --peer qemu        the same as adding qemu to the engines\n"
+        "  --rounds N         samples of each workload on each engine (10)\n"
+        "  --iterations N     iterations in a sample (20)\n"
+        "  --harts N          of the guest (1)\n"
+        "  --quick            3 rounds of 8 iterations\n"
+        "  --timeout S        seconds for a sample (120)\n"
+        "  --seed N           of the random order (from the clock)\n"
+        "  --out FOLDER       results/DATE-CPU-COMMIT if left out; never overwritten\n"
+        "  --list             what workloads there are\n"
+        "  --compare OLD NEW  two samples.json: what became slower or faster, beyond noise\n"
+        "  --all              with it: the lines without a change, too\n\n"
+        "Exit code: 0; 1: a sample failed, or something became slower; 2: wrong usage or\n"
+        "unusable files; 130: interrupted, with the samples kept.\n",
+        out);
+}
+
+static int list(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
+        printf("%-18s %-8s %10.0f %-12s %s\n", workloads[i].name, workloads[i].group,
+               workloads[i].operations, workloads[i].unit, workloads[i].description);
+    return OK;
+}
+
+static int want(struct options *o, const char *name)
+{
+    const char *names[ARRAY_LEN(workloads) + 1] = {0};
+    char text[256];
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(workloads); i++) {
+        names[i] = workloads[i].name;
+        if (!strcmp(workloads[i].name, name) || !strcmp(workloads[i].group, name) ||
+            !strcmp(name, "all"))
+            any = o->wanted[i] = true;
+    }
+    if (any)
+        return OK;
+    const char *near = parse_nearest_in(name, names);
+    snprintf(text, sizeof(text), "%s: unknown workload%s%s%s; --list shows them", name,
+             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return complain(text);
+}
+
+static int number(const char *name, const char *text, unsigned least, unsigned most, unsigned *to)
+{
+    char *end, line[256];
+    errno = 0;
+    unsigned long v = strtoul(text, &end, 10);
+    if (!errno && end != text && !*end && *text != '-' && v >= least && v <= most) {
+        *to = (unsigned)v;
+        return OK;
+    }
+    snprintf(line, sizeof(line), "--%s %s: a number from %u to %u is needed", name, text, least,
+             most);
+    return complain(line);
+}
+
+enum {
+    O_ENGINES = 1,
+    O_PEER,
+    O_ROUNDS,
+    O_ITERATIONS,
+    O_HARTS,
+    O_QUICK,
+    O_TIMEOUT,
+    O_SEED,
+    O_OUT,
+    O_LIST,
+    O_COMPARE,
+    O_ALL,
+    O_HELP
+};
+
+static const struct option long_options[] = {
+    {"engines", required_argument, NULL, O_ENGINES},
+    {"peer", required_argument, NULL, O_PEER},
+    {"rounds", required_argument, NULL, O_ROUNDS},
+    {"iterations", required_argument, NULL, O_ITERATIONS},
+    {"harts", required_argument, NULL, O_HARTS},
+    {"quick", no_argument, NULL, O_QUICK},
+    {"timeout", required_argument, NULL, O_TIMEOUT},
+    {"seed", required_argument, NULL, O_SEED},
+    {"out", required_argument, NULL, O_OUT},
+    {"list", no_argument, NULL, O_LIST},
+    {"compare", required_argument, NULL, O_COMPARE},
+    {"all", no_argument, NULL, O_ALL},
+    {"help", no_argument, NULL, O_HELP},
+    {0},
+};
+
+/* -1: go on; else the program's exit code. */
+static int take_option(struct options *o, int option)
+{
+    static char engines[256];
+    unsigned seed;
+    int rc = OK;
+    switch (option) {
+    case O_ENGINES:
+        o->engines = optarg;
+        break;
+    case O_PEER:
+        o->peer = optarg;
+        if (strcmp(optarg, "qemu"))
+            rc = complain("--peer: qemu is the only one");
+        break;
+    case O_ROUNDS:
+        rc = number("rounds", optarg, 1, 100000, &o->rounds);
+        break;
+    case O_ITERATIONS:
+        rc = number("iterations", optarg, 1, 100000, &o->iterations);
+        break;
+    case O_HARTS:
+        rc = number("harts", optarg, 1, 1024, &o->harts);
+        break;
+    case O_QUICK:
+        o->rounds = 3;
+        o->iterations = 8;
+        break;
+    case O_TIMEOUT:
+        rc = number("timeout", optarg, 1, 86400, &o->timeout_s);
+        break;
+    case O_SEED:
+        rc = number("seed", optarg, 0, UINT32_MAX, &seed);
+        o->seed = seed;
+        break;
+    case O_OUT:
+        o->out = optarg;
+        break;
+    case O_LIST:
+        return list();
+    case O_COMPARE:
+        o->compare = optarg;
+        break;
+    case O_ALL:
+        o->all = true;
+        break;
+    case O_HELP:
+        usage(stdout);
+        return OK;
+    default:
+        return complain("--help shows the options");
+    }
+    if (o->peer && o->engines != engines) {
+        snprintf(engines, sizeof(engines), "%.240s,%s", o->engines, o->peer);
+        o->engines = engines;
+    }
+    return rc ? rc : -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.rounds = 10,
+                        .iterations = 20,
+                        .timeout_s = 120,
+                        .harts = 1,
+                        .seed = clock_now_ns() & UINT32_MAX,
+                        .engines = "native,interp"};
+    int option, rc = -1;
+    while (rc < 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        rc = take_option(&o, option);
+    if (rc >= 0)
+        return rc;
+    if (o.compare) {
+        if (argc - optind != 1)
+            return complain("--compare needs two files of samples, OLD and NEW");
+        return compare(o.compare, argv[optind], o.all);
+    }
+    for (int i = optind; i < argc; i++)
+        if (want(&o, argv[i]))
+            return USAGE;
+    if (optind == argc && want(&o, "all"))
+        return USAGE;
+    return bench(&o);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench/compare.c: noise is no change, a slower machine is none, a slower engine is one. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/compare.h"
+
+enum { ROUNDS = 15 };
+
+static double noisy(double level)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < 12; i++)
+        sum += rand() / (double)RAND_MAX;
+    return level * (1 + 0.02 * (sum - 6));
+}
+
+static void add(struct sample_set *set, const char *workload, const char *engine, double level)
+{
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct sample s = {.harts = 1, .round = round, .operations = 1, .n = 1, .outcome = "ok"};
+        snprintf(s.workload, sizeof(s.workload), "%s", workload);
+        snprintf(s.engine, sizeof(s.engine), "%s", engine);
+        s.ns = malloc(sizeof(double));
+        s.ns[0] = noisy(level);
+        assert_int_equal(samples_add(set, &s), 0);
+    }
+}
+
+/* Native and interpreter of one workload each. */
+static void make(struct sample_set *set, double machine, double engine, bool native)
+{
+    if (native)
+        add(set, "fib", "native", 100 * machine);
+    add(set, "fib", "interp", 1000 * machine * engine);
+}
+
+static struct comparison compared(struct sample_set *before, struct sample_set *now, char **text)
+{
+    struct summary x, y;
+    size_t size;
+    assert_int_equal(summary_make(&x, before, 0.95), 0);
+    assert_int_equal(summary_make(&y, now, 0.95), 0);
+    FILE *out = open_memstream(text, &size);
+    struct comparison c = compare_write(out, &x, &y, true);
+    fclose(out);
+    summary_clear(&x);
+    summary_clear(&y);
+    samples_clear(before);
+    samples_clear(now);
+    return c;
+}
+
+static void test_verdicts(void **state)
+{
+    static const struct {
+        double machine, engine;
+        bool native;
+        unsigned slower, faster; /* of interp; native itself is as slow as the machine */
+    } cases[] = {
+        {1, 1, true, 0, 0},    {1, 1.1, true, 1, 0},   {1, 0.9, true, 0, 1},   {1.5, 1, true, 1, 0},
+        {1.5, 1, false, 1, 0}, {1.5, 1.1, true, 2, 0}, {0.7, 1.1, true, 1, 1},
+    };
+    (void)state;
+    srand(1);
+    for (unsigned repeat = 0; repeat < 3; repeat++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            struct sample_set before = {0}, now = {0};
+            char *text;
+            make(&before, 1, 1, cases[i].native);
+            make(&now, cases[i].machine, cases[i].engine, cases[i].native);
+            struct comparison c = compared(&before, &now, &text);
+            assert_int_equal(c.slower, cases[i].slower);
+            assert_int_equal(c.faster, cases[i].faster);
+            assert_int_equal(c.slower + c.faster + c.same, cases[i].native ? 2 : 1);
+            assert_int_equal(c.alone, 0);
+            free(text);
+        }
+    }
+}
+
+static void test_words(void **state)
+{
+    struct sample_set before = {0}, now = {0};
+    char *text;
+    (void)state;
+    srand(2);
+    add(&before, "fib", "interp", 100);
+    add(&before, "lz", "interp", 100);
+    add(&now, "fib", "interp", 200);
+    add(&now, "lz", "interp", 100);
+    add(&now, "fft", "interp", 100);
+    struct comparison c = compared(&before, &now, &text);
+    assert_int_equal(c.alone, 1);
+    assert_non_null(strstr(text, "fib on interp, 1 harts: slower: "));
+    assert_non_null(strstr(text, "lz on interp, 1 harts: no change: "));
+    assert_non_null(strstr(text, "would not have shown"));
+    assert_non_null(strstr(text, "1 slower, 0 faster, 1 without a change, 1 in one set only"));
+    assert_non_null(strstr(text, "could have gone unseen somewhere"));
+    assert_null(strstr(text, "nan"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
