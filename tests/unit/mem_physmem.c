@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -507,13 +508,22 @@ static void decode_report(void *opaque, gpa_t gpa, uint64_t len)
     store_release(&d->reported, load_relaxed((uint64_t *)(void *)physmem_host(d->pm, gpa)));
 }
 
+/* The other's turn may not come before it gets a processor. */
+static void await_turn(const struct decode *d, uint64_t turn)
+{
+    for (unsigned i = 0; load_acquire(&d->turn) < turn; i++) {
+        cpu_relax();
+        if (i % 1000 == 999)
+            sched_yield();
+    }
+}
+
 static void *decode_device(void *opaque)
 {
     struct decode *d = opaque;
 
     for (uint64_t i = 1; i <= DECODE_ROUNDS; i++) {
-        while (load_acquire(&d->turn) < 2 * i - 1)
-            cpu_relax();
+        await_turn(d, 2 * i - 1);
         physmem_write(d->pm, RAM_BASE, &i, 8);
         store_release(&d->turn, 2 * i);
     }
@@ -533,8 +543,7 @@ static void test_code_flag_race(void **state)
         store_release(&d.turn, 2 * i - 1);
         physmem_flag_sync(d.pm, RAM_BASE, PAGE_CODE);
         uint64_t seen = load_relaxed((uint64_t *)(void *)physmem_host(d.pm, RAM_BASE));
-        while (load_acquire(&d.turn) < 2 * i)
-            cpu_relax();
+        await_turn(&d, 2 * i);
         lost += seen != i && load_acquire(&d.reported) != i;
     }
     pthread_join(device, NULL);
