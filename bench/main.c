@@ -67,20 +67,12 @@ struct bench {
     unsigned done, all; /* samples */
 };
 
-static uint64_t next_random(struct bench *b)
-{
-    uint64_t x = b->random += 0x9e3779b97f4a7c15;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 static void shuffle(struct bench *b, unsigned *v, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         v[i] = i;
     for (unsigned i = n; i > 1; i--) {
-        unsigned j = (unsigned)(next_random(b) % i), keep = v[i - 1];
+        unsigned j = (unsigned)(stats_random(&b->random) % i), keep = v[i - 1];
         v[i - 1] = v[j];
         v[j] = keep;
     }
@@ -323,14 +315,13 @@ static int add_engines(struct bench *b)
 static int bench(const struct options *o)
 {
     struct bench b = {.o = o, .random = o->seed};
-    char text[64], tree[1024];
+    char text[64];
     int rc = USAGE;
     if (engines_folder(b.folder, sizeof(b.folder)))
         return complain("cannot find the program's own folder");
     if (add_engines(&b))
         return USAGE;
-    snprintf(tree, sizeof(tree), "%s", b.folder);
-    host_facts(&b.set, tree);
+    host_facts(&b.set, b.folder);
     snprintf(text, sizeof(text), "%u rounds of %u iterations, seed %llu", o->rounds, o->iterations,
              (unsigned long long)o->seed);
     samples_fact(&b.set, "method", text);

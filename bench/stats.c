@@ -60,7 +60,7 @@ double stats_geomean(const double *v, size_t n)
 /* ---- resampling ---------------------------------------------------------- */
 
 /* SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators). */
-static uint64_t next_random(uint64_t *state)
+uint64_t stats_random(uint64_t *state)
 {
     uint64_t x = *state += 0x9e3779b97f4a7c15;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
@@ -72,7 +72,7 @@ static uint64_t next_random(uint64_t *state)
 static double median_of_draw(const double *v, size_t n, double *draw, uint64_t *state)
 {
     for (size_t i = 0; i < n; i++)
-        draw[i] = v[next_random(state) % n];
+        draw[i] = v[stats_random(state) % n];
     qsort(draw, n, sizeof(*draw), by_value);
     return stats_quantile(draw, n, 0.5);
 }

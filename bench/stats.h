@@ -21,6 +21,9 @@ struct stats_interval {
     double low, mid, high;
 };
 
+/* The next number of a sequence that the state's first value determines: SplitMix64. */
+uint64_t stats_random(uint64_t *state);
+
 /* The q-quantile (0 to 1) of n >= 1 values in ascending order, between neighbours by proportion. */
 double stats_quantile(const double *sorted, size_t n, double q);
 
