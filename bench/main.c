@@ -16,6 +16,7 @@
 #include "bench/child.h"
 #include "bench/compare.h"
 #include "bench/engines.h"
+#include "bench/guest/workload.h"
 #include "bench/host.h"
 #include "bench/report.h"
 #include "bench/samples.h"
@@ -34,9 +35,10 @@ static const struct workload_line {
     const char *name, *group, *unit;
     double operations;
     const char *description;
-} workloads[] = {
-#define WORKLOAD(name, group, operations, unit, description)                                       \
-    {#name, #group, #unit, operations, description},
+    enum workload_where where;
+} lines[] = {
+#define WORKLOAD_AT(where, name, group, operations, unit, description)                             \
+    {#name, #group, #unit, operations, description, WORKLOAD_##where},
 #include "bench/workloads.def"
 };
 
@@ -47,7 +49,7 @@ struct options {
     uint64_t seed;
     const char *engines, *out, *compare, *peer;
     bool all;
-    bool wanted[ARRAY_LEN(workloads)];
+    bool wanted[ARRAY_LEN(lines)];
 };
 
 static int complain(const char *what)
@@ -160,18 +162,25 @@ static bool take(struct bench *b, const struct workload_line *w, const struct en
     return true;
 }
 
+static bool runs_on(const struct workload_line *w, const struct engine *e)
+{
+    return e->kind != ENGINE_NATIVE || w->where != WORKLOAD_GUEST;
+}
+
 /* Each workload on all engines one after the other, so that a pair is near in time. */
 static bool run_round(struct bench *b, unsigned round)
 {
-    unsigned order[ARRAY_LEN(workloads)], turn[ENGINES_MAX];
-    shuffle(b, order, ARRAY_LEN(workloads));
-    for (unsigned i = 0; i < ARRAY_LEN(workloads); i++) {
+    unsigned order[ARRAY_LEN(lines)], turn[ENGINES_MAX];
+    shuffle(b, order, ARRAY_LEN(lines));
+    for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
         if (!b->o->wanted[order[i]])
             continue;
         shuffle(b, turn, b->engines.n);
-        for (unsigned j = 0; j < b->engines.n; j++)
-            if (!take(b, &workloads[order[i]], &b->engines.engine[turn[j]], round))
+        for (unsigned j = 0; j < b->engines.n; j++) {
+            const struct engine *e = &b->engines.engine[turn[j]];
+            if (runs_on(&lines[order[i]], e) && !take(b, &lines[order[i]], e, round))
                 return false;
+        }
     }
     return true;
 }
@@ -199,7 +208,7 @@ static int write_text(const struct bench *b, const struct summary *s, const char
 static unsigned place_of(const struct bench *b, const struct sample *s)
 {
     unsigned w = 0, e = 0;
-    while (w < ARRAY_LEN(workloads) && strcmp(workloads[w].name, s->workload))
+    while (w < ARRAY_LEN(lines) && strcmp(lines[w].name, s->workload))
         w++;
     while (e < b->engines.n && strcmp(b->engines.engine[e].name, s->engine))
         e++;
@@ -325,8 +334,9 @@ static int bench(const struct options *o)
     snprintf(text, sizeof(text), "%u rounds of %u iterations, seed %llu", o->rounds, o->iterations,
              (unsigned long long)o->seed);
     samples_fact(&b.set, "method", text);
-    for (unsigned i = 0; i < ARRAY_LEN(workloads); i++)
-        b.all += o->wanted[i] * b.engines.n * o->rounds;
+    for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
+        for (unsigned j = 0; j < b.engines.n; j++)
+            b.all += o->wanted[i] * runs_on(&lines[i], &b.engines.engine[j]) * o->rounds;
     if (!open_results(&b))
         rc = run(&b);
     samples_clear(&b.set);
@@ -383,21 +393,20 @@ static void usage(FILE *out)
 
 static int list(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
-        printf("%-18s %-8s %10.0f %-12s %s\n", workloads[i].name, workloads[i].group,
-               workloads[i].operations, workloads[i].unit, workloads[i].description);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        printf("%-18s %-8s %10.0f %-12s %s\n", lines[i].name, lines[i].group, lines[i].operations,
+               lines[i].unit, lines[i].description);
     return OK;
 }
 
 static int want(struct options *o, const char *name)
 {
-    const char *names[ARRAY_LEN(workloads) + 1] = {0};
+    const char *names[ARRAY_LEN(lines) + 1] = {0};
     char text[256];
     bool any = false;
-    for (size_t i = 0; i < ARRAY_LEN(workloads); i++) {
-        names[i] = workloads[i].name;
-        if (!strcmp(workloads[i].name, name) || !strcmp(workloads[i].group, name) ||
-            !strcmp(name, "all"))
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        names[i] = lines[i].name;
+        if (!strcmp(lines[i].name, name) || !strcmp(lines[i].group, name) || !strcmp(name, "all"))
             any = o->wanted[i] = true;
     }
     if (any)

@@ -50,21 +50,25 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align);
 /* Ends the program with one line that has WHAT, unless HOLDS. */
 void workload_require(bool holds, const char *what);
 
+/* What a workload can run on: the macro of its line in workloads.def. */
+enum workload_where { WORKLOAD_ANYWHERE, WORKLOAD_GUEST, WORKLOAD_HARTS };
+
 struct workload {
     const char *name, *group, *unit, *description;
     uint64_t operations; /* of one iteration */
     void *(*setup)(struct arena *a);
     uint64_t (*run)(void *state);
+    enum workload_where where;
 };
 
 extern const struct workload workloads[];
 extern const unsigned workload_count;
 
-#define WORKLOAD(name, group, operations, unit, description)                                       \
+#define WORKLOAD_AT(where, name, group, operations, unit, description)                             \
     void *name##_setup(struct arena *a);                                                           \
     uint64_t name##_run(void *state);
 #include "bench/workloads.def"
-#undef WORKLOAD
+#undef WORKLOAD_AT
 
 /* ---- inputs ---- */
 

@@ -101,12 +101,12 @@ static void *huge_setup(struct arena *a)
 }
 
 static const struct workload table[] = {
-    {"good", "some", "things", "does well", 5, good_setup, good_run},
-    {"goods", "some", "things", "does well, too", 6, good_setup, good_run},
-    {"wrong", "other", "things", "does not hold", 1, wrong_setup, good_run},
-    {"changing", "other", "things", "changes", 1, good_setup, changing_run},
-    {"large", "other", "things", "needs too much", 1, large_setup, good_run},
-    {"huge", "other", "things", "needs more than that", 1, huge_setup, good_run},
+    {"good", "some", "things", "does well", 5, good_setup, good_run, WORKLOAD_ANYWHERE},
+    {"goods", "some", "things", "does well, too", 6, good_setup, good_run, WORKLOAD_ANYWHERE},
+    {"wrong", "other", "things", "does not hold", 1, wrong_setup, good_run, WORKLOAD_ANYWHERE},
+    {"changing", "other", "things", "changes", 1, good_setup, changing_run, WORKLOAD_ANYWHERE},
+    {"large", "other", "things", "needs too much", 1, large_setup, good_run, WORKLOAD_ANYWHERE},
+    {"huge", "other", "things", "needs more than that", 1, huge_setup, good_run, WORKLOAD_ANYWHERE},
 };
 
 /* The code that driver_run() returns, or 100 more than that with which it ended the program. */
