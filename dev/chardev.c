@@ -80,7 +80,10 @@ struct chardev {
     struct chardev_listener *listeners; /* under lock */
 
     struct chardev_listener *calling; /* loop thread writes, atomic */
-    struct loop_fd *in_src, *out_src; /* loop thread only, from here on */
+    uint32_t closing;                 /* atomic: no callback does anything any more */
+    /* From here on the loop's thread only; once closing is set and the loop has settled, who
+     * destroys. */
+    struct loop_fd *in_src, *out_src;
     bool in_eof, escape_seen;
 
     uint8_t out[CHARDEV_OUT_SIZE];
@@ -360,6 +363,12 @@ static ssize_t chardev_drain_chunk(struct chardev *c)
     return ret;
 }
 
+/* Asked first by each callback of the loop. */
+static bool chardev_closing(struct chardev *c)
+{
+    return load_acquire(&c->closing);
+}
+
 static void chardev_out_event(void *opaque, uint32_t events);
 
 static void chardev_watch_out(struct chardev *c, bool on)
@@ -415,7 +424,8 @@ static void chardev_drain(struct chardev *c)
 static void chardev_out_event(void *opaque, uint32_t events)
 {
     (void)events;
-    chardev_drain(opaque);
+    if (!chardev_closing(opaque))
+        chardev_drain(opaque);
 }
 
 /* ---- input, loop thread -------------------------------------------------- */
@@ -500,6 +510,8 @@ static void chardev_pty_timer(void *opaque)
 {
     struct chardev *c = opaque;
     struct pollfd p = {.fd = c->in_fd, .events = POLLIN};
+    if (chardev_closing(c))
+        return;
     if (poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
         return loop_timer_set(c->pty_timer, clock_now_ns() + CHARDEV_PTY_POLL_NS);
     lock_take(&c->lock);
@@ -559,12 +571,15 @@ static void chardev_fill(struct chardev *c)
 static void chardev_in_event(void *opaque, uint32_t events)
 {
     (void)events;
-    chardev_fill(opaque);
+    if (!chardev_closing(opaque))
+        chardev_fill(opaque);
 }
 
 static void chardev_bell(void *opaque)
 {
     struct chardev *c = opaque;
+    if (chardev_closing(c))
+        return;
     lock_take(&c->lock);
     bool parked = c->displace, input = c->in_wpos != c->in_rpos;
     lock_drop(&c->lock);
@@ -789,6 +804,9 @@ void chardev_destroy(struct chardev *c)
 {
     if (!c)
         return;
+    /* Callbacks of one source add and remove the others: after this none does. */
+    store_release(&c->closing, 1);
+    loop_settle(c->loop);
     if (c->pty_timer)
         loop_timer_remove(c->pty_timer);
     loop_bell_remove(c->bell);

@@ -134,22 +134,24 @@ static void source_end(struct loop *l)
         futex_wake(&l->run_seq, INT_MAX);
 }
 
-/* Returns with the lock held and s not running. */
-static void wait_not_running_locked(struct source *s)
+/*
+ * Entered and left with the lock held.  On return s is not running: at any time (first NULL), or
+ * not in the run that the caller saw, over when run_seq is no longer *first.
+ */
+static void wait_not_running_locked(struct loop *l, struct source *s, const uint32_t *first)
 {
-    struct loop *l = s->loop;
 #ifdef MH_DEBUG
     uint64_t deadline_ns = clock_now_ns() + WAIT_BOUND_NS;
 #else
     uint64_t deadline_ns = FUTEX_NO_DEADLINE;
 #endif
 
-    while (l->running == s) {
+    while (l->running == s && !(first && l->run_seq != *first)) {
         uint32_t seq = l->run_seq;
         l->waiters++;
         lock_drop(&l->lock);
         if (futex_wait(&l->run_seq, seq, deadline_ns) == -ETIMEDOUT)
-            BUG("source %p is removed, but its callback has not returned for 10 s", (void *)s);
+            BUG("source %p is waited for, but its callback has not returned for 10 s", (void *)s);
         lock_take(&l->lock);
         l->waiters--;
     }
@@ -163,10 +165,21 @@ static void source_retire_locked(struct source *s)
     BUG_ON(s->dead);
     s->dead = true;
     if (!loop_is_current(l))
-        wait_not_running_locked(s);
+        wait_not_running_locked(l, s, NULL);
     s->next_dead = l->dead;
     l->dead = s;
     l->sources--;
+    lock_drop(&l->lock);
+}
+
+void loop_settle(struct loop *l)
+{
+    if (loop_is_current(l))
+        return;
+    lock_take(&l->lock);
+    uint32_t first = l->run_seq;
+    if (l->running)
+        wait_not_running_locked(l, l->running, &first);
     lock_drop(&l->lock);
 }
 

@@ -38,6 +38,14 @@ int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 bool loop_is_current(const struct loop *l); /* called on the loop's thread? */
 
+/*
+ * Returns when the callback that runs now, if any, has returned.  For an owner of several sources
+ * whose callbacks add and remove the others: it first makes them do nothing any more, then waits
+ * here, then removes what is left.  On the loop's thread it returns at once.  The caller holds no
+ * lock that a callback takes.
+ */
+void loop_settle(struct loop *l);
+
 /* Watches fd (level triggered).  -EPERM for regular files, as epoll says. */
 int loop_fd_add(struct loop *l, int fd, uint32_t epoll_events, loop_fd_fn *fn, void *opaque,
                 struct loop_fd **out);

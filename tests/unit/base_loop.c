@@ -589,6 +589,41 @@ static void test_remove_waits(void **state)
     }
 }
 
+struct removed {
+    struct slow slow;
+    struct loop_bell *bell;
+};
+
+/* A callback that removes its own source and is busy for a while after that. */
+static void removed_callback(void *opaque)
+{
+    struct removed *r = opaque;
+
+    loop_bell_remove(r->bell);
+    slow_callback(&r->slow);
+}
+
+/* Settling waits for what runs, also where nothing is left that a removal could wait for. */
+static void test_settle(void **state)
+{
+    struct fixture *f = *state;
+
+    loop_settle(f->l); /* nothing runs */
+    start(f);
+    for (unsigned i = 0; i < 20; i++) {
+        struct removed r = {0};
+        pthread_t thread;
+        assert_int_equal(loop_bell_add(f->l, removed_callback, &r, &r.bell), 0);
+        loop_bell_ring(r.bell);
+        await(&r.slow.entered, 1);
+        pthread_create(&thread, NULL, release_later, &r.slow);
+        loop_settle(f->l);
+        assert_int_equal(load_acquire(&r.slow.left), 1);
+        pthread_join(thread, NULL);
+    }
+    loop_settle(f->l);
+}
+
 /* Each of these lives for one cycle: a callback after removal would find it freed. */
 struct cell {
     uint64_t magic;
@@ -736,7 +771,7 @@ int main(void)
         TEST(test_many_timers),        TEST(test_timers_in_order),
         TEST(test_timer_sets_itself),  TEST(test_callback_removes),
         TEST(test_remove_waits),       TEST(test_hammer),
-        TEST(test_without_thread),
+        TEST(test_without_thread),     TEST(test_settle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,6 +228,37 @@ static void output_room_is_announced(void **state)
     double_destroy(m);
 }
 
+/* The last bytes leave, and the stream goes while the loop stops watching its descriptor. */
+static void destroyed_as_the_last_byte_leaves(void **state)
+{
+    enum { PIPE = 4096, N = PIPE + 512, ROUNDS = 2000 };
+    struct machine_double *m = double_create();
+    struct record r = {0};
+    static char data[N], got[N];
+    (void)state;
+    memset(data, 'y', sizeof(data));
+    int null = open("/dev/null", O_RDONLY);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        int out[2];
+        assert_int_equal(pipe2(out, O_NONBLOCK), 0);
+        fcntl(out[1], F_SETPIPE_SZ, PIPE);
+        struct chardev *c = open_stdio(m, &r, null, out[1]);
+        assert_int_equal(chardev_write(c, data, N), N);
+        DOUBLE_WAIT_FOR(chardev_pending(c) == N - PIPE); /* the pipe is full: it is watched */
+        for (size_t n = 0; n < N;) {
+            ssize_t k = read(out[0], got + n, N - n);
+            n += k > 0 ? (size_t)k : 0;
+        }
+        for (volatile unsigned spin = 0; spin < round % 500 * 20; spin++)
+            ; /* another moment in each round */
+        chardev_destroy(c);
+        assert_memory_equal(data, got, N);
+        close(out[0]), close(out[1]);
+    }
+    close(null);
+    double_destroy(m);
+}
+
 static void closed_pipe_is_reported_once(void **state)
 {
     struct machine_double *m = double_create();
@@ -419,6 +450,7 @@ int main(void)
         cmocka_unit_test(input_back_pressure),
         cmocka_unit_test(nothing_is_lost_at_the_end),
         cmocka_unit_test(output_room_is_announced),
+        cmocka_unit_test(destroyed_as_the_last_byte_leaves),
         cmocka_unit_test(closed_pipe_is_reported_once),
         cmocka_unit_test(terminal_is_raw_and_restored),
         cmocka_unit_test(pty_of_our_own),
