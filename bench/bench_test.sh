@@ -86,6 +86,26 @@ check "missing samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/nothing
 	failed=1
 }
 
+# A sweep in parts, each with every third of its workloads.
+for part in 0 2; do
+	check "part $part of 3" 0 "$bench" --part $part/3 --rounds 1 --iterations 2 --out "$tmp/d" fib crc32 sieve lz
+done
+check "parts joined" 0 "$bench" merge "$tmp/d"
+says "missing parts: 1 of 3"
+[ "$(grep -c '"outcome": "ok"' "$tmp/d/samples.json")" -eq 6 ] || {
+	echo "not ok - six samples of three workloads on two engines"
+	failed=1
+}
+has "$tmp/d/README.md" '- parts: 0, 2 of 3'
+check "a part twice" 2 "$bench" --part 0/3 --rounds 1 --out "$tmp/d" fib
+for wrong in 3/3 x/3 1 1/3x -1/3; do
+	check "part $wrong" 2 "$bench" --part $wrong fib
+	says "--part: K/N"
+done
+check "nothing to join" 2 "$bench" merge "$tmp/e"
+check "joining what" 2 "$bench" merge
+check "parts of a job array" 2 "$bench" --slurm --part 1/3 fib
+
 # Interrupted when two samples are there: they are kept, and it says so.
 "$bench" --engines native --rounds 1000 --iterations 1 --out "$tmp/c" fib >"$tmp/said" 2>&1 </dev/null &
 pid=$!

@@ -4,12 +4,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Units of the drawing. */
 enum {
     WIDTH = 400,
-    LABELS = 104, /* the column of row labels */
-    RIGHT = 10,
+    LABELS = 128,    /* the column of row labels */
+    LABEL_FITS = 18, /* characters that fit into it; longer ones are squeezed */
+    RIGHT = 18,
     PLOT = WIDTH - LABELS - RIGHT,
     AXIS = 18, /* height of the axis below */
     BAR = 9,
@@ -110,7 +112,10 @@ static void put_title(struct figure *f, const char *label, const char *series,
 
 static void put_label(FILE *out, double y, const char *label)
 {
-    fprintf(out, "<text class=\"label\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LABELS - 6, y);
+    fprintf(out, "<text class=\"label\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\"", LABELS - 6, y);
+    if (strlen(label) > LABEL_FITS)
+        fprintf(out, " textLength=\"%d\" lengthAdjust=\"spacingAndGlyphs\"", LABELS - 8);
+    fputc('>', out);
     chart_text(out, label);
     fputs("</text>\n", out);
 }
@@ -180,7 +185,7 @@ static void put_ticks_below(FILE *out, const struct axis *a, double height)
         double v = tick_at(a, i), x = place(a, v);
         fprintf(out, "<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%.1f\"/>", x, x,
                 height);
-        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.3g</text>\n", x,
+        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.6g</text>\n", x,
                 height + 13, v);
     }
 }
@@ -296,7 +301,7 @@ static void put_grid(FILE *out, const struct axis *x, const struct axis *y, cons
         double v = tick_at(y, i);
         fprintf(out, "<line class=\"rule\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
                 LINES_LEFT, WIDTH - RIGHT, flip(y, v), flip(y, v));
-        fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.3g</text>\n", LINES_LEFT - 5,
+        fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n", LINES_LEFT - 5,
                 flip(y, v) + 3.5, v);
     }
     for (size_t i = 0; i < n; i++)

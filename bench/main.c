@@ -10,17 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/child.h"
 #include "bench/compare.h"
 #include "bench/engines.h"
-#include "bench/guest/workload.h"
 #include "bench/host.h"
-#include "bench/report.h"
+#include "bench/merge.h"
+#include "bench/results.h"
 #include "bench/samples.h"
+#include "bench/slurm.h"
 #include "bench/summary.h"
+#include "bench/table.h"
 #include "sim/base/atomic.h"
 #include "sim/base/bits.h"
 #include "sim/base/clock.h"
@@ -29,27 +30,16 @@
 
 enum { OK = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
 
-#define REPORT_CONFIDENCE 0.95
-
-static const struct workload_line {
-    const char *name, *group, *unit;
-    double operations;
-    const char *description;
-    enum workload_where where;
-} lines[] = {
-#define WORKLOAD_AT(where, name, group, operations, unit, description)                             \
-    {#name, #group, #unit, operations, description, WORKLOAD_##where},
-#include "bench/workloads.def"
-};
-
 static uint32_t interrupted; /* atomic */
 
 struct options {
     unsigned rounds, iterations, timeout_s, harts;
     uint64_t seed;
+    unsigned part, parts; /* of the sweep; parts 0: all of it */
     const char *engines, *out, *compare, *peer;
+    const char *slurm; /* words for sbatch, or NULL */
     bool all;
-    bool wanted[ARRAY_LEN(lines)];
+    bool *wanted; /* by place in the table */
 };
 
 static int complain(const char *what)
@@ -67,6 +57,7 @@ struct bench {
     char folder[512], out[512], file[600];
     uint64_t random, begin_ns;
     unsigned done, all; /* samples */
+    unsigned *order;    /* of a round; room for the table */
 };
 
 static void shuffle(struct bench *b, unsigned *v, unsigned n)
@@ -125,7 +116,7 @@ static void judge(struct bench *b, const struct engine *e, const struct child_re
 }
 
 /* One sample; false: no more. */
-static bool take(struct bench *b, const struct workload_line *w, const struct engine *e,
+static bool take(struct bench *b, const struct table_line *w, const struct engine *e,
                  unsigned round)
 {
     struct command c;
@@ -162,7 +153,7 @@ static bool take(struct bench *b, const struct workload_line *w, const struct en
     return true;
 }
 
-static bool runs_on(const struct workload_line *w, const struct engine *e)
+static bool runs_on(const struct table_line *w, const struct engine *e)
 {
     return e->kind != ENGINE_NATIVE || w->where != WORKLOAD_GUEST;
 }
@@ -170,15 +161,15 @@ static bool runs_on(const struct workload_line *w, const struct engine *e)
 /* Each workload on all engines one after the other, so that a pair is near in time. */
 static bool run_round(struct bench *b, unsigned round)
 {
-    unsigned order[ARRAY_LEN(lines)], turn[ENGINES_MAX];
-    shuffle(b, order, ARRAY_LEN(lines));
-    for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
+    unsigned *order = b->order, turn[ENGINES_MAX];
+    shuffle(b, order, (unsigned)table_size);
+    for (unsigned i = 0; i < table_size; i++) {
         if (!b->o->wanted[order[i]])
             continue;
         shuffle(b, turn, b->engines.n);
         for (unsigned j = 0; j < b->engines.n; j++) {
             const struct engine *e = &b->engines.engine[turn[j]];
-            if (runs_on(&lines[order[i]], e) && !take(b, &lines[order[i]], e, round))
+            if (runs_on(&table[order[i]], e) && !take(b, &table[order[i]], e, round))
                 return false;
         }
     }
@@ -187,66 +178,7 @@ static bool run_round(struct bench *b, unsigned round)
 
 /* ---- results ------------------------------------------------------------- */
 
-static int write_text(const struct bench *b, const struct summary *s, const char *name, bool html)
-{
-    char path[600];
-    snprintf(path, sizeof(path), "%s/%s", b->out, name);
-    FILE *f = fopen(path, "w");
-    if (f && html)
-        report_html(f, &b->set, s);
-    else if (f)
-        report_markdown(f, &b->set, s);
-    int bad = !f || ferror(f);
-    if (f)
-        bad |= fclose(f);
-    if (bad)
-        fprintf(stderr, "manyhart: bench: %s: cannot be written\n", path);
-    return bad ? -EIO : 0;
-}
-
-/* Place of a sample: workloads in the order of their table, engines in that of the command. */
-static unsigned place_of(const struct bench *b, const struct sample *s)
-{
-    unsigned w = 0, e = 0;
-    while (w < ARRAY_LEN(lines) && strcmp(lines[w].name, s->workload))
-        w++;
-    while (e < b->engines.n && strcmp(b->engines.engine[e].name, s->engine))
-        e++;
-    return w * (ENGINES_MAX + 1) + e;
-}
-
-static int by_place(const void *x, const void *y, void *bench)
-{
-    const struct sample *s = x, *t = y;
-    unsigned p = place_of(bench, s), q = place_of(bench, t);
-    return p != q ? (p > q) - (p < q) : (s->round > t->round) - (s->round < t->round);
-}
-
-static int write_reports(const struct bench *b)
-{
-    struct summary s;
-    int rc = summary_make(&s, &b->set, REPORT_CONFIDENCE);
-    if (!rc)
-        rc = write_text(b, &s, "README.md", false);
-    if (!rc)
-        rc = write_text(b, &s, "report.html", true);
-    summary_clear(&s);
-    return rc;
-}
-
-static void make_folders(char *path)
-{
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = 0;
-        mkdir(path, 0777);
-        *p = '/';
-    }
-    mkdir(path, 0777);
-}
-
-/* A folder of results that does not exist yet, or is empty of samples. */
+/* Where they go, and that they are not there yet. */
 static int open_results(struct bench *b)
 {
     char name[128];
@@ -254,18 +186,11 @@ static int open_results(struct bench *b)
         snprintf(b->out, sizeof(b->out), "%s", b->o->out);
     else
         snprintf(b->out, sizeof(b->out), "results/%s", host_folder(&b->set, name, sizeof(name)));
-    snprintf(b->file, sizeof(b->file), "%s/samples.json", b->out);
-    if (!access(b->file, F_OK)) {
-        fprintf(stderr, "manyhart: bench: %s is there already; name another folder by --out\n",
-                b->file);
-        return -EEXIST;
-    }
-    make_folders(b->out);
-    if (samples_write(&b->set, b->file)) { /* says at once what cannot be kept */
-        fprintf(stderr, "manyhart: bench: %s\n", mh_last_error()->message);
-        return -EIO;
-    }
-    return 0;
+    if (b->o->parts)
+        merge_part_name(b->file, sizeof(b->file), b->out, b->o->part, b->o->parts);
+    else
+        snprintf(b->file, sizeof(b->file), "%s/samples.json", b->out);
+    return results_begin(&b->set, b->file);
 }
 
 static void on_signal(int sig)
@@ -294,11 +219,11 @@ static int run(struct bench *b)
     samples_fact(&b->set, "took", text);
     if (!more)
         samples_fact(&b->set, "interrupted", "yes: some samples are missing");
-    qsort_r(b->set.samples, b->set.n, sizeof(*b->set.samples), by_place, b);
-    if (samples_write(&b->set, b->file) || write_reports(b))
+    if (b->o->parts ? results_write_samples(&b->set, b->file) : results_write(&b->set, b->out))
         return FAILED;
-    fprintf(stderr, "%s%u samples and the report are in %s%s\n", isatty(2) ? "\r\033[K" : "",
-            b->done, b->out, more ? "" : " (interrupted)");
+    fprintf(stderr, "%s%u samples%s are in %s%s\n", isatty(2) ? "\r\033[K" : "", b->done,
+            b->o->parts ? "" : " and the report", b->o->parts ? b->file : b->out,
+            more ? "" : " (interrupted)");
     if (!more)
         return INTERRUPTED;
     for (size_t i = 0; i < b->set.n; i++)
@@ -321,9 +246,9 @@ static int add_engines(struct bench *b)
     return b->engines.n ? OK : complain("no engine to run on");
 }
 
-static int bench(const struct options *o)
+static int bench(const struct options *o, unsigned *order)
 {
-    struct bench b = {.o = o, .random = o->seed};
+    struct bench b = {.o = o, .random = o->seed, .order = order};
     char text[64];
     int rc = USAGE;
     if (engines_folder(b.folder, sizeof(b.folder)))
@@ -334,9 +259,12 @@ static int bench(const struct options *o)
     snprintf(text, sizeof(text), "%u rounds of %u iterations, seed %llu", o->rounds, o->iterations,
              (unsigned long long)o->seed);
     samples_fact(&b.set, "method", text);
-    for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
+    snprintf(text, sizeof(text), "%u of %u", o->part, o->parts);
+    if (o->parts)
+        samples_fact(&b.set, MERGE_PART_FACT, text);
+    for (unsigned i = 0; i < table_size; i++)
         for (unsigned j = 0; j < b.engines.n; j++)
-            b.all += o->wanted[i] * runs_on(&lines[i], &b.engines.engine[j]) * o->rounds;
+            b.all += o->wanted[i] * runs_on(&table[i], &b.engines.engine[j]) * o->rounds;
     if (!open_results(&b))
         rc = run(&b);
     samples_clear(&b.set);
@@ -352,7 +280,8 @@ static int compare(const char *old, const char *new, bool all)
     int rc = USAGE;
     if (samples_read(&a, old) || samples_read(&b, new)) {
         complain(mh_last_error()->message);
-    } else if (summary_make(&x, &a, REPORT_CONFIDENCE) || summary_make(&y, &b, REPORT_CONFIDENCE)) {
+    } else if (summary_make(&x, &a, RESULTS_CONFIDENCE) ||
+               summary_make(&y, &b, RESULTS_CONFIDENCE)) {
         complain("not enough host memory");
     } else {
         rc = compare_write(stdout, &x, &y, all).slower ? FAILED : OK;
@@ -370,7 +299,8 @@ static void usage(FILE *out)
 {
     fputs(
         "usage: manyhart bench [OPTION...] [WORKLOAD|GROUP...]\n"
-        "       manyhart bench --compare OLD NEW [--all]\n\n"
+        "       manyhart bench --compare OLD NEW [--all]\n"
+        "       manyhart bench merge FOLDER [FILE...]\n\n"
         "Runs workloads on engines in turn, a fresh process per sample, and writes samples.json,\n"
         "README.md and report.html.\n\n"
         "  --engines LIST     native, interp, qemu (each QEMU for RISC-V that is here); default\n"
@@ -384,6 +314,11 @@ static void usage(FILE *out)
         "  --seed N           of the random order (from the clock)\n"
         "  --out FOLDER       results/DATE-CPU-COMMIT if left out; never overwritten\n"
         "  --list             what workloads there are\n"
+        "  --part K/N         only the K-th (from 0) of N parts of the sweep, into a file "
+        "part-K-of-N.json\n"
+        "  --slurm[=WORDS]    the sweep as a job array of Slurm, a workload a task; WORDS go to "
+        "sbatch\n"
+        "  merge FOLDER       joins the parts in it, and files, into samples.json and a report\n"
         "  --compare OLD NEW  two samples.json: what became slower or faster, beyond noise\n"
         "  --all              with it: the lines without a change, too\n\n"
         "Exit code: 0; 1: a sample failed, or something became slower; 2: wrong usage or\n"
@@ -393,25 +328,23 @@ static void usage(FILE *out)
 
 static int list(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
-        printf("%-18s %-8s %10.0f %-12s %s\n", lines[i].name, lines[i].group, lines[i].operations,
-               lines[i].unit, lines[i].description);
+    for (size_t i = 0; i < table_size; i++)
+        printf("%-18s %-8s %10.0f %-12s %s\n", table[i].name, table[i].group, table[i].operations,
+               table[i].unit, table[i].description);
     return OK;
 }
 
 static int want(struct options *o, const char *name)
 {
-    const char *names[ARRAY_LEN(lines) + 1] = {0};
     char text[256];
     bool any = false;
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        names[i] = lines[i].name;
-        if (!strcmp(lines[i].name, name) || !strcmp(lines[i].group, name) || !strcmp(name, "all"))
+    for (size_t i = 0; i < table_size; i++) {
+        if (!strcmp(table[i].name, name) || !strcmp(table[i].group, name) || !strcmp(name, "all"))
             any = o->wanted[i] = true;
     }
     if (any)
         return OK;
-    const char *near = parse_nearest_in(name, names);
+    const char *near = parse_nearest_in(name, table_names);
     snprintf(text, sizeof(text), "%s: unknown workload%s%s%s; --list shows them", name,
              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return complain(text);
@@ -442,6 +375,8 @@ enum {
     O_SEED,
     O_OUT,
     O_LIST,
+    O_PART,
+    O_SLURM,
     O_COMPARE,
     O_ALL,
     O_HELP
@@ -458,11 +393,23 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, O_SEED},
     {"out", required_argument, NULL, O_OUT},
     {"list", no_argument, NULL, O_LIST},
+    {"part", required_argument, NULL, O_PART},
+    {"slurm", optional_argument, NULL, O_SLURM},
     {"compare", required_argument, NULL, O_COMPARE},
     {"all", no_argument, NULL, O_ALL},
     {"help", no_argument, NULL, O_HELP},
     {0},
 };
+
+/* "K/N" */
+static int take_part(struct options *o, const char *text)
+{
+    int end = 0;
+    if (*text >= '0' && *text <= '9' && sscanf(text, "%6u/%6u%n", &o->part, &o->parts, &end) == 2 &&
+        !text[end] && o->part < o->parts)
+        return OK;
+    return complain("--part: K/N is needed, K from 0 to N - 1");
+}
 
 /* -1: go on; else the program's exit code. */
 static int take_option(struct options *o, int option)
@@ -504,6 +451,12 @@ static int take_option(struct options *o, int option)
         break;
     case O_LIST:
         return list();
+    case O_PART:
+        rc = take_part(o, optarg);
+        break;
+    case O_SLURM:
+        o->slurm = optarg ? optarg : "";
+        break;
     case O_COMPARE:
         o->compare = optarg;
         break;
@@ -523,6 +476,64 @@ static int take_option(struct options *o, int option)
     return rc ? rc : -1;
 }
 
+/* The jobs of a sweep are its workloads; a part has every N-th. Returns how many jobs there are. */
+static unsigned cut_sweep(struct options *o)
+{
+    unsigned jobs = 0;
+    for (size_t i = 0; i < table_size; i++) {
+        if (!o->wanted[i])
+            continue;
+        o->wanted[i] = !o->parts || jobs % o->parts == o->part;
+        jobs++;
+    }
+    return jobs;
+}
+
+static int submit(const struct options *o, char **argv, int argc, unsigned jobs)
+{
+    struct sample_set facts = {0};
+    char folder[512], name[128], dir[512];
+    if (o->parts)
+        return complain("--part and --slurm exclude each other");
+    if (engines_folder(dir, sizeof(dir)) || host_facts(&facts, dir))
+        return complain("cannot find the program's own folder");
+    if (o->out)
+        snprintf(folder, sizeof(folder), "%s", o->out);
+    else
+        snprintf(folder, sizeof(folder), "results/%s", host_folder(&facts, name, sizeof(name)));
+    samples_clear(&facts);
+    results_make_folder(folder);
+    return slurm_submit(argv, argc, o->slurm, folder, jobs);
+}
+
+static int run_command(struct options *o, int argc, char **argv, char **given)
+{
+    int option, rc = -1;
+    while (rc < 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        rc = take_option(o, option);
+    if (rc >= 0)
+        return rc;
+    if (o->compare) {
+        if (argc - optind != 1)
+            return complain("--compare needs two files of samples, OLD and NEW");
+        return compare(o->compare, argv[optind], o->all);
+    }
+    for (int i = optind; i < argc; i++)
+        if (want(o, argv[i]))
+            return USAGE;
+    if (optind == argc && want(o, "all"))
+        return USAGE;
+    unsigned jobs = cut_sweep(o);
+    if (o->slurm)
+        return submit(o, given, argc, jobs);
+    unsigned *order = malloc(table_size * sizeof(*order));
+    if (!order)
+        return complain("not enough host memory");
+    rc = bench(o, order);
+    free(order);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.rounds = 10,
@@ -531,20 +542,18 @@ int main(int argc, char **argv)
                         .harts = 1,
                         .seed = clock_now_ns() & UINT32_MAX,
                         .engines = "native,interp"};
-    int option, rc = -1;
-    while (rc < 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-        rc = take_option(&o, option);
-    if (rc >= 0)
-        return rc;
-    if (o.compare) {
-        if (argc - optind != 1)
-            return complain("--compare needs two files of samples, OLD and NEW");
-        return compare(o.compare, argv[optind], o.all);
+    if (argc > 1 && !strcmp(argv[1], "merge"))
+        return argc > 2 && argv[2][0] != '-' ? merge_folder(argv[2], argv + 3, (unsigned)argc - 3)
+                                             : complain("merge needs the folder of the parts");
+    /* getopt_long() moves the words; a submission hands them on as they were. */
+    char **given = malloc(((size_t)argc + 1) * sizeof(*given));
+    o.wanted = calloc(table_size, sizeof(*o.wanted));
+    int rc = FAILED;
+    if (given && o.wanted) {
+        memcpy(given, argv, ((size_t)argc + 1) * sizeof(*given));
+        rc = run_command(&o, argc, argv, given);
     }
-    for (int i = optind; i < argc; i++)
-        if (want(&o, argv[i]))
-            return USAGE;
-    if (optind == argc && want(&o, "all"))
-        return USAGE;
-    return bench(&o);
+    free(given);
+    free(o.wanted);
+    return rc;
 }

@@ -90,7 +90,7 @@ static uint64_t sum_of(const struct node *list)
     return sum;
 }
 
-void *list_setup(struct arena *a)
+void *linked_list_setup(struct arena *a)
 {
     struct lists *l = ARENA_NEW(a, struct lists, 1);
     uint64_t seed = 5;
@@ -112,7 +112,7 @@ void *list_setup(struct arena *a)
     return l;
 }
 
-uint64_t list_run(void *state)
+uint64_t linked_list_run(void *state)
 {
     struct node *list = sort(link_nodes(state));
     uint64_t sum = sum_of(list);
