@@ -86,6 +86,21 @@ check "missing samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/nothing
 	failed=1
 }
 
+# A peer by its command: one that works, one that hangs, one that crashes; the rest is kept.
+check "peers by command" 1 "$bench" --rounds 1 --iterations 2 --engines native --out "$tmp/p" \
+	--peer-cmd "again=$(dirname "$bench")/../manyhart run --append {words} {htif}" \
+	--peer-cmd "hangs=tail -f {image}" --peer-cmd "gone=/nonexistent {image}" \
+	--peer-cmd "fails=false {image}" --timeout 3 fib
+says "fib on hangs: stopped after 3 s"
+says "fib on gone: does not start: No such file or directory"
+says "fib on fails: exit code 1"
+[ "$(grep -c '"outcome": "ok"' "$tmp/p/samples.json")" -eq 2 ] || {
+	echo "not ok - native and the peer that works are kept"
+	failed=1
+}
+check "a peer without an image" 2 "$bench" --peer-cmd "x=true" fib
+says "neither {image} nor {htif}"
+
 # A sweep in parts, each with every third of its workloads.
 for part in 0 2; do
 	check "part $part of 3" 0 "$bench" --part $part/3 --rounds 1 --iterations 2 --out "$tmp/d" fib crc32 sieve lz

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/child.h"
@@ -87,6 +88,17 @@ static int add_qemus(struct engine_list *list, unsigned harts)
     return fetched < 0 ? fetched : own + fetched;
 }
 
+/* In a build the folder above; in an installation libexec/manyhart is ours, bin is the program's.
+ */
+static void find_manyhart(const char *folder, char *path, size_t size)
+{
+    struct stat st;
+    snprintf(path, size, "%s/../../bin/manyhart", folder);
+    bool installed = !stat(path, &st) && S_ISREG(st.st_mode);
+    if (!installed)
+        snprintf(path, size, "%s/../manyhart", folder);
+}
+
 int engines_add(struct engine_list *list, const char *folder, const char *name, unsigned harts)
 {
     if (!strcmp(name, "qemu"))
@@ -101,9 +113,90 @@ int engines_add(struct engine_list *list, const char *folder, const char *name, 
         add(list, native ? ENGINE_NATIVE : ENGINE_MANYHART, name, native ? 1 : harts);
     if (!e)
         return -EINVAL;
-    snprintf(e->program, sizeof(e->program), native ? "%s/bench_workloads" : "%s/../manyhart",
-             folder);
+    if (native)
+        snprintf(e->program, sizeof(e->program), "%s/bench_workloads", folder);
+    else
+        find_manyhart(folder, e->program, sizeof(e->program));
     return 1;
+}
+
+bool engine_is_ours(const char *name)
+{
+    return !strcmp(name, "interp");
+}
+
+static int no_command(const char *text, const char *why)
+{
+    return error_set(MH_ERROR_CORE, -EINVAL, "peer-cmd", text, "--peer-cmd %s: %s", text, why);
+}
+
+int engines_add_command(struct engine_list *list, const char *text, unsigned harts)
+{
+    char name[SAMPLE_NAME_MAX + 1];
+    const char *is = strchr(text, '=');
+    size_t n = is ? (size_t)(is - text) : 0, words = 0;
+    if (!n || n > SAMPLE_NAME_MAX)
+        return no_command(text, "NAME=COMMAND is needed");
+    snprintf(name, sizeof(name), "%.*s", (int)n, text);
+    if (!strcmp(name, "native") || engine_is_ours(name))
+        return no_command(text, "the name is that of an engine");
+    for (const char *p = is + 1; *p; words++) {
+        p += strspn(p, " ");
+        p += strcspn(p, " ");
+    }
+    if (words >= COMMAND_WORDS || strlen(is) > sizeof(list->engine[0].program))
+        return no_command(text, "the command is too long");
+    if (!strstr(is, "{image}") && !strstr(is, "{htif}"))
+        return no_command(text, "neither {image} nor {htif} is in the command");
+    for (unsigned i = 0; i < list->n; i++)
+        if (!strcmp(list->engine[i].name, name))
+            return no_command(text, "the name is taken");
+    struct engine *e = add(list, ENGINE_COMMAND, name, harts);
+    if (!e)
+        return -EINVAL;
+    snprintf(e->program, sizeof(e->program), "%s", is + 1);
+    return 1;
+}
+
+/* One word of a command, with what its placeholders stand for; false: too long. */
+static bool expand(const char *word, size_t n, const char *const (*values)[2], char *to,
+                   size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < n;) {
+        const char *value = NULL;
+        size_t skip = 1;
+        for (unsigned j = 0; !value && values[j][0]; j++) {
+            size_t length = strlen(values[j][0]);
+            if (length <= n - i && !strncmp(word + i, values[j][0], length)) {
+                value = values[j][1];
+                skip = length;
+            }
+        }
+        size_t add_n = value ? strlen(value) : 1;
+        if (used + add_n >= size)
+            return false;
+        memcpy(to + used, value ? value : word + i, add_n);
+        used += add_n;
+        i += skip;
+    }
+    to[used] = 0;
+    return true;
+}
+
+static void put_command(struct command *c, const char *command, const char *const (*values)[2])
+{
+    unsigned n = 0;
+    for (const char *p = command + strspn(command, " "); *p && n < COMMAND_WORDS - 1;) {
+        size_t length = strcspn(p, " ");
+        if (!expand(p, length, values, c->text[n], sizeof(c->text[n])))
+            c->text[n][0] = 0;
+        c->argv[n] = c->text[n];
+        n++;
+        p += length;
+        p += strspn(p, " ");
+    }
+    c->argv[n] = NULL;
 }
 
 static void put(struct command *c, const char *const *words)
@@ -139,5 +232,16 @@ void engine_command(const struct engine *e, const char *folder, const char *work
                                 "-nographic", "-bios", "none", "-kernel", image, "-append", words,
                                 NULL});
         break;
+    case ENGINE_COMMAND: {
+        char virt[1024], htif[1024], to_say[1024], n[16];
+        snprintf(virt, sizeof(virt), "%s/bench_workloads.virt.elf", folder);
+        snprintf(htif, sizeof(htif), "%s/bench_workloads.elf", folder);
+        snprintf(to_say, sizeof(to_say), "%s", words);
+        snprintf(n, sizeof(n), "%u", e->harts);
+        const char *const values[][2] = {
+            {"{image}", virt}, {"{htif}", htif}, {"{words}", to_say}, {"{harts}", n}, {0}};
+        put_command(c, e->program, values);
+        break;
+    }
     }
 }

@@ -6,14 +6,16 @@
 #ifndef BENCH_ENGINES_H
 #define BENCH_ENGINES_H
 
+#include <stdbool.h>
+
 #include "bench/samples.h"
 
-enum engine_kind { ENGINE_NATIVE, ENGINE_MANYHART, ENGINE_QEMU };
+enum engine_kind { ENGINE_NATIVE, ENGINE_MANYHART, ENGINE_QEMU, ENGINE_COMMAND };
 
 struct engine {
     enum engine_kind kind;
     char name[SAMPLE_NAME_MAX + 1]; /* of the samples: "native", "interp", "QEMU 10.0.2" */
-    char program[512];              /* a path, or a name for PATH */
+    char program[512];              /* a path, or a name for PATH; a whole command for COMMAND */
     unsigned harts;
 };
 
@@ -35,10 +37,21 @@ int engines_folder(char *buf, size_t size);
  */
 int engines_add(struct engine_list *list, const char *folder, const char *name, unsigned harts);
 
+/*
+ * Adds any other simulator: "NAME=COMMAND".  In the words of COMMAND, which spaces separate,
+ * {image} stands for the program for QEMU's virt machine, {htif} for the one that ends by HTIF,
+ * {words} for what goes into its command line (one word), {harts} for their number.  Returns 1;
+ * -EINVAL: no name, no command, or neither image in it, with the reason in mh_last_error().
+ */
+int engines_add_command(struct engine_list *list, const char *text, unsigned harts);
+
+/* Whether it is an engine of manyhart, by the name in a sample. */
+bool engine_is_ours(const char *name);
+
 /* The command of one run; text holds what argv points to. */
 struct command {
     const char *argv[COMMAND_WORDS];
-    char text[3][1024];
+    char text[COMMAND_WORDS][1024];
 };
 
 void engine_command(const struct engine *e, const char *folder, const char *workload,

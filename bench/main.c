@@ -37,6 +37,8 @@ struct options {
     uint64_t seed;
     unsigned part, parts; /* of the sweep; parts 0: all of it */
     const char *engines, *out, *compare, *peer;
+    const char *peer_cmd[ENGINES_MAX];
+    unsigned peer_cmds;
     const char *slurm; /* words for sbatch, or NULL */
     bool all;
     bool *wanted; /* by place in the table */
@@ -243,6 +245,9 @@ static int add_engines(struct bench *b)
         if (!n)
             fprintf(stderr, "manyhart: bench: no %s on this machine\n", name);
     }
+    for (unsigned i = 0; i < b->o->peer_cmds; i++)
+        if (engines_add_command(&b->engines, b->o->peer_cmd[i], b->o->harts) < 0)
+            return complain(mh_last_error()->message);
     return b->engines.n ? OK : complain("no engine to run on");
 }
 
@@ -306,6 +311,9 @@ static void usage(FILE *out)
         "  --engines LIST     native, interp, qemu (each QEMU for RISC-V that is here); default\n"
         "                     native,interp\n"
         "  --peer qemu        the same as adding qemu to the engines\n"
+        "  --peer-cmd TEXT    NAME=COMMAND, another simulator; {image}, {words}, {harts} in "
+        "COMMAND\n"
+        "                     stand for the program, its command line, the number of harts\n"
         "  --rounds N         samples of each workload on each engine (10)\n"
         "  --iterations N     iterations in a sample (20)\n"
         "  --harts N          of the guest (1)\n"
@@ -367,6 +375,7 @@ static int number(const char *name, const char *text, unsigned least, unsigned m
 enum {
     O_ENGINES = 1,
     O_PEER,
+    O_PEER_CMD,
     O_ROUNDS,
     O_ITERATIONS,
     O_HARTS,
@@ -385,6 +394,7 @@ enum {
 static const struct option long_options[] = {
     {"engines", required_argument, NULL, O_ENGINES},
     {"peer", required_argument, NULL, O_PEER},
+    {"peer-cmd", required_argument, NULL, O_PEER_CMD},
     {"rounds", required_argument, NULL, O_ROUNDS},
     {"iterations", required_argument, NULL, O_ITERATIONS},
     {"harts", required_argument, NULL, O_HARTS},
@@ -425,6 +435,12 @@ static int take_option(struct options *o, int option)
         o->peer = optarg;
         if (strcmp(optarg, "qemu"))
             rc = complain("--peer: qemu is the only one");
+        break;
+    case O_PEER_CMD:
+        if (o->peer_cmds == ENGINES_MAX)
+            rc = complain("--peer-cmd: too many of them");
+        else
+            o->peer_cmd[o->peer_cmds++] = optarg;
         break;
     case O_ROUNDS:
         rc = number("rounds", optarg, 1, 100000, &o->rounds);

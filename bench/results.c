@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/engines.h"
 #include "bench/report.h"
 #include "bench/summary.h"
 #include "bench/table.h"
@@ -50,10 +51,10 @@ int results_begin(const struct sample_set *set, const char *file)
     return -EIO;
 }
 
-/* Native first, then manyhart's engines, then the peers, which have a version in their names. */
+/* Native first, then manyhart's engines, then the peers. */
 static int engine_rank(const char *engine)
 {
-    return !strcmp(engine, "native") ? 0 : strchr(engine, ' ') ? 2 : 1;
+    return !strcmp(engine, "native") ? 0 : engine_is_ours(engine) ? 1 : 2;
 }
 
 static int engine_order(const char *x, const char *y)

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cli_verb *const verbs[] = {&verb_asm, &verb_disasm, &verb_info, &verb_run};
+static const struct cli_verb *const verbs[] = {&verb_asm, &verb_bench, &verb_disasm, &verb_info, &verb_run};
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
@@ -193,7 +193,7 @@ static const char *verb_next(const void *opaque, size_t i)
 
 static int verb_unknown(const char *name)
 {
-    static const char *const later[] = {"bench", "litmus"};
+    static const char *const later[] = {"litmus"};
     for (size_t i = 0; i < ARRAY_LEN(later); i++)
         if (!strcmp(name, later[i])) {
             cli_message("%s: does not exist yet in this version", name);

@@ -46,7 +46,7 @@ int cli_error(void);
 
 int cli_main(int argc, char **argv);
 
-extern const struct cli_verb verb_run, verb_info, verb_disasm, verb_asm;
+extern const struct cli_verb verb_run, verb_info, verb_disasm, verb_asm, verb_bench;
 
 /* linux.c: finds (or fetches) the set of tests/linux/fetch.sh; 0 or CLI_USAGE after a message. */
 struct cli_linux {

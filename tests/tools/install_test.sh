@@ -64,4 +64,7 @@ check "links with the static library" "$cc" -o "$tmp/static" "$tmp/user.c" \
 	$(pkg-config --libs $(pkg-config --print-requires-private manyhart)) -lfdt -lpfm -lm
 check "runs with the static library" env -u LD_LIBRARY_PATH "$tmp/static"
 check "the installed program" "$tmp/usr/bin/manyhart" --help
+check "the installed benchmark" "$tmp/usr/bin/manyhart" bench --rounds 1 --iterations 1 \
+	--engines native,interp --out "$tmp/results" fib
+check "its report" test -s "$tmp/results/report.html"
 exit $failed

@@ -76,6 +76,26 @@ static void test_commands(void **state)
                               "/b/bench_workloads.virt.elf|-append|workload=lz iterations=3|");
 }
 
+static void test_peer_command(void **state)
+{
+    static const char *const wrong[] = {"no command",       "=a {image}",    "native=a {image}",
+                                        "interp=a {image}", "other=a image", "fast=b {image}"};
+    struct engine_list list = {0};
+    struct command c;
+    char text[1024];
+    (void)state;
+    assert_int_equal(engines_add_command(
+                         &list, "fast=sim  -n {harts} --k={image} -append {words} {words}{ {h}", 2),
+                     1);
+    engine_command(&list.engine[0], "/b", "lz", 3, &c);
+    join(&c, text, sizeof(text));
+    assert_string_equal(text, "sim|-n|2|--k=/b/bench_workloads.virt.elf|-append|"
+                              "workload=lz iterations=3|workload=lz iterations=3{|{h}|");
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(engines_add_command(&list, wrong[i], 1), -EINVAL);
+    assert_int_equal(list.n, 1);
+}
+
 static void test_refused(void **state)
 {
     struct engine_list list = {0};
@@ -91,9 +111,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_facts),    cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_commands), cmocka_unit_test(test_peer_command),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,7 +221,7 @@ static void test_refusals(void **state)
         {"run --harts", "needs a value"},
         {"run --linux pass.elf", "--linux"},
         {"rnu", "did you mean run"},
-        {"bench", "not exist yet"},
+        {"bench", "manyhart-bench is not installed beside"},
         {"--harts 2", "verb comes first"},
         {"info x", "no further word"},
         {"info --harts 0", "1 to 512"},
