@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/engines.h"
+
 enum { SEED = 2 };
 
 /* Times of a cell, or parts of native ones; room for c->n. */
@@ -28,17 +30,15 @@ static const struct summary_cell *native_of(const struct summary *s, const struc
 {
     if (!strcmp(c->first->engine, "native"))
         return NULL;
-    return summary_find(s, c->first->workload, "native", 1);
+    const struct summary_cell *as_many =
+        summary_find(s, c->first->workload, "native", c->first->harts);
+    return as_many ? as_many : summary_find(s, c->first->workload, "native", 1);
 }
 
-static bool change_of(const struct summary *s_before, const struct summary_cell *before,
-                      const struct summary *s_now, const struct summary_cell *now,
-                      struct stats_change *out)
+static bool compare_cells(const struct summary_cell *before, const struct summary_cell *base_before,
+                          const struct summary_cell *now, const struct summary_cell *base_now,
+                          struct stats_change *out)
 {
-    const struct summary_cell *base_before = native_of(s_before, before);
-    const struct summary_cell *base_now = native_of(s_now, now);
-    if (!base_before || !base_now)
-        base_before = base_now = NULL;
     double *a = malloc(now->n * sizeof(*a)), *b = malloc(before->n * sizeof(*b));
     size_t n_a = a ? values_of(now, base_now, a) : 0,
            n_b = b ? values_of(before, base_before, b) : 0;
@@ -49,6 +49,34 @@ static bool change_of(const struct summary *s_before, const struct summary_cell 
     return n_a && n_b;
 }
 
+/* Of two measures of a change, both must show it; the one that shows less is told. */
+static struct stats_change lesser_of(struct stats_change x, struct stats_change y)
+{
+    struct stats_change c = x;
+    if (x.verdict != y.verdict)
+        c = x.verdict == STATS_SAME ? x : y;
+    if (x.verdict != y.verdict || x.verdict == STATS_SAME)
+        c.verdict = STATS_SAME;
+    else if (fabs(log(y.ratio.mid)) < fabs(log(x.ratio.mid)))
+        c = y;
+    c.detectable = x.detectable > y.detectable ? x.detectable : y.detectable;
+    return c;
+}
+
+static bool change_of(const struct summary *s_before, const struct summary_cell *before,
+                      const struct summary *s_now, const struct summary_cell *now,
+                      struct stats_change *out)
+{
+    const struct summary_cell *base_before = native_of(s_before, before);
+    const struct summary_cell *base_now = native_of(s_now, now);
+    struct stats_change parts;
+    if (!compare_cells(before, NULL, now, NULL, out))
+        return false;
+    if (base_before && base_now && compare_cells(before, base_before, now, base_now, &parts))
+        *out = lesser_of(*out, parts);
+    return true;
+}
+
 static void put_change(FILE *out, const struct sample *f, const struct stats_change *c)
 {
     static const char *const words[] = {
@@ -57,6 +85,8 @@ static void put_change(FILE *out, const struct sample *f, const struct stats_cha
             f->engine, f->harts, words[c->verdict], c->ratio.mid, c->ratio.low, c->ratio.high);
     if (c->verdict == STATS_SAME)
         fprintf(out, "; less than %.1f %% would not have shown", 100 * c->detectable);
+    else if (!engine_is_ours(f->engine))
+        fputs("; the host or a peer, not manyhart", out);
     fputc('\n', out);
 }
 
@@ -76,13 +106,20 @@ struct comparison compare_write(FILE *out, const struct summary *before, const s
             r.alone++;
             continue;
         }
-        ++*counts[change.verdict];
-        worst = change.detectable > worst ? change.detectable : worst;
+        if (engine_is_ours(c->first->engine)) {
+            ++*counts[change.verdict];
+            worst = change.detectable > worst ? change.detectable : worst;
+        } else {
+            r.elsewhere += change.verdict != STATS_SAME;
+        }
         if (all || change.verdict != STATS_SAME)
             put_change(out, c->first, &change);
     }
-    fprintf(out, "%u slower, %u faster, %u without a change, %u in one set only", r.slower,
-            r.faster, r.same, r.alone);
+    fprintf(out, "%u slower, %u faster, %u without a change", r.slower, r.faster, r.same);
+    if (r.elsewhere)
+        fprintf(out, "; %u changed natively or on peers", r.elsewhere);
+    if (r.alone)
+        fprintf(out, "; %u in one set only", r.alone);
     if (r.same)
         fprintf(out, "; changes below %.1f %% could have gone unseen somewhere", 100 * worst);
     fputc('\n', out);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two sets of samples, before and now: what became slower or faster, told from noise.
- * Where both have native samples of a workload, an engine's times are taken as parts of
- * the native time of the same round: a machine that was slower on one day is no
- * regression.
+ * Where both have native samples of a workload, an engine must have changed twice: by its
+ * times, and by its times as parts of the native ones of the same round.  A machine that
+ * was slower on one day is no regression, nor is one whose memory natively was faster.
+ * Native programs and peers are not ours: what changed there is said and not counted.
  */
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
@@ -17,7 +18,9 @@
 #define COMPARE_CONFIDENCE 0.999
 
 struct comparison {
-    unsigned slower, faster, same, alone; /* cells; alone: only one of the two has it */
+    unsigned slower, faster, same; /* cells of manyhart's engines */
+    unsigned elsewhere;            /* cells of the host and of peers that changed */
+    unsigned alone;                /* cells that only one of the two has */
 };
 
 /* Writes one line for each change and a last one with the numbers; the lines of all cells if all.
