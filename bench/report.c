@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/chart.h"
+#include "bench/engines.h"
 #include "sim/base/bits.h"
 
 #define BASE "native"
@@ -77,6 +78,17 @@ static struct stats_interval against_base(const struct view *v, const char *work
     return c && b ? summary_ratio(v->s, c, b) : NO_INTERVAL;
 }
 
+/* How many times as long as on the peer that is the fastest for this workload. */
+static struct stats_interval against_peer(const struct view *v, const char *workload,
+                                          unsigned column)
+{
+    const struct column *c = &v->columns[column];
+    const struct summary_cell *cell = cell_in(v, workload, column);
+    const struct summary_cell *peer = summary_best_peer(v->s, workload, c->harts);
+    return cell && peer && engine_is_ours(c->engine) ? summary_ratio(v->s, cell, peer)
+                                                     : NO_INTERVAL;
+}
+
 /* The i-th cell is the first of its workload, or of its group. */
 static bool first_of_workload(const struct summary *s, size_t i)
 {
@@ -99,15 +111,18 @@ static bool row_of(const struct summary *s, size_t i, const char *group)
     return !strcmp(s->cells[i].first->group, group) && first_of_workload(s, i);
 }
 
+typedef struct stats_interval ratio_fn(const struct view *v, const char *workload, unsigned column);
+
 /* Geometric mean over the workloads of a group that have both; *n says how many. */
-static double group_mean(const struct view *v, const char *group, unsigned column, size_t *n)
+static double group_mean(const struct view *v, const char *group, unsigned column, ratio_fn *ratio,
+                         size_t *n)
 {
     double sum = 0;
     *n = 0;
     for (size_t i = 0; i < v->s->n; i++) {
         if (!row_of(v->s, i, group))
             continue;
-        double r = against_base(v, v->s->cells[i].first->workload, column).mid;
+        double r = ratio(v, v->s->cells[i].first->workload, column).mid;
         if (isnan(r))
             continue;
         sum += log(r);
@@ -157,7 +172,7 @@ static void put_group(FILE *out, const struct view *v, const char *group)
         fputs("\n| geometric mean |", out);
         for (unsigned c = 0; c < v->n_columns; c++) {
             size_t n;
-            double mean = group_mean(v, group, c, &n);
+            double mean = group_mean(v, group, c, against_base, &n);
             if (c == v->base || isnan(mean))
                 fputs(" |", out);
             else
@@ -165,6 +180,29 @@ static void put_group(FILE *out, const struct view *v, const char *group)
         }
     }
     fputc('\n', out);
+}
+
+/* Of each engine of manyhart against the peers, one column. */
+static void put_against_peers(FILE *out, const struct view *v, const char *group)
+{
+    for (unsigned c = 0; c < v->n_columns; c++) {
+        size_t n;
+        double mean = group_mean(v, group, c, against_peer, &n);
+        if (!n)
+            continue;
+        fprintf(out, "\n| %s | time on %s, as parts of the time on the fastest peer | which |\n",
+                group, v->columns[c].name);
+        fputs("|---|---:|---|\n", out);
+        for (size_t i = 0; i < v->s->n; i++) {
+            const char *workload = v->s->cells[i].first->workload;
+            struct stats_interval r =
+                row_of(v->s, i, group) ? against_peer(v, workload, c) : NO_INTERVAL;
+            if (!isnan(r.mid))
+                fprintf(out, "| %s | %.3g (%.3g to %.3g) | %s |\n", workload, r.mid, r.low, r.high,
+                        summary_best_peer(v->s, workload, v->columns[c].harts)->first->engine);
+        }
+        fprintf(out, "| geometric mean | %.3g of %zu | |\n", mean, n);
+    }
 }
 
 static void put_troubles(FILE *out, const struct summary *s)
@@ -197,6 +235,9 @@ void report_markdown(FILE *out, const struct sample_set *set, const struct summa
     for (size_t i = 0; i < s->n; i++)
         if (first_of_group(s, i))
             put_group(out, &v, s->cells[i].first->group);
+    for (size_t i = 0; i < s->n; i++)
+        if (first_of_group(s, i))
+            put_against_peers(out, &v, s->cells[i].first->group);
     bool any = false;
     for (size_t i = 0; i < s->n; i++)
         any |= s->cells[i].failed || s->cells[i].unsteady;

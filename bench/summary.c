@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/engines.h"
+
 enum { PAIRS_LEAST = 3, SEED = 1 };
 
 #define NO_INTERVAL ((struct stats_interval){NAN, NAN, NAN})
@@ -104,6 +106,21 @@ const struct summary_cell *summary_find(const struct summary *s, const char *wor
             return &s->cells[i];
     }
     return NULL;
+}
+
+const struct summary_cell *summary_best_peer(const struct summary *s, const char *workload,
+                                             unsigned harts)
+{
+    const struct summary_cell *best = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct summary_cell *c = &s->cells[i];
+        bool peer = strcmp(c->first->engine, "native") && !engine_is_ours(c->first->engine);
+        if (!peer || !c->n || c->first->harts != harts || strcmp(c->first->workload, workload))
+            continue;
+        if (!best || c->time.mid < best->time.mid)
+            best = c;
+    }
+    return best;
 }
 
 struct stats_interval summary_ratio(const struct summary *s, const struct summary_cell *a,

@@ -36,6 +36,10 @@ void summary_clear(struct summary *s);
 const struct summary_cell *summary_find(const struct summary *s, const char *workload,
                                         const char *engine, unsigned harts);
 
+/* Of the peers that ran the workload on so many harts, the one with the least time.  NULL: none. */
+const struct summary_cell *summary_best_peer(const struct summary *s, const char *workload,
+                                             unsigned harts);
+
 /*
  * Times of a over times of b, over the rounds that both have; where they share fewer than three,
  * median over median.  NaN if one has no samples.

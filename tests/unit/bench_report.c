@@ -82,6 +82,40 @@ static void test_markdown(void **state)
     samples_clear(&set);
 }
 
+/* Two peers, each faster in one workload: the faster one counts. */
+static void test_peers(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    for (unsigned round = 0; round < 5; round++) {
+        add(&set, "fib", "integer", "interp", 1, round, 20e6);
+        add(&set, "fib", "integer", "QEMU 7.2", 1, round, 10e6);
+        add(&set, "fib", "integer", "QEMU 10.0", 1, round, 40e6);
+        add(&set, "lz", "integer", "interp", 1, round, 10e6);
+        add(&set, "lz", "integer", "QEMU 7.2", 1, round, 40e6);
+        add(&set, "lz", "integer", "QEMU 10.0", 1, round, 20e6);
+        add(&set, "crc32", "integer", "interp", 1, round, 10e6);
+        add(&set, "sieve", "integer", "QEMU 7.2", 1, round, -1);
+        add(&set, "sieve", "integer", "interp", 1, round, 10e6);
+    }
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    assert_null(summary_best_peer(&s, "fib", 2));
+    assert_null(summary_best_peer(&s, "crc32", 1));
+    assert_null(summary_best_peer(&s, "sieve", 1));
+    FILE *out = open_memstream(&text, &size);
+    report_markdown(out, &set, &s);
+    fclose(out);
+    check("\n| fib | 2 (2 to 2) | QEMU 7.2 |\n", true);
+    check("\n| lz | 0.5 (0.5 to 0.5) | QEMU 10.0 |\n", true);
+    check("\n| geometric mean | 1 of 2 | |\n", true);
+    check("nan", false);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
 /* Without native there is nothing to divide by: times. */
 static void test_no_base(void **state)
 {
@@ -133,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_markdown),
+        cmocka_unit_test(test_peers),
         cmocka_unit_test(test_no_base),
         cmocka_unit_test(test_html),
     };
