@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The driver; see driver.h.  One thread, on the guest hart 0. */
+/*
+ * The driver; see driver.h.  Hart 0 runs it.  A workload for several harts has a team, which stays
+ * together over all its iterations: the others wait for hart 0, which releases them into each
+ * iteration, waits for them at its end, and prints meanwhile.  An iteration is measured from the
+ * release to the end of the hart that was last, by that hart's own look at the clock.
+ */
 #include "driver.h"
 
 #define MAX_ITERATIONS 1000000000u
@@ -144,30 +149,160 @@ static uint64_t run_iteration(const struct workload *w, void *state, uint64_t in
     return checksum;
 }
 
-static int run_workload(const struct workload *w, uint64_t iterations, void *memory, size_t size)
+/* Whether the iteration has the checksum that the first had. */
+static bool checksum_stays(const struct workload *w, uint64_t index, uint64_t checksum,
+                           uint64_t *first)
 {
-    struct arena a = {memory, size, 0};
-    uint64_t first = 0;
+    if (index == 0)
+        *first = checksum;
+    if (checksum == *first)
+        return true;
+    platform_error("bench: %s: wrong: iteration %lu has another checksum than the first\n", w->name,
+                   (unsigned long)index);
+    return false;
+}
 
-    current = w->name;
-    platform_print("workload %s group %s unit %s operations %lu clock_ns %lu\n", w->name, w->group,
-                   w->unit, (unsigned long)w->operations, (unsigned long)platform_clock_ns());
-    void *state = w->setup(&a);
-    for (uint64_t i = 0; i < iterations; i++) {
-        uint64_t checksum = run_iteration(w, state, i);
-        if (i == 0)
-            first = checksum;
-        if (checksum != first) {
-            platform_error("bench: %s: wrong: iteration %lu has another checksum than the first\n",
-                           w->name, (unsigned long)i);
+static int run_alone(const struct workload *w, uint64_t iterations, void *state)
+{
+    uint64_t first;
+
+    for (uint64_t i = 0; i < iterations; i++)
+        if (!checksum_stays(w, i, run_iteration(w, state, i), &first))
             return DRIVER_FAILED;
-        }
-    }
     return DRIVER_OK;
 }
 
+/* ---- several harts ---- */
+
+#define TEAM_LEAVES UINT64_MAX
+
+/* What one hart's part of an iteration gave; that hart writes it before it counts as finished. */
+struct part {
+    uint64_t checksum, instructions, end_ns;
+    bool counted;
+} __attribute__((aligned(64)));
+
+struct team {
+    const struct workload *w;
+    void *state;
+    uint64_t iterations;
+    unsigned harts;
+    int code; /* hart 0 only */
+    /* Hart 0: how many iterations may begin, or TEAM_LEAVES.  Atomic, as the next two. */
+    uint64_t released __attribute__((aligned(64)));
+    /* The others, since the first iteration: those ready for one, and those done with one. */
+    uint64_t ready __attribute__((aligned(64)));
+    uint64_t finished __attribute__((aligned(64)));
+    struct part part[WORKLOAD_HARTS_MAX];
+};
+
+/* Pairs with the release of who counts: what it wrote before is there. */
+static void team_await(const uint64_t *word, uint64_t least)
+{
+    for (unsigned spins = 0; __atomic_load_n(word, __ATOMIC_ACQUIRE) < least;)
+        harts_relax(&spins);
+}
+
+static void team_work(struct team *t, unsigned hart)
+{
+    struct part *p = &t->part[hart];
+    uint64_t n0 = 0, n1 = 0;
+
+    p->counted = platform_instructions(&n0);
+    p->checksum = t->w->run_harts(t->state, hart);
+    platform_instructions(&n1);
+    p->instructions = n1 - n0;
+    p->end_ns = platform_now_ns();
+}
+
+static void team_follow(struct team *t, unsigned hart)
+{
+    for (uint64_t i = 0;; i++) {
+        __atomic_fetch_add(&t->ready, 1, __ATOMIC_RELEASE);
+        team_await(&t->released, i + 1);
+        if (__atomic_load_n(&t->released, __ATOMIC_RELAXED) == TEAM_LEAVES)
+            return;
+        team_work(t, hart);
+        __atomic_fetch_add(&t->finished, 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* One iteration of the whole team; returns the checksum. */
+static uint64_t team_iteration(struct team *t, uint64_t index)
+{
+    uint64_t others = (t->harts - 1) * (index + 1);
+    struct part sum = {0};
+
+    team_await(&t->ready, others);
+    uint64_t begin = platform_now_ns();
+    __atomic_store_n(&t->released, index + 1, __ATOMIC_RELEASE);
+    team_work(t, 0);
+    team_await(&t->finished, others);
+    for (unsigned i = 0; i < t->harts; i++) {
+        const struct part *p = &t->part[i];
+        sum.checksum += p->checksum;
+        sum.instructions += p->instructions;
+        if (p->end_ns > sum.end_ns)
+            sum.end_ns = p->end_ns;
+    }
+    print_iteration(index, sum.end_ns - begin, t->part[0].counted, sum.instructions, sum.checksum);
+    return sum.checksum;
+}
+
+static void team_lead(struct team *t)
+{
+    uint64_t first;
+
+    for (uint64_t i = 0; i < t->iterations && t->code == DRIVER_OK; i++)
+        if (!checksum_stays(t->w, i, team_iteration(t, i), &first))
+            t->code = DRIVER_FAILED;
+    __atomic_store_n(&t->released, TEAM_LEAVES, __ATOMIC_RELEASE);
+}
+
+static void team_member(void *team, unsigned hart)
+{
+    if (hart == 0)
+        team_lead(team);
+    else
+        team_follow(team, hart);
+}
+
+static int run_team(const struct workload *w, uint64_t iterations, unsigned harts, void *state)
+{
+    static struct team t;
+
+    t = (struct team){.w = w, .state = state, .iterations = iterations, .harts = harts};
+    platform_harts_run(harts, team_member, &t);
+    return t.code;
+}
+
+static void print_head(const struct workload *w, unsigned harts)
+{
+    platform_print("workload %s group %s unit %s operations %lu clock_ns %lu", w->name, w->group,
+                   w->unit, (unsigned long)w->operations, (unsigned long)platform_clock_ns());
+    if (workload_has_harts(w->where))
+        platform_print(" harts %u", harts);
+    platform_print("\n");
+}
+
+static int run_workload(const struct workload *w, uint64_t iterations, unsigned harts, void *memory,
+                        size_t size)
+{
+    struct arena a = {memory, size, 0};
+    bool team = workload_has_harts(w->where);
+
+    current = w->name;
+    if (team && (harts < 1 || harts > WORKLOAD_HARTS_MAX)) {
+        platform_error("bench: %s: harts: a number from 1 to %u\n", w->name, WORKLOAD_HARTS_MAX);
+        return DRIVER_USAGE;
+    }
+    print_head(w, harts);
+    return team ? run_team(w, iterations, harts, w->setup_harts(&a, harts))
+                : run_alone(w, iterations, w->setup(&a));
+}
+
 int driver_run(const struct workload *table, unsigned count, const char *selection,
-               uint64_t iterations, void *memory, size_t size)
+               uint64_t iterations, unsigned harts, void *memory, size_t size)
 {
     bool all = text_equal(selection, "all");
     unsigned found = 0;
@@ -185,7 +320,7 @@ int driver_run(const struct workload *table, unsigned count, const char *selecti
         if (!all && !text_equal(selection, w->name) && !text_equal(selection, w->group))
             continue;
         found++;
-        int code = run_workload(w, iterations, memory, size);
+        int code = run_workload(w, iterations, harts, memory, size);
         if (code != DRIVER_OK)
             return code;
     }

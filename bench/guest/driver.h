@@ -17,12 +17,12 @@
 enum { DRIVER_OK = 0, DRIVER_FAILED = 1, DRIVER_USAGE = 2 };
 
 /* Runs what SELECTION names, a workload, a group or "all", ITERATIONS times each, all in MEMORY of
- * SIZE bytes; "list" prints the table.  Returns one of the codes above, after one line that says
- * why it is not 0. */
+ * SIZE bytes, those for several harts on HARTS; "list" prints the table.  Returns one of the codes
+ * above, after one line that says why it is not 0. */
 int driver_run(const struct workload *table, unsigned count, const char *selection,
-               uint64_t iterations, void *memory, size_t size);
+               uint64_t iterations, unsigned harts, void *memory, size_t size);
 
-/* ---- what the main program defines ---- */
+/* ---- what the main program defines, besides harts_relax() of workload.h ---- */
 
 uint64_t platform_now_ns(void);
 
@@ -31,6 +31,9 @@ uint64_t platform_clock_ns(void);
 
 /* Instructions of this hart so far; false if nothing counts them. */
 bool platform_instructions(uint64_t *n);
+
+/* Runs fn(arg, hart) on harts 0, which is the caller, to harts - 1; returns when all have. */
+void platform_harts_run(unsigned harts, void (*fn)(void *arg, unsigned hart), void *arg);
 
 /* printf() with 64-bit numbers as %lu and %lx, at most 255 characters; errors may go elsewhere. */
 void platform_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

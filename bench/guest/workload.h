@@ -15,6 +15,18 @@
  * - Floating point is + - * / and __builtin_sqrt(), which IEEE 754 defines to the bit; no NaN,
  * whose bits the hosts choose differently; no conversion out of range.
  * - Where the answer is known from elsewhere, setup asks workload_require() for it.
+ *
+ * One for several harts has instead
+ *
+ *   void *NAME_setup(struct arena *a, unsigned harts);    on hart 0, while the others wait
+ *   uint64_t NAME_run(void *state, unsigned hart);        on each hart from 0 to harts - 1
+ *
+ * - All harts share the state; what they share is atomic or guarded, so that ThreadSanitizer has
+ *   nothing to say on the host.
+ * - The work of an iteration is fixed in total, however many harts share it: the same operations in
+ *   half the time is a gain of 2.  The checksum of an iteration is the sum over its harts, and the
+ *   same on any number of them: each sums over the pieces that it happened to get.
+ * - Who waits for another hart calls harts_relax().
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -51,22 +63,52 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align);
 void workload_require(bool holds, const char *what);
 
 /* What a workload can run on: the macro of its line in workloads.def. */
-enum workload_where { WORKLOAD_ANYWHERE, WORKLOAD_GUEST, WORKLOAD_HARTS };
+enum workload_where {
+    WORKLOAD_ANYWHERE,
+    WORKLOAD_GUEST,
+    WORKLOAD_HARTS,
+    WORKLOAD_GUEST_HARTS,
+};
+
+/* Whether it runs on all harts, and then has the second pair of functions. */
+static inline bool workload_has_harts(enum workload_where where)
+{
+    return where == WORKLOAD_HARTS || where == WORKLOAD_GUEST_HARTS;
+}
+
+enum { WORKLOAD_HARTS_MAX = 64 };
+
+/* One round of waiting for another hart, which may need this one's processor to go on: *spins, 0 at
+ * first, counts how long the wait has been. */
+void harts_relax(unsigned *spins);
 
 struct workload {
     const char *name, *group, *unit, *description;
     uint64_t operations; /* of one iteration */
-    void *(*setup)(struct arena *a);
-    uint64_t (*run)(void *state);
+    union {
+        void *(*setup)(struct arena *a);
+        void *(*setup_harts)(struct arena *a, unsigned harts);
+    };
+    union {
+        uint64_t (*run)(void *state);
+        uint64_t (*run_harts)(void *state, unsigned hart);
+    };
     enum workload_where where;
 };
 
 extern const struct workload workloads[];
 extern const unsigned workload_count;
 
-#define WORKLOAD_AT(where, name, group, operations, unit, description)                             \
+#define DECLARE_ONE(name)                                                                          \
     void *name##_setup(struct arena *a);                                                           \
     uint64_t name##_run(void *state);
+#define DECLARE_HARTS(name)                                                                        \
+    void *name##_setup(struct arena *a, unsigned harts);                                           \
+    uint64_t name##_run(void *state, unsigned hart);
+#define DECLARE_ANYWHERE                                               DECLARE_ONE
+#define DECLARE_GUEST                                                  DECLARE_ONE
+#define DECLARE_GUEST_HARTS                                            DECLARE_HARTS
+#define WORKLOAD_AT(where, name, group, operations, unit, description) DECLARE_##where(name)
 #include "bench/workloads.def"
 #undef WORKLOAD_AT
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The workloads as a bare-metal program: words workload=NAME iterations=N of --append say what to
- * run (10 iterations).  The clock is the CLINT's mtime, which needs no firmware; instructions are
- * minstret, which some simulators count otherwise (QEMU: host time).
+ * run (10 iterations), on all harts of the machine if it is for several.  The clock is the CLINT's
+ * mtime, which needs no firmware; instructions are minstret, which some simulators count otherwise
+ * (QEMU: host time).
  */
 #include "driver.h"
 #include "guest.h"
@@ -26,6 +27,58 @@ bool platform_instructions(uint64_t *n)
     *n = csr_read(minstret);
     return true;
 }
+
+/* ---- harts ---- */
+
+/* A wait this long is for a hart that does not run: it may need the processor that this one has. */
+#define SPINS_AWAKE 256
+#define NAP_TICKS   (20 * VIRT_MTIME_HZ / 1000000)
+
+/* Sleeps until the timer or any enabled interrupt, of which none is taken in here but the software
+ * interrupt, after it, where a workload has enabled it. */
+static void nap(void)
+{
+    unsigned long enabled = csr_read(mstatus) & MSTATUS_MIE;
+
+    csr_clear(mstatus, MSTATUS_MIE);
+    mmio_write64(CLINT_MTIMECMP(guest_hart_id()), guest_mtime() + NAP_TICKS);
+    csr_set(mie, MIP_MTIP);
+    guest_wfi();
+    csr_clear(mie, MIP_MTIP);
+    csr_set(mstatus, enabled);
+}
+
+void harts_relax(unsigned *spins)
+{
+    if (++*spins % SPINS_AWAKE == 0)
+        nap();
+    else
+        guest_pause();
+}
+
+static struct {
+    void (*fn)(void *arg, unsigned hart);
+    void *arg;
+} harts_work; /* written while the other harts sleep */
+
+static void hart_main(void *unused)
+{
+    (void)unused;
+    harts_work.fn(harts_work.arg, guest_hart_id());
+}
+
+void platform_harts_run(unsigned harts, void (*fn)(void *arg, unsigned hart), void *arg)
+{
+    harts_work.fn = fn;
+    harts_work.arg = arg;
+    for (unsigned h = 1; h < harts; h++)
+        guest_hart_start(h, hart_main, NULL);
+    fn(arg, 0);
+    for (unsigned h = 1; h < harts; h++)
+        guest_hart_join(h);
+}
+
+/* ---- output ---- */
 
 static void print_line(const char *fmt, va_list ap)
 {
@@ -68,5 +121,5 @@ int main(void)
         return DRIVER_USAGE;
     }
     return driver_run(workloads, workload_count, selection, guest_argument("iterations", 10),
-                      memory, sizeof(memory));
+                      guest_hart_count(), memory, sizeof(memory));
 }

@@ -6,15 +6,17 @@
  */
 #include "bench/guest/driver.c"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-static char output[4096], errors[1024];
+static char output[16384], errors[1024];
 static jmp_buf left;
-static uint64_t now;
+static uint64_t now; /* atomic */
 static bool counts;
 
 static void add_text(char *to, size_t size, const char *fmt, va_list ap)
@@ -48,7 +50,7 @@ void platform_exit(int code)
 
 uint64_t platform_now_ns(void)
 {
-    return now;
+    return __atomic_load_n(&now, __ATOMIC_RELAXED);
 }
 
 uint64_t platform_clock_ns(void)
@@ -58,8 +60,40 @@ uint64_t platform_clock_ns(void)
 
 bool platform_instructions(uint64_t *n)
 {
-    *n = 2 * now;
+    *n = 2 * platform_now_ns();
     return counts;
+}
+
+void harts_relax(unsigned *spins)
+{
+    ++*spins;
+    sched_yield();
+}
+
+struct member {
+    pthread_t thread;
+    void (*fn)(void *arg, unsigned hart);
+    void *arg;
+    unsigned hart;
+};
+
+static void *member_main(void *arg)
+{
+    struct member *m = arg;
+    m->fn(m->arg, m->hart);
+    return NULL;
+}
+
+void platform_harts_run(unsigned harts, void (*fn)(void *arg, unsigned hart), void *arg)
+{
+    struct member m[WORKLOAD_HARTS_MAX];
+    for (unsigned h = 1; h < harts; h++) {
+        m[h] = (struct member){0, fn, arg, h};
+        assert_int_equal(pthread_create(&m[h].thread, NULL, member_main, &m[h]), 0);
+    }
+    fn(arg, 0);
+    for (unsigned h = 1; h < harts; h++)
+        assert_int_equal(pthread_join(m[h].thread, NULL), 0);
 }
 
 static void *good_setup(struct arena *a)
@@ -100,17 +134,73 @@ static void *huge_setup(struct arena *a)
     return arena_alloc(a, SIZE_MAX / 8 + 2, 8, 64);
 }
 
+/* ---- for several harts ---- */
+
+struct shared {
+    unsigned harts, turns[WORKLOAD_HARTS_MAX];
+    unsigned inside; /* atomic: harts that are in the iteration; all of them meet there */
+};
+
+static void *team_setup(struct arena *a, unsigned harts)
+{
+    struct shared *s = ARENA_NEW(a, struct shared, 1);
+    memset(s, 0, sizeof(*s));
+    s->harts = harts;
+    return s;
+}
+
+/* Ends only when all harts are in their iteration of the same number. */
+static void meet(struct shared *s, unsigned hart)
+{
+    unsigned turn = ++s->turns[hart];
+    __atomic_fetch_add(&s->inside, 1, __ATOMIC_RELEASE);
+    for (unsigned spins = 0; __atomic_load_n(&s->inside, __ATOMIC_ACQUIRE) < turn * s->harts;)
+        harts_relax(&spins);
+    for (unsigned h = 0; h < s->harts; h++)
+        if (__atomic_load_n(&s->turns[h], __ATOMIC_RELAXED) < turn)
+            workload_require(false, "a hart is behind");
+}
+
+/* Each hart takes as long as its number says, one after the other. */
+static uint64_t team_run(void *state, unsigned hart)
+{
+    struct shared *s = state;
+    meet(s, hart);
+    __atomic_fetch_add(&now, 100, __ATOMIC_RELAXED);
+    return hart + 1;
+}
+
+static uint64_t team_changing_run(void *state, unsigned hart)
+{
+    struct shared *s = state;
+    meet(s, hart);
+    return hart == 1 ? s->turns[hart] / 3 : 0;
+}
+
+#define ONE(name_, group_, description_, operations_, setup_, run_)                                \
+    {                                                                                              \
+        .name = name_, .group = group_, .unit = "things", .description = description_,             \
+        .operations = operations_, .setup = setup_, .run = run_, .where = WORKLOAD_ANYWHERE        \
+    }
+#define TEAM(name_, run_, where_)                                                                  \
+    {                                                                                              \
+        .name = name_, .group = "teams", .unit = "turns", .description = "all harts",              \
+        .operations = 3, .setup_harts = team_setup, .run_harts = run_, .where = where_             \
+    }
+
 static const struct workload table[] = {
-    {"good", "some", "things", "does well", 5, good_setup, good_run, WORKLOAD_ANYWHERE},
-    {"goods", "some", "things", "does well, too", 6, good_setup, good_run, WORKLOAD_ANYWHERE},
-    {"wrong", "other", "things", "does not hold", 1, wrong_setup, good_run, WORKLOAD_ANYWHERE},
-    {"changing", "other", "things", "changes", 1, good_setup, changing_run, WORKLOAD_ANYWHERE},
-    {"large", "other", "things", "needs too much", 1, large_setup, good_run, WORKLOAD_ANYWHERE},
-    {"huge", "other", "things", "needs more than that", 1, huge_setup, good_run, WORKLOAD_ANYWHERE},
+    ONE("good", "some", "does well", 5, good_setup, good_run),
+    ONE("goods", "some", "does well, too", 6, good_setup, good_run),
+    ONE("wrong", "other", "does not hold", 1, wrong_setup, good_run),
+    ONE("changing", "other", "changes", 1, good_setup, changing_run),
+    ONE("large", "other", "needs too much", 1, large_setup, good_run),
+    ONE("huge", "other", "needs more than that", 1, huge_setup, good_run),
+    TEAM("team", team_run, WORKLOAD_HARTS),
+    TEAM("team_changing", team_changing_run, WORKLOAD_GUEST_HARTS),
 };
 
 /* The code that driver_run() returns, or 100 more than that with which it ended the program. */
-static int run(const char *selection, uint64_t iterations)
+static int run_on(unsigned harts, const char *selection, uint64_t iterations)
 {
     static _Alignas(64) unsigned char memory[960];
 
@@ -118,8 +208,13 @@ static int run(const char *selection, uint64_t iterations)
     now = 0;
     int code = setjmp(left);
     return code ? code
-                : driver_run(table, sizeof(table) / sizeof(table[0]), selection, iterations, memory,
-                             sizeof(memory));
+                : driver_run(table, sizeof(table) / sizeof(table[0]), selection, iterations, harts,
+                             memory, sizeof(memory));
+}
+
+static int run(const char *selection, uint64_t iterations)
+{
+    return run_on(1, selection, iterations);
 }
 
 static void test_iterations(void **state)
@@ -200,12 +295,66 @@ static void test_arena(void **state)
     assert_non_null(strstr(errors, "bench: huge: needs "));
 }
 
+/* Whatever was first: time is up to the end of the last, checksums and instructions of all. */
+static void test_team(void **state)
+{
+    (void)state;
+    counts = false;
+    for (unsigned harts = 1; harts <= 8; harts++) {
+        char line[128];
+        assert_int_equal(run_on(harts, "team", 50), DRIVER_OK);
+        snprintf(line, sizeof(line),
+                 "workload team group teams unit turns operations 3 clock_ns 7 harts %u\n", harts);
+        assert_ptr_equal(strstr(output, line), output);
+        for (unsigned i = 0; i < 50; i++) {
+            snprintf(line, sizeof(line), "iteration %u ns %u instructions - checksum %x\n", i,
+                     100 * harts, harts * (harts + 1) / 2);
+            assert_non_null(strstr(output, line));
+        }
+        assert_string_equal(errors, "");
+    }
+}
+
+static void test_team_counts(void **state)
+{
+    (void)state;
+    counts = true;
+    assert_int_equal(run_on(1, "team", 1), DRIVER_OK);
+    assert_non_null(strstr(output, "iteration 0 ns 100 instructions 200 checksum 1\n"));
+}
+
+/* The others do not stay behind. */
+static void test_team_wrong(void **state)
+{
+    (void)state;
+    for (unsigned harts = 2; harts <= 8; harts++) {
+        assert_int_equal(run_on(harts, "team_changing", 6), DRIVER_FAILED);
+        assert_string_equal(
+            errors,
+            "bench: team_changing: wrong: iteration 2 has another checksum than the first\n");
+        assert_null(strstr(output, "iteration 3"));
+    }
+}
+
+/* One for a single hart is the same on any number of them. */
+static void test_team_size(void **state)
+{
+    (void)state;
+    assert_int_equal(run_on(0, "team", 1), DRIVER_USAGE);
+    assert_string_equal(errors, "bench: team: harts: a number from 1 to 64\n");
+    assert_int_equal(run_on(65, "team", 1), DRIVER_USAGE);
+    assert_string_equal(output, "");
+    assert_int_equal(run_on(65, "good", 1), DRIVER_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_iterations),    cmocka_unit_test(test_selection),
         cmocka_unit_test(test_unknown),       cmocka_unit_test(test_number_of_iterations),
         cmocka_unit_test(test_wrong_results), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_team),          cmocka_unit_test(test_team_counts),
+        cmocka_unit_test(test_team_wrong),    cmocka_unit_test(test_team_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
