@@ -83,10 +83,16 @@ struct guest_hart_info {
     bool waiting, stopped;
 };
 
-/* Summed over harts (hart -1) or of one hart. */
+/*
+ * Summed over harts (hart -1) or of one hart.  Words of 64 bits that only grow, all of them: who
+ * wants the difference of two takes it word by word.
+ */
 struct guest_stats {
     uint64_t insns, loads_slow, stores_slow, mmio, traps, interrupts, page_walks, decodes,
         code_pages, code_invalidations, sc_success, sc_fail, lr, wfi, sbi_calls, shootdowns;
+    uint64_t wait_ns; /* in WFI, or not started */
+    /* Ends of an engine's run by their reason. */
+    uint64_t exit_trap, exit_wait, exit_mode, exit_alarm, exit_target;
     struct tlb_stats tlb;
 };
 

@@ -156,16 +156,38 @@ static void sleep_until(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns
     store_seq_cst(&s->asleep, 0);
 }
 
+/*
+ * The time waited is one word, so that who looks from outside sees the same time whether a wait is
+ * just ending or not: twice the time outside hart_wait; inside, twice (the time before - the clock
+ * when it began), plus 1.
+ */
+static void wait_begins(struct hart *h, uint64_t now_ns)
+{
+    store_relaxed(&h->waiting, (h->waiting - 2 * now_ns) | 1);
+}
+
+static void wait_ends(struct hart *h, uint64_t now_ns)
+{
+    store_relaxed(&h->waiting, (h->waiting & ~1ull) + 2 * now_ns);
+}
+
+uint64_t hart_waited_ns(const struct hart *h)
+{
+    uint64_t word = load_relaxed(&h->waiting);
+    return word & 1 ? (word - 1 + 2 * clock_now_ns()) / 2 : word / 2;
+}
+
 bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
 {
     uint64_t start_ns = clock_now_ns();
+    wait_begins(h, start_ns);
     store_seq_cst(&h->shared.place, HART_OUT);
     if (!look_around(h, wake_irqs, start_ns, deadline_ns))
         sleep_until(h, wake_irqs, deadline_ns);
-    uint64_t waited_ns = clock_now_ns() - start_ns;
-    adapt_look(h, waited_ns);
+    uint64_t end_ns = clock_now_ns();
+    adapt_look(h, end_ns - start_ns);
     h->waits++;
-    h->wait_ns += waited_ns;
+    wait_ends(h, end_ns);
     return hart_enter(h);
 }
 

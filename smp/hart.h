@@ -79,8 +79,9 @@ struct hart {
     uint64_t served; /* letters executed: changes when a translation in hand may be stale */
     pthread_t thread;
     bool has_thread;
-    uint64_t waits, wait_ns; /* statistics: sleeps and their time */
-    uint64_t look_ns;        /* how long hart_wait looks around before it sleeps */
+    uint64_t waits;   /* statistics: calls of hart_wait */
+    uint64_t waiting; /* and their time, see hart_waited_ns; atomic, read by any thread */
+    uint64_t look_ns; /* how long hart_wait looks around before it sleeps */
     struct hart_shared shared;
 };
 
@@ -123,6 +124,9 @@ bool hart_yield(struct hart *h);
 
 /* Sets request bits and raises the alarm; wakes a sleeper. */
 void hart_kick(struct hart *h, uint32_t requests);
+
+/* Time spent in hart_wait up to now, which may be in the middle of it. */
+uint64_t hart_waited_ns(const struct hart *h);
 
 /* Interrupt inputs. */
 void hart_irq_raise(struct hart *h, uint64_t bits);

@@ -321,6 +321,12 @@ RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_
     sum->wfi += s->wfi;
     sum->sbi_calls += s->sbi_calls;
     sum->shootdowns += h->hart.served;
+    sum->wait_ns += hart_waited_ns(&h->hart);
+    sum->exit_trap += s->exit_trap;
+    sum->exit_wait += s->exit_wait;
+    sum->exit_mode += s->exit_mode;
+    sum->exit_alarm += s->exit_alarm;
+    sum->exit_target += s->exit_target;
     add_tlb_stats(&sum->tlb, &h->hart.tlb.stats);
 }
 

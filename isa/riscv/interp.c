@@ -135,12 +135,16 @@ static ALWAYS_INLINE const struct rv_op *finish(struct rv_hart *h, const struct 
     __builtin_unreachable();
 }
 
-/* A handler and its slow variant, which the compiler drops where nothing leads to it. */
+/*
+ * A handler and its slow variant, which the compiler drops where nothing leads to it.  The latter
+ * may come to a device that asks how far the hart is (sim/region.c).
+ */
 #define HANDLER(name, len, reach, suffix)                                                          \
     static COLD const struct rv_op *op_##name##suffix##_slow(struct rv_hart *h,                    \
                                                              const struct rv_op *d, uint64_t n)    \
     {                                                                                              \
         struct flow o = {FLOW_NEXT, 0};                                                            \
+        h->insns = n;                                                                              \
         sem_##name(h, d, n, &o, true, len, d->imm, d->rd, d->rs1, d->rs2, d->rs3,                  \
                    (unsigned)d->imm);                                                              \
         return finish(h, d, n, o, len, reach);                                                     \

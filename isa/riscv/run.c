@@ -214,6 +214,22 @@ void rv_take_exception(struct rv_hart *h)
     }
 }
 
+/* Why the engine came back: each time counts once, for the first of these that holds. */
+static void count_exit(struct rv_hart *h)
+{
+    struct rv_stats *s = &h->stats;
+    if (h->trap.pending)
+        s->exit_trap++;
+    else if (h->attention & (RV_ATTEND_WFI | RV_ATTEND_WRS))
+        s->exit_wait++;
+    else if (h->attention)
+        s->exit_mode++;
+    else if (load_relaxed(&h->hart.shared.until) <= h->insns)
+        s->exit_alarm++;
+    else
+        s->exit_target++;
+}
+
 /* One round; false: the machine ends. */
 static bool round_once(struct rv_hart *h)
 {
@@ -227,8 +243,10 @@ static bool round_once(struct rv_hart *h)
         rv_round_counted(h);
         return true;
     }
-    if (!rv_interrupt_take(h))
+    if (!rv_interrupt_take(h)) {
         h->engine->run(&h->hart);
+        count_exit(h);
+    }
     if (h->trap.pending)
         rv_take_exception(h);
     return true;

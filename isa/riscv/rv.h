@@ -190,6 +190,8 @@ struct rv_guest;
 struct rv_stats {
     uint64_t loads_slow, stores_slow, mmio, traps, interrupts, page_walks, sc_success, sc_fail, lr,
         wfi, sbi_calls;
+    /* Ends of an engine's run, by what it left to do: run.c */
+    uint64_t exit_trap, exit_wait, exit_mode, exit_alarm, exit_target;
 };
 
 /* What the seed CSR (Zkr) shows next. */
@@ -203,7 +205,8 @@ struct rv_hart {
     uint64_t x[33];      /* x[32] takes what is written to x0 */
     uint64_t f[32];      /* NaN-boxed */
     uint64_t pc;         /* true outside the interpreter; inside, d and page_va give it */
-    uint64_t insns;      /* retired; inside the interpreter brought up to date before each helper */
+    uint64_t insns;      /* retired; inside the interpreter brought up to date before each helper,
+                            and before each access off the fast path */
     gva_t page_va;       /* page of the instruction being executed */
     uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
     uint8_t priv;

@@ -86,8 +86,55 @@ static void test_report(void **state)
     mh_machine_destroy(m);
 }
 
+/* Three calls to a handler that returns. */
+static const char *const exits[] = {"lui t0,0x80000",
+                                    "slli t0,t0,32",
+                                    "srli t0,t0,32",
+                                    "addi t1,t0,64",
+                                    "csrrw zero,mtvec,t1",
+                                    "ecall",
+                                    "ecall",
+                                    "ecall",
+                                    "addi zero,zero,0",
+                                    "addi zero,zero,0",
+                                    "lui t0,0x80001",
+                                    "slli t0,t0,32",
+                                    "srli t0,t0,32",
+                                    "addi t1,zero,11",
+                                    "sd t1,0(t0)",
+                                    "jal zero,0x8000003c",
+                                    "csrrs t2,mepc,zero", /* 0x80000040 */
+                                    "addi t2,t2,4",
+                                    "csrrw zero,mepc,t2",
+                                    "mret",
+                                    NULL};
+
+static void test_exits(void **state)
+{
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct program p;
+    (void)state;
+    program_make(&p, exits);
+    program_config(&cfg, &p);
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_machine_start(m), 0);
+    assert_int_equal(mh_machine_wait(m, UINT64_MAX, NULL), 0);
+    char *json = text_of(stats_write_json, m);
+    json_t *root = json_loads(json, 0, NULL), *total = json_object_get(root, "total");
+    assert_int_equal(integer(root, "exit_code"), 5);
+    assert_int_equal(integer(total, "traps"), 3);
+    assert_int_equal(integer(total, "exit_trap"), 3);
+    assert_int_equal(integer(total, "exit_wait"), 0);
+    assert_int_equal(integer(total, "wait_ns"), 0);
+    json_decref(root);
+    free(json);
+    mh_machine_destroy(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_report), cmocka_unit_test(test_exits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,39 @@ static void *raiser(void *arg)
     return NULL;
 }
 
+/* Who asks from outside sees time pass while the hart waits, and none while it does not. */
+static void *asker(void *arg)
+{
+    struct world *w = arg;
+    struct hart *h = w->hart[0];
+    uint64_t last = hart_waited_ns(h), first = last;
+    while (last < first + 2000000) {
+        uint64_t now = hart_waited_ns(h);
+        if (now < last)
+            store_release(&w->answered, 1); /* it went back */
+        last = now;
+    }
+    hart_kick(h, REQUEST_GUEST);
+    return NULL;
+}
+
+static void test_waited_time(void **state)
+{
+    struct world *w = *state;
+    struct hart *h = w->hart[0];
+    assert_true(hart_enter(h));
+    assert_int_equal(hart_waited_ns(h), 0);
+    pthread_t t = start(asker, w);
+    while (!(hart_poll(h) & REQUEST_GUEST))
+        assert_true(hart_wait(h, 0, FUTEX_NO_DEADLINE));
+    pthread_join(t, NULL);
+    assert_int_equal(w->answered, 0);
+    uint64_t waited = hart_waited_ns(h);
+    assert_true(waited >= 2000000);
+    assert_int_equal(hart_waited_ns(h), waited);
+    hart_leave(h);
+}
+
 /* By interrupt input alone; the request bit is consumed at a moment of its own. */
 static void test_wait_for_irq(void **state)
 {
@@ -379,6 +412,7 @@ int main(void)
         TEST(test_no_alarm_lost),
         TEST(test_two_kickers),
         TEST(test_wait_no_lost_wake),
+        TEST(test_waited_time),
         TEST(test_wait_for_irq),
         TEST(test_wait_ends),
         TEST(test_irq),
