@@ -65,6 +65,9 @@ struct dev_env {
     /* The guest asked for the end of the machine; returns at once.  Any thread, device lock held.
      */
     void (*machine_exit)(void *opaque, enum machine_exit kind, int code);
+    /* The guest says that what it wants measured begins or ends.  A hart's thread, device lock
+     * held.  NULL: nobody measures. */
+    void (*measure)(void *opaque, bool begin);
 };
 
 struct dev_type {

@@ -5,23 +5,26 @@
  * Hardware events of one thread form a group, so that they count over the same
  * time; software events are always there and stand alone.  A group that the
  * PMU has no room for is never scheduled, so an event that cannot join the
- * group is opened alone; its value is scaled by enabled/running time then.
+ * group is opened alone; the kernel then gives it a share of the time
+ * (multiplexing), and its value is scaled by enabled/running time.
  */
 #include "sim/counters.h"
 
-#include "sim/base/atomic.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
+#include "sim/base/lock.h"
 #include "sim/parse.h"
 
 #include <errno.h>
 #include <perfmon/pfmlib_perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum source { SOURCE_HARDWARE, SOURCE_SOFTWARE, SOURCE_RUSAGE };
@@ -34,11 +37,15 @@ struct event {
     struct perf_event_attr attr;
 };
 
-/* One counted thread; written by that thread only, read when it has ended. */
+/* One counted thread. */
 struct slot {
-    CACHE_ALIGNED int fd[COUNTERS_MAX];
-    uint64_t start[COUNTERS_MAX]; /* of rusage events */
-    uint64_t value[COUNTERS_MAX]; /* atomic */
+    CACHE_ALIGNED struct lock lock; /* RANK_LEAF, of all that follows */
+    bool open;                      /* its thread is being counted */
+    pthread_t thread;
+    clockid_t clock; /* its processor time */
+    int fd[COUNTERS_MAX];
+    struct counter_reading start[COUNTERS_MAX]; /* of rusage events */
+    struct counter_reading sum[COUNTERS_MAX];   /* of the periods that have ended */
 };
 
 struct counters {
@@ -46,6 +53,7 @@ struct counters {
     unsigned count;
     unsigned slots;
     struct slot *slot;
+    bool follow;
     char note[256];
 };
 
@@ -230,6 +238,8 @@ int counters_create(struct counters **out, const char *list, unsigned slots)
         return error_set(MH_ERROR_PLATFORM, -ENOMEM, "counters", list, "not enough host memory");
     }
     memset(c->slot, 0, slots * sizeof(*c->slot));
+    for (unsigned i = 0; i < slots; i++)
+        lock_init(&c->slot[i].lock, RANK_LEAF);
     c->slots = slots;
     int rc = pfm_initialize() == PFM_SUCCESS
                  ? add_list(c, list)
@@ -256,22 +266,88 @@ void counters_destroy(struct counters *c)
     free(c);
 }
 
-/* ---- counting ------------------------------------------------------------------------------ */
+/* ---- figures ------------------------------------------------------------------------------- */
 
-static uint64_t rusage_now(enum rusage_event e)
+struct counter_figure counter_scale(const struct counter_reading *r)
 {
-    struct rusage u;
-    if (e == RUSAGE_TASK_CLOCK)
-        return clock_thread_ns();
-    getrusage(RUSAGE_THREAD, &u);
-    return e == RUSAGE_FAULTS ? (uint64_t)(u.ru_minflt + u.ru_majflt)
-                              : (uint64_t)(u.ru_nvcsw + u.ru_nivcsw);
+    if (r->missing || (r->wanted_ns && !r->counted_ns))
+        return (struct counter_figure){.known = false};
+    if (r->counted_ns >= r->wanted_ns)
+        return (struct counter_figure){true, r->value, 1};
+    double share = (double)r->counted_ns / (double)r->wanted_ns;
+    return (struct counter_figure){true, (uint64_t)((double)r->value / share + 0.5), share};
 }
 
-static int open_for_thread(struct event *e, int *leader)
+struct counter_reading counter_between(const struct counter_reading *from,
+                                       const struct counter_reading *to)
+{
+    return (struct counter_reading){to->value - from->value, to->wanted_ns - from->wanted_ns,
+                                    to->counted_ns - from->counted_ns,
+                                    from->missing || to->missing};
+}
+
+void counter_add(struct counter_reading *sum, const struct counter_reading *r)
+{
+    sum->value += r->value;
+    sum->wanted_ns += r->wanted_ns;
+    sum->counted_ns += r->counted_ns;
+    sum->missing |= r->missing;
+}
+
+/* ---- counting ------------------------------------------------------------------------------ */
+
+void counters_follow(struct counters *c)
+{
+    c->follow = true;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    return clock_gettime(clock, &t) ? 0 : (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static struct counter_reading read_rusage(const struct counters *c, const struct slot *s,
+                                          enum rusage_event e)
+{
+    struct counter_reading r = {0};
+    struct rusage u;
+    if (e == RUSAGE_TASK_CLOCK) {
+        r.value = clock_ns(c->follow ? CLOCK_PROCESS_CPUTIME_ID : s->clock);
+        return r;
+    }
+    r.missing = !c->follow && !pthread_equal(pthread_self(), s->thread);
+    if (r.missing || getrusage(c->follow ? RUSAGE_SELF : RUSAGE_THREAD, &u))
+        return r;
+    r.value = e == RUSAGE_FAULTS ? (uint64_t)(u.ru_minflt + u.ru_majflt)
+                                 : (uint64_t)(u.ru_nvcsw + u.ru_nivcsw);
+    return r;
+}
+
+static struct counter_reading read_perf(int fd)
+{
+    struct counter_reading r = {.missing = true};
+    uint64_t v[3];
+    if (fd >= 0 && read(fd, v, sizeof(v)) == sizeof(v))
+        r = (struct counter_reading){v[0], v[1], v[2], false};
+    return r;
+}
+
+/* Of the period under way. */
+static struct counter_reading read_event(const struct counters *c, const struct slot *s, unsigned i)
+{
+    const struct event *e = &c->event[i];
+    if (e->source != SOURCE_RUSAGE)
+        return read_perf(s->fd[i]);
+    struct counter_reading now = read_rusage(c, s, e->rusage);
+    return counter_between(&s->start[i], &now);
+}
+
+static int open_for_thread(const struct counters *c, const struct event *e, int *leader)
 {
     struct perf_event_attr attr = e->attr;
     attr.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
+    attr.inherit = c->follow;
     if (e->source == SOURCE_SOFTWARE)
         return perf_open(&attr, -1);
     int fd = perf_open(&attr, *leader);
@@ -286,41 +362,50 @@ void counters_thread_begin(struct counters *c, unsigned slot)
 {
     struct slot *s = &c->slot[slot];
     int leader = -1;
+    lock_take(&s->lock);
+    s->open = true;
+    s->thread = pthread_self();
+    s->clock = CLOCK_THREAD_CPUTIME_ID;
+    pthread_getcpuclockid(s->thread, &s->clock);
     for (unsigned i = 0; i < c->count; i++) {
         struct event *e = &c->event[i];
         s->fd[i] = -1;
         if (e->source == SOURCE_RUSAGE)
-            s->start[i] = rusage_now(e->rusage);
+            s->start[i] = read_rusage(c, s, e->rusage);
         else
-            s->fd[i] = open_for_thread(e, &leader);
+            s->fd[i] = open_for_thread(c, e, &leader);
     }
-}
-
-/* Value scaled to the whole time, for events that shared the PMU with others. */
-static uint64_t read_scaled(int fd)
-{
-    uint64_t v[3];
-    if (read(fd, v, sizeof(v)) != sizeof(v) || !v[2])
-        return 0;
-    return v[1] == v[2] ? v[0] : (uint64_t)((double)v[0] * (double)v[1] / (double)v[2]);
+    lock_drop(&s->lock);
 }
 
 void counters_thread_end(struct counters *c, unsigned slot)
 {
     struct slot *s = &c->slot[slot];
-    uint64_t now[COUNTERS_MAX];
+    struct counter_reading now[COUNTERS_MAX];
+    lock_take(&s->lock);
+    for (unsigned i = 0; i < c->count; i++)
+        now[i] = read_event(c, s, i);
     for (unsigned i = 0; i < c->count; i++) {
-        struct event *e = &c->event[i];
-        if (e->source == SOURCE_RUSAGE)
-            now[i] = rusage_now(e->rusage) - s->start[i];
-        else
-            now[i] = s->fd[i] >= 0 ? read_scaled(s->fd[i]) : 0;
-    }
-    for (unsigned i = 0; i < c->count; i++) {
-        store_relaxed(&s->value[i], s->value[i] + now[i]);
+        counter_add(&s->sum[i], &now[i]);
         if (c->event[i].source != SOURCE_RUSAGE && s->fd[i] >= 0)
             close(s->fd[i]);
     }
+    s->open = false;
+    lock_drop(&s->lock);
+}
+
+void counters_read(struct counters *c, unsigned slot, struct counter_reading out[COUNTERS_MAX])
+{
+    struct slot *s = &c->slot[slot];
+    lock_take(&s->lock);
+    for (unsigned i = 0; i < c->count; i++) {
+        out[i] = s->sum[i];
+        if (!s->open)
+            continue;
+        struct counter_reading now = read_event(c, s, i);
+        counter_add(&out[i], &now);
+    }
+    lock_drop(&s->lock);
 }
 
 const char *counters_note(const struct counters *c)
@@ -343,9 +428,13 @@ const char *counters_source(const struct counters *c, unsigned event)
     return source_names[c->event[event].source];
 }
 
-uint64_t counters_value(const struct counters *c, unsigned slot, unsigned event)
+struct counter_figure counters_value(const struct counters *c, unsigned slot, unsigned event)
 {
-    return load_relaxed(&c->slot[slot].value[event]);
+    struct slot *s = &c->slot[slot];
+    lock_take(&s->lock);
+    struct counter_reading sum = s->sum[event];
+    lock_drop(&s->lock);
+    return counter_scale(&sum);
 }
 
 /* ---- for info ----------------------------------------------------------------------------------

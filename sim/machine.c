@@ -12,6 +12,7 @@
 #include "sim/base/log.h"
 #include "sim/config.h"
 #include "sim/hart_hold.h"
+#include "sim/region.h"
 #include "sim/sandbox.h"
 #include "sim/signature.h"
 #include "sim/task.h"
@@ -202,6 +203,7 @@ static void thread_confine(struct mh_machine *m, enum sandbox_kind kind)
 static void hart_thread_begin(void *opaque, struct hart *h)
 {
     struct mh_machine *m = opaque;
+    region_thread_begin(m->region, h->index);
     if (m->counters)
         counters_thread_begin(m->counters, h->index);
     thread_confine(m, SANDBOX_HART);
@@ -210,6 +212,7 @@ static void hart_thread_begin(void *opaque, struct hart *h)
 static void hart_thread_end(void *opaque, struct hart *h)
 {
     struct mh_machine *m = opaque;
+    region_thread_end(m->region, h->index);
     if (m->counters)
         counters_thread_end(m->counters, h->index);
 }
@@ -234,6 +237,11 @@ static int build_counters(struct mh_machine *m)
     if (counters_note(m->counters)[0])
         log_at(LOG_SIM, LOG_WARN, "counters: %s", counters_note(m->counters));
     return 0;
+}
+
+static int build_region(struct mh_machine *m)
+{
+    return region_create(&m->region, m);
 }
 
 static int check_signature(const struct mh_machine *m)
@@ -274,12 +282,14 @@ static void *io_thread(void *arg)
         pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
     }
     arena_bind_thread();
+    region_thread_begin(m->region, m->cfg.harts);
     if (m->counters)
         counters_thread_begin(m->counters, m->cfg.harts);
     thread_confine(m, SANDBOX_IO);
     int rc = loop_run(m->loop);
     if (rc)
         log_at(LOG_SIM, LOG_ERROR, "I/O thread: %s", strerror(-rc));
+    region_thread_end(m->region, m->cfg.harts);
     if (m->counters)
         counters_thread_end(m->counters, m->cfg.harts);
     arena_unbind_thread();
@@ -298,8 +308,9 @@ static int start_io(struct mh_machine *m)
 
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
-    plan_pins,    build_memory,   build_loop,  build_guest,     machine_devices_create, build_htif,
-    machine_load, build_counters, build_hooks, build_signature, build_scheduler,        start_io,
+    plan_pins,       build_memory,    build_loop,     build_guest,  machine_devices_create,
+    build_htif,      machine_load,    build_counters, build_region, build_hooks,
+    build_signature, build_scheduler, start_io,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -330,6 +341,7 @@ static void machine_unbuild(struct mh_machine *m)
     if (m->pm)
         physmem_destroy(m->pm);
     outfile_abandon(m->signature);
+    region_destroy(m->region);
     counters_destroy(m->counters);
     free(m->pin);
     free(m->dtb);

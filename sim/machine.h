@@ -29,6 +29,7 @@
 
 struct bus_window;
 struct mh_scheduler;
+struct region;
 struct watchdog;
 
 enum { MACHINE_IRQS = 95 }; /* PLIC sources of QEMU's virt */
@@ -66,6 +67,7 @@ struct mh_machine {
     struct htif *htif;
     struct outfile *signature;
     struct counters *counters;
+    struct region *region; /* what the guest had measured */
     struct watchdog *watchdog;
     struct mh_scheduler *scheduler;
     struct loop_timer *timeout;

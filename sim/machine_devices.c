@@ -5,6 +5,7 @@
  * is built, taken apart or rebooted; the wires run on any thread.
  */
 #include "sim/machine.h"
+#include "sim/region.h"
 #include "sim/sandbox.h"
 
 #include "dev/clint.h"
@@ -41,6 +42,11 @@ static void wire_machine_exit(void *opaque, enum machine_exit kind, int code)
         machine_request(m, REQUEST_RESTART, MH_END_NONE, 0);
     else
         machine_request(m, REQUEST_END, MH_END_GUEST, code);
+}
+
+static void wire_measure(void *opaque, bool begin)
+{
+    region_mark(((struct mh_machine *)opaque)->region, begin);
 }
 
 /* ---- the console --------------------------------------------------------------------- */
@@ -290,6 +296,7 @@ int machine_devices_create(struct mh_machine *m)
         .opaque = m,
         .hart_irq = wire_hart_irq,
         .machine_exit = wire_machine_exit,
+        .measure = wire_measure,
     };
     int rc = loop_bell_add(m->loop, tell_irqs, m, &m->irq_bell);
     if (!rc)

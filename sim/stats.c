@@ -6,6 +6,7 @@
 
 #include "sim/base/clock.h"
 #include "sim/config.h"
+#include "sim/region.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static uint64_t stat_value(const struct guest_stats *s, const struct stat *t)
 const char *stats_end_name(enum mh_end end)
 {
     static const char *const names[] = {"none",  "guest",   "stopped", "timeout",
-                                        "limit", "console", "error", "critical"};
+                                        "limit", "console", "error",   "critical"};
     return (unsigned)end < ARRAY_LEN(names) ? names[end] : "?";
 }
 
@@ -45,12 +46,26 @@ static void set_u64(json_t *o, const char *name, uint64_t v)
     json_object_set_new(o, name, json_integer((json_int_t)v));
 }
 
+/* What was not counted is null, never 0. */
+static json_t *json_figure(const struct counter_figure *f)
+{
+    return f->known ? json_integer((json_int_t)f->value) : json_null();
+}
+
 static json_t *json_counters(const struct counters *c, unsigned slot)
 {
     json_t *o = json_object();
-    for (unsigned i = 0; i < counters_count(c); i++)
-        set_u64(o, counters_name(c, i), counters_value(c, slot, i));
+    for (unsigned i = 0; i < counters_count(c); i++) {
+        struct counter_figure f = counters_value(c, slot, i);
+        json_object_set_new(o, counters_name(c, i), json_figure(&f));
+    }
     return o;
+}
+
+static void set_stats(json_t *o, const struct guest_stats *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stat_table); i++)
+        set_u64(o, stat_table[i].name, stat_value(s, &stat_table[i]));
 }
 
 static json_t *json_hart(struct mh_machine *m, int hart)
@@ -62,8 +77,7 @@ static json_t *json_hart(struct mh_machine *m, int hart)
         set_u64(o, "hart", (uint64_t)hart);
         json_object_set_new(o, "processor", json_integer(m->pin[hart]));
     }
-    for (size_t i = 0; i < ARRAY_LEN(stat_table); i++)
-        set_u64(o, stat_table[i].name, stat_value(&s, &stat_table[i]));
+    set_stats(o, &s);
     if (hart >= 0 && m->counters)
         json_object_set_new(o, "counters", json_counters(m->counters, (unsigned)hart));
     return o;
@@ -87,8 +101,71 @@ static json_t *json_sources(const struct counters *c)
     return o;
 }
 
+/* The lowest share of the time that an event had a counter, of those that were counted. */
+static double lowest_share(const struct counters *c, unsigned threads, unsigned event)
+{
+    double share = 1;
+    for (unsigned i = 0; i < threads; i++) {
+        struct counter_figure f = counters_value(c, i, event);
+        if (f.known && f.share < share)
+            share = f.share;
+    }
+    return share;
+}
+
+static json_t *json_shares(const struct counters *c, unsigned threads)
+{
+    json_t *o = json_object();
+    for (unsigned i = 0; i < counters_count(c); i++)
+        json_object_set_new(o, counters_name(c, i), json_real(lowest_share(c, threads, i)));
+    return o;
+}
+
+static json_t *json_cpu(const struct region_thread *t)
+{
+    return t->has_cpu ? json_integer((json_int_t)t->cpu_ns) : json_null();
+}
+
+/* One event in the region: over all harts, of the I/O thread. */
+static json_t *json_region_event(const struct counters *c, const struct region_sums *r,
+                                 unsigned harts, unsigned event)
+{
+    struct counter_reading sum = {0};
+    for (unsigned i = 0; i < harts; i++)
+        counter_add(&sum, &r->thread[i].host[event]);
+    struct counter_figure f = counter_scale(&sum),
+                          io = counter_scale(&r->thread[harts].host[event]);
+    return json_pack("{ss ss so so sf}", "name", counters_name(c, event), "source",
+                     counters_source(c, event), "harts", json_figure(&f), "io", json_figure(&io),
+                     "share", f.known ? f.share : 0.0);
+}
+
+static json_t *json_region(const struct mh_machine *m, const struct region_sums *r)
+{
+    json_t *o = json_object(), *total = json_object();
+    json_t *harts = json_array(), *events = json_array();
+    set_u64(o, "periods", r->periods);
+    set_u64(o, "time_ns", r->time_ns);
+    set_stats(total, &r->total);
+    for (unsigned i = 0; i < m->cfg.harts; i++) {
+        json_t *h = json_object();
+        set_u64(h, "hart", i);
+        json_object_set_new(h, "cpu_ns", json_cpu(&r->thread[i]));
+        set_stats(h, &r->thread[i].stats);
+        json_array_append_new(harts, h);
+    }
+    for (unsigned i = 0; m->counters && i < counters_count(m->counters); i++)
+        json_array_append_new(events, json_region_event(m->counters, r, m->cfg.harts, i));
+    json_object_set_new(o, "io_cpu_ns", json_cpu(&r->thread[m->cfg.harts]));
+    json_object_set_new(o, "total", total);
+    json_object_set_new(o, "harts", harts);
+    json_object_set_new(o, "counters", events);
+    return o;
+}
+
 static json_t *json_all(struct mh_machine *m)
 {
+    const struct region_sums *region = region_sums(m->region);
     json_t *o = json_object(), *harts = json_array();
     json_object_set_new(
         o, "manyhart",
@@ -106,8 +183,11 @@ static json_t *json_all(struct mh_machine *m)
     if (m->counters) {
         json_object_set_new(o, "io_counters", json_counters(m->counters, m->cfg.harts));
         json_object_set_new(o, "counter_sources", json_sources(m->counters));
+        json_object_set_new(o, "counter_shares", json_shares(m->counters, m->cfg.harts + 1));
         json_object_set_new(o, "counter_note", json_string(counters_note(m->counters)));
     }
+    if (region)
+        json_object_set_new(o, "region", json_region(m, region));
     return o;
 }
 
@@ -142,21 +222,58 @@ static void table_row(struct mh_machine *m, const struct stat *t, FILE *f)
     fputc('\n', f);
 }
 
+/* Right-aligned; "-" for what was not counted. */
+static void put_figure(FILE *f, int width, const struct counter_figure *v)
+{
+    if (v->known)
+        fprintf(f, " %*llu", width, (unsigned long long)v->value);
+    else
+        fprintf(f, " %*s", width, "-");
+}
+
+/* Known only if it is of every thread. */
+static struct counter_figure sum_of(const struct counters *c, unsigned threads, unsigned event)
+{
+    struct counter_figure sum = {.known = true};
+    for (unsigned i = 0; i < threads; i++) {
+        struct counter_figure v = counters_value(c, i, event);
+        sum.known &= v.known;
+        sum.value += v.value;
+    }
+    return sum;
+}
+
 static void table_counters(struct mh_machine *m, FILE *f)
 {
     const struct counters *c = m->counters;
+    unsigned threads = m->cfg.harts + 1;
     for (unsigned e = 0; e < counters_count(c); e++) {
-        uint64_t sum = 0;
-        for (unsigned i = 0; i <= m->cfg.harts; i++)
-            sum += counters_value(c, i, e);
-        fprintf(f, "%-21s %-12s %15llu", counters_name(c, e), counters_source(c, e),
-                (unsigned long long)sum);
-        for (unsigned i = 0; i < columns(m); i++)
-            fprintf(f, " %13llu", (unsigned long long)counters_value(c, i, e));
-        fprintf(f, "  I/O %llu\n", (unsigned long long)counters_value(c, m->cfg.harts, e));
+        struct counter_figure v = sum_of(c, threads, e);
+        double share = lowest_share(c, threads, e);
+        fprintf(f, "%-21s %-12s", counters_name(c, e), counters_source(c, e));
+        put_figure(f, 15, &v);
+        for (unsigned i = 0; i < columns(m); i++) {
+            v = counters_value(c, i, e);
+            put_figure(f, 13, &v);
+        }
+        v = counters_value(c, m->cfg.harts, e);
+        fputs("  I/O", f);
+        put_figure(f, 0, &v);
+        if (share < 1)
+            fprintf(f, "  (counted %.0f %% of the time)", 100 * share);
+        fputc('\n', f);
     }
     if (counters_note(c)[0])
         fprintf(f, "%s\n", counters_note(c));
+}
+
+static void table_region(const struct region_sums *r, FILE *f)
+{
+    if (r)
+        fprintf(f,
+                "measured by the guest: %llu periods, %.6f s, %llu instructions, %.1f million/s\n",
+                (unsigned long long)r->periods, (double)r->time_ns / 1e9,
+                (unsigned long long)r->total.insns, rate(r->total.insns, r->time_ns));
 }
 
 void stats_write_table(struct mh_machine *m, FILE *f)
@@ -173,4 +290,5 @@ void stats_write_table(struct mh_machine *m, FILE *f)
         table_row(m, &stat_table[i], f);
     if (m->counters)
         table_counters(m, f);
+    table_region(region_sums(m->region), f);
 }

@@ -32,6 +32,7 @@ struct machine_double {
     uint32_t line_level[DOUBLE_IRQS + 1];  /* atomic */
     uint32_t line_rises[DOUBLE_IRQS + 1];  /* atomic */
     int exit_kind, exit_code;              /* -1: none; atomic */
+    int begins, ends;                      /* of measured periods; atomic */
 };
 
 static inline void double_hart_irq(void *opaque, unsigned hart, enum hart_irq irq, bool level)
@@ -45,6 +46,12 @@ static inline void double_exit(void *opaque, enum machine_exit kind, int code)
     struct machine_double *m = opaque;
     store_release(&m->exit_code, code);
     store_release(&m->exit_kind, (int)kind);
+}
+
+static inline void double_measure(void *opaque, bool begin)
+{
+    struct machine_double *m = opaque;
+    fetch_add_acq_rel(begin ? &m->begins : &m->ends, 1);
 }
 
 static inline void double_line_set(void *opaque, unsigned n, bool level)
@@ -79,6 +86,7 @@ static inline struct machine_double *double_create(void)
         .opaque = m,
         .hart_irq = double_hart_irq,
         .machine_exit = double_exit,
+        .measure = double_measure,
     };
     m->exit_kind = -1;
     assert_int_equal(physmem_create(&m->env.pm, &cfg), 0);

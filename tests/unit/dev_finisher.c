@@ -57,10 +57,40 @@ static void values_and_their_exits(void **state)
     assert_false(mmio_write(f->m->env.mmio, FINISHER_BASE, 8, 0x5555));
 }
 
+/* Only the whole words say so, and they ask for nothing else. */
+static void measured_periods(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t offset, value;
+        unsigned size;
+        int begins, ends;
+    } t[] = {
+        {0, FINISHER_MEASURE_BEGIN, 4, 1, 0},
+        {0, FINISHER_MEASURE_END, 4, 1, 1},
+        {0, FINISHER_MEASURE_BEGIN & 0xffff, 2, 1, 1},
+        {0, 0x00034d48, 4, 1, 1},
+        {0, 0x00004d48, 4, 1, 1},
+        {4, FINISHER_MEASURE_BEGIN, 4, 1, 1},
+        {0, FINISHER_MEASURE_END, 4, 1, 2},
+    };
+    f->m->exit_kind = -1;
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        double_write(f->m, FINISHER_BASE + t[i].offset, t[i].size, t[i].value);
+        assert_int_equal(f->m->begins, t[i].begins);
+        assert_int_equal(f->m->ends, t[i].ends);
+    }
+    assert_int_equal(f->m->exit_kind, -1);
+    f->m->env.measure = NULL;
+    double_write(f->m, FINISHER_BASE, 4, FINISHER_MEASURE_BEGIN);
+    assert_int_equal(f->m->begins, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_and_their_exits, setup, teardown),
+        cmocka_unit_test_setup_teardown(measured_periods, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* Tests of sim/counters.c: names, what stands in for hardware, values per thread. */
 #include "sim/counters.h"
 
+#include "sim/base/atomic.h"
 #include "sim/include/manyhart.h"
 
 #include <errno.h>
@@ -86,12 +87,53 @@ static void test_values_are_per_thread(void **state)
         pthread_join(t[i], NULL);
     unsigned clock = find(c, "TASK");
     for (unsigned i = 0; i < 2; i++)
-        assert_true(counters_value(c, i, clock) >= 4000000);
-    assert_int_equal(counters_value(c, 2, clock), 0);
-    uint64_t before = counters_value(c, 0, clock);
+        assert_true(counters_value(c, i, clock).value >= 4000000);
+    assert_int_equal(counters_value(c, 2, clock).value, 0);
+    uint64_t before = counters_value(c, 0, clock).value;
     work(&w[0]); /* a second period adds up */
-    assert_true(counters_value(c, 0, clock) >= before + 4000000);
+    assert_true(counters_value(c, 0, clock).value >= before + 4000000);
     counters_destroy(c);
+}
+
+struct spinner {
+    struct counters *c;
+    uint32_t begun, enough; /* atomic */
+};
+
+static void *spin(void *arg)
+{
+    struct spinner *s = arg;
+    counters_thread_begin(s->c, 0);
+    store_release(&s->begun, 1);
+    while (!load_acquire(&s->enough))
+        ;
+    counters_thread_end(s->c, 0);
+    return NULL;
+}
+
+/* This thread reads what the other counts, while it runs and afterwards. */
+static void test_read_from_outside(void **state)
+{
+    struct spinner s = {0};
+    struct counter_reading first[COUNTERS_MAX], now[COUNTERS_MAX];
+    pthread_t t;
+    (void)state;
+    assert_int_equal(counters_create(&s.c, "PERF_COUNT_SW_TASK_CLOCK", 1), 0);
+    counters_read(s.c, 0, now);
+    unsigned clock = find(s.c, "TASK");
+    assert_int_equal(now[clock].value, 0);
+    assert_int_equal(pthread_create(&t, NULL, spin, &s), 0);
+    while (!load_acquire(&s.begun))
+        ;
+    counters_read(s.c, 0, first);
+    do
+        counters_read(s.c, 0, now);
+    while (!now[clock].missing && now[clock].value < first[clock].value + 1000000);
+    store_release(&s.enough, 1);
+    pthread_join(t, NULL);
+    assert_false(now[clock].missing);
+    assert_true(counters_value(s.c, 0, clock).value >= now[clock].value);
+    counters_destroy(s.c);
 }
 
 static void test_stand_ins(void **state)
@@ -119,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_name),
         cmocka_unit_test(test_values_are_per_thread),
+        cmocka_unit_test(test_read_from_outside),
         cmocka_unit_test(test_stand_ins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
