@@ -56,6 +56,18 @@ static int spawn(struct run *r, int to)
     return -err;
 }
 
+/* Whether the mark has come, of which the output's first OLD bytes have no whole one. */
+static void look_for_mark(struct run *r, size_t old)
+{
+    const char *mark = r->spec->mark;
+    struct child_result *out = r->out;
+    if (!mark || out->mark_ns)
+        return;
+    size_t back = strlen(mark) - 1, from = old > back ? old - back : 0;
+    if (memmem(out->output + from, out->output_size - from, mark, strlen(mark)))
+        out->mark_ns = clock_now_ns() - r->begin_ns;
+}
+
 /* Takes what the pipe has now; false at its end. */
 static bool take_output(struct run *r)
 {
@@ -75,6 +87,7 @@ static bool take_output(struct run *r)
             memcpy(bigger + out->output_size, chunk, keep);
             out->output_size += keep;
             bigger[out->output_size] = 0;
+            look_for_mark(r, out->output_size - keep);
         }
         out->output_cut |= !bigger || keep < (size_t)n;
     }

@@ -16,6 +16,7 @@ struct child_spec {
     uint64_t timeout_ns;         /* 0: none */
     size_t output_max;           /* bytes of output kept; 0: 16 MiB */
     const uint32_t *interrupted; /* if it becomes other than 0, the run ends; or NULL */
+    const char *mark;            /* a text in the output that mark_ns is of; or NULL */
 };
 
 enum child_end {
@@ -29,6 +30,7 @@ struct child_result {
     enum child_end end;
     int code;
     uint64_t wall_ns, user_ns, system_ns;
+    uint64_t mark_ns;        /* from the start until the mark was there; 0: never */
     uint64_t resident_bytes; /* at most, of the process itself */
     char *output;            /* standard output and error, as they came; ends with 0; to free */
     size_t output_size;

@@ -129,6 +129,20 @@ static void test_times(void **state)
     free(r.output);
 }
 
+/* The time of a text in the output, also one that comes in two pieces. */
+static void test_mark(void **state)
+{
+    (void)state;
+    const struct child_spec ready = {.mark = "ready 1"};
+    struct child_result r =
+        shell("echo not yet; sleep 0.2; printf rea; sleep 0.2; echo dy 1", &ready);
+    assert_true(r.mark_ns >= 400000000);
+    free(r.output);
+    r = shell("echo ready; echo ready 2", &ready);
+    assert_int_equal(r.mark_ns, 0);
+    free(r.output);
+}
+
 static uint32_t flag; /* atomic */
 
 static void *raise_flag(void *arg)
@@ -158,7 +172,7 @@ int main(void)
         cmocka_unit_test(test_ends),        cmocka_unit_test(test_no_program),
         cmocka_unit_test(test_hang),        cmocka_unit_test(test_orphan),
         cmocka_unit_test(test_output),      cmocka_unit_test(test_times),
-        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
