@@ -44,6 +44,7 @@ check "help" 0 "$bench" --help
 says "--compare OLD NEW"
 check "list" 0 "$bench" --list
 says "qsort "
+says "page_faults "
 
 check "two rounds" 0 "$bench" --rounds 2 --iterations 3 --seed 5 --out "$tmp/a" fib crc32
 says "8 samples and the report are in $tmp/a"
@@ -77,6 +78,15 @@ check "no number" 2 "$bench" --rounds many fib
 says "--rounds many"
 check "unknown option" 2 "$bench" --round-about
 check "unwritable results" 2 "$bench" --rounds 1 --out /proc/nothing fib
+
+# No network, as apt tells it.
+mkdir "$tmp/bin"
+printf '#!/bin/sh\necho "E: no network" >&2\nexit 100\n' >"$tmp/bin/apt-get"
+chmod 755 "$tmp/bin/apt-get"
+check "no packages" 2 env PATH="$tmp/bin:$PATH" XDG_CACHE_HOME="$tmp/cache" \
+	"$bench" --engines interp --rounds 1 --out "$tmp/b" pipe
+says "cannot be fetched (no network?)"
+
 echo '{"format": "manyhart-bench", "version": 1' >"$tmp/cut.json"
 check "damaged samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/cut.json"
 says "is damaged in line"

@@ -16,6 +16,7 @@
 #include "bench/compare.h"
 #include "bench/engines.h"
 #include "bench/host.h"
+#include "bench/linux.h"
 #include "bench/merge.h"
 #include "bench/results.h"
 #include "bench/samples.h"
@@ -28,12 +29,16 @@
 #include "sim/base/error.h"
 #include "sim/parse.h"
 
+enum { ITERATIONS = 20, ITERATIONS_QUICK = 8, TIMEOUT_S = 120 };
+
 enum { OK = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
 
 static uint32_t interrupted; /* atomic */
 
 struct options {
-    unsigned rounds, iterations, timeout_s, harts;
+    unsigned rounds;
+    unsigned iterations, timeout_s, harts; /* 0: as the group has them */
+    bool quick, linux_too;
     uint64_t seed;
     unsigned part, parts; /* of the sweep; parts 0: all of it */
     const char *engines, *out, *compare, *peer;
@@ -55,6 +60,7 @@ static int complain(const char *what)
 struct bench {
     const struct options *o;
     struct engine_list engines;
+    struct linux_files files;
     struct sample_set set;
     char folder[512], out[512], file[600];
     uint64_t random, begin_ns;
@@ -93,9 +99,38 @@ static const char *checksum_of(const struct sample_set *set, const char *workloa
     return NULL;
 }
 
+static bool is_linux(const struct table_line *w)
+{
+    return w->where == WORKLOAD_LINUX;
+}
+
+static unsigned iterations_of(const struct options *o, const struct table_line *w)
+{
+    return o->iterations ? o->iterations
+           : is_linux(w) ? o->quick ? LINUX_ITERATIONS_QUICK : LINUX_ITERATIONS
+           : o->quick    ? ITERATIONS_QUICK
+                         : ITERATIONS;
+}
+
+static uint64_t timeout_ns_of(const struct options *o, const struct table_line *w)
+{
+    unsigned s = o->timeout_s ? o->timeout_s : is_linux(w) ? LINUX_TIMEOUT_S : TIMEOUT_S;
+    return s * (uint64_t)NS_PER_SEC;
+}
+
+/* An engine as it runs the workload: Linux has more than one hart if nobody says otherwise. */
+static struct engine engine_for(const struct options *o, const struct table_line *w,
+                                const struct engine *e)
+{
+    struct engine mine = *e;
+    if (is_linux(w) && !o->harts && e->kind != ENGINE_NATIVE)
+        mine.harts = LINUX_HARTS;
+    return mine;
+}
+
 /* What the run was: fills the sample, "ok" only for one that can be used. */
-static void judge(struct bench *b, const struct engine *e, const struct child_result *r,
-                  struct sample *s)
+static void judge(struct bench *b, const struct table_line *w, const struct engine *e,
+                  const struct child_result *r, struct sample *s)
 {
     const char *sum;
     s->wall_ns = r->wall_ns;
@@ -104,7 +139,8 @@ static void judge(struct bench *b, const struct engine *e, const struct child_re
     s->resident_bytes = r->resident_bytes;
     if (r->end != CHILD_EXITED || r->code) {
         child_describe(r, s->outcome, sizeof(s->outcome));
-    } else if (sample_parse(s, r->output)) {
+    } else if (w->where == WORKLOAD_LINUX ? linux_parse(s, e, r, iterations_of(b->o, w))
+                                          : sample_parse(s, r->output)) {
         snprintf(s->outcome, sizeof(s->outcome), "%.95s", mh_last_error()->message);
     } else if ((sum = checksum_of(&b->set, s->workload)) && strcmp(sum, s->checksum)) {
         snprintf(s->outcome, sizeof(s->outcome), "checksum %s, not %s", s->checksum, sum);
@@ -118,21 +154,26 @@ static void judge(struct bench *b, const struct engine *e, const struct child_re
 }
 
 /* One sample; false: no more. */
-static bool take(struct bench *b, const struct table_line *w, const struct engine *e,
+static bool take(struct bench *b, const struct table_line *w, const struct engine *as_listed,
                  unsigned round)
 {
+    struct engine mine = engine_for(b->o, w, as_listed), *e = &mine;
     struct command c;
     struct child_result r;
     struct sample s = {.harts = e->harts, .round = round};
-    struct child_spec spec = {.argv = c.argv,
-                              .timeout_ns = b->o->timeout_s * (uint64_t)NS_PER_SEC,
-                              .interrupted = &interrupted};
+    struct child_spec spec = {
+        .argv = c.argv, .timeout_ns = timeout_ns_of(b->o, w), .interrupted = &interrupted};
     snprintf(s.workload, sizeof(s.workload), "%s", w->name);
     snprintf(s.group, sizeof(s.group), "%s", w->group);
     snprintf(s.unit, sizeof(s.unit), "%s", w->unit);
-    snprintf(s.engine, sizeof(s.engine), "%s", e->name);
+    snprintf(s.engine, sizeof(s.engine), "%.*s", SAMPLE_NAME_MAX, e->name);
     s.operations = w->operations;
-    engine_command(e, b->folder, w->name, b->o->iterations, &c);
+    if (is_linux(w)) {
+        linux_command(&b->files, e, b->folder, w->name, iterations_of(b->o, w), &c);
+        spec.mark = LINUX_MARK;
+    } else {
+        engine_command(e, b->folder, w->name, iterations_of(b->o, w), &c);
+    }
     progress(b, round, w->name, e->name);
     int err = child_run(&spec, &r);
     if (err) {
@@ -142,7 +183,7 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
             free(r.output);
             return false;
         }
-        judge(b, e, &r, &s);
+        judge(b, w, e, &r, &s);
         free(r.output);
     }
     if (strcmp(s.outcome, "ok"))
@@ -157,7 +198,8 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
 
 static bool runs_on(const struct table_line *w, const struct engine *e)
 {
-    return e->kind != ENGINE_NATIVE || w->where != WORKLOAD_GUEST;
+    return is_linux(w) ? linux_runs_on(w->name, e)
+                       : e->kind != ENGINE_NATIVE || w->where != WORKLOAD_GUEST;
 }
 
 /* Each workload on all engines one after the other, so that a pair is near in time. */
@@ -239,7 +281,7 @@ static int add_engines(struct bench *b)
     char names[256];
     snprintf(names, sizeof(names), "%s", b->o->engines);
     for (char *save, *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
-        int n = engines_add(&b->engines, b->folder, name, b->o->harts);
+        int n = engines_add(&b->engines, b->folder, name, b->o->harts ? b->o->harts : 1);
         if (n < 0)
             return complain(mh_last_error()->message);
         if (!n)
@@ -251,6 +293,44 @@ static int add_engines(struct bench *b)
     return b->engines.n ? OK : complain("no engine to run on");
 }
 
+/* The files of the group linux, if anything of it is wanted; what cannot run natively is said. */
+static int prepare_linux(struct bench *b)
+{
+    bool any = false, native = false, guest = false;
+    for (unsigned i = 0; i < b->engines.n; i++) {
+        native |= b->engines.engine[i].kind == ENGINE_NATIVE;
+        guest |= b->engines.engine[i].kind != ENGINE_NATIVE;
+    }
+    for (unsigned i = 0; i < table_size; i++) {
+        if (!b->o->wanted[i] || !is_linux(&table[i]))
+            continue;
+        any = true;
+        if (native && linux_lacks(table[i].name))
+            fprintf(stderr, "manyhart: bench: no %s on this machine: not natively\n",
+                    linux_lacks(table[i].name));
+    }
+    return any && linux_find(&b->files, b->folder, guest) ? complain(mh_last_error()->message) : OK;
+}
+
+/* Iterations of the first workload of each kind, which others of it share. */
+static void put_method(struct bench *b)
+{
+    char text[128];
+    const struct table_line *plain = NULL, *linux_one = NULL;
+    for (unsigned i = 0; i < table_size; i++)
+        if (b->o->wanted[i])
+            *(is_linux(&table[i]) ? &linux_one : &plain) = &table[i];
+    int n = snprintf(text, sizeof(text), "%u rounds of", b->o->rounds);
+    if (plain)
+        n += snprintf(text + n, sizeof(text) - (size_t)n, " %u iterations",
+                      iterations_of(b->o, plain));
+    if (linux_one)
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %u iterations in Linux",
+                      plain ? "," : "", iterations_of(b->o, linux_one));
+    snprintf(text + n, sizeof(text) - (size_t)n, ", seed %llu", (unsigned long long)b->o->seed);
+    samples_fact(&b->set, "method", text);
+}
+
 static int bench(const struct options *o, unsigned *order)
 {
     struct bench b = {.o = o, .random = o->seed, .order = order};
@@ -260,10 +340,10 @@ static int bench(const struct options *o, unsigned *order)
         return complain("cannot find the program's own folder");
     if (add_engines(&b))
         return USAGE;
+    if (prepare_linux(&b))
+        return USAGE;
     host_facts(&b.set, b.folder);
-    snprintf(text, sizeof(text), "%u rounds of %u iterations, seed %llu", o->rounds, o->iterations,
-             (unsigned long long)o->seed);
-    samples_fact(&b.set, "method", text);
+    put_method(&b);
     snprintf(text, sizeof(text), "%u of %u", o->part, o->parts);
     if (o->parts)
         samples_fact(&b.set, MERGE_PART_FACT, text);
@@ -315,10 +395,11 @@ static void usage(FILE *out)
         "COMMAND\n"
         "                     stand for the program, its command line, the number of harts\n"
         "  --rounds N         samples of each workload on each engine (10)\n"
-        "  --iterations N     iterations in a sample (20)\n"
-        "  --harts N          of the guest (1)\n"
-        "  --quick            3 rounds of 8 iterations\n"
-        "  --timeout S        seconds for a sample (120)\n"
+        "  --iterations N     iterations in a sample (20; of the group linux 5)\n"
+        "  --harts N          of the guest (1; of the group linux 2)\n"
+        "  --quick            3 rounds of 8 iterations (of the group linux 3)\n"
+        "  --linux            the group linux, too: Debian's kernel, a boot per sample\n"
+        "  --timeout S        seconds for a sample (120; of the group linux 600)\n"
         "  --seed N           of the random order (from the clock)\n"
         "  --out FOLDER       results/DATE-CPU-COMMIT if left out; never overwritten\n"
         "  --list             what workloads there are\n"
@@ -347,7 +428,8 @@ static int want(struct options *o, const char *name)
     char text[256];
     bool any = false;
     for (size_t i = 0; i < table_size; i++) {
-        if (!strcmp(table[i].name, name) || !strcmp(table[i].group, name) || !strcmp(name, "all"))
+        if (!strcmp(table[i].name, name) || !strcmp(table[i].group, name) ||
+            (!strcmp(name, "all") && !is_linux(&table[i])))
             any = o->wanted[i] = true;
     }
     if (any)
@@ -386,6 +468,7 @@ enum {
     O_LIST,
     O_PART,
     O_SLURM,
+    O_LINUX,
     O_COMPARE,
     O_ALL,
     O_HELP
@@ -405,6 +488,7 @@ static const struct option long_options[] = {
     {"list", no_argument, NULL, O_LIST},
     {"part", required_argument, NULL, O_PART},
     {"slurm", optional_argument, NULL, O_SLURM},
+    {"linux", no_argument, NULL, O_LINUX},
     {"compare", required_argument, NULL, O_COMPARE},
     {"all", no_argument, NULL, O_ALL},
     {"help", no_argument, NULL, O_HELP},
@@ -453,7 +537,7 @@ static int take_option(struct options *o, int option)
         break;
     case O_QUICK:
         o->rounds = 3;
-        o->iterations = 8;
+        o->quick = true;
         break;
     case O_TIMEOUT:
         rc = number("timeout", optarg, 1, 86400, &o->timeout_s);
@@ -464,6 +548,9 @@ static int take_option(struct options *o, int option)
         break;
     case O_OUT:
         o->out = optarg;
+        break;
+    case O_LINUX:
+        o->linux_too = true;
         break;
     case O_LIST:
         return list();
@@ -539,6 +626,8 @@ static int run_command(struct options *o, int argc, char **argv, char **given)
             return USAGE;
     if (optind == argc && want(o, "all"))
         return USAGE;
+    if (o->linux_too && want(o, "linux"))
+        return USAGE;
     unsigned jobs = cut_sweep(o);
     if (o->slurm)
         return submit(o, given, argc, jobs);
@@ -552,12 +641,8 @@ static int run_command(struct options *o, int argc, char **argv, char **given)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.rounds = 10,
-                        .iterations = 20,
-                        .timeout_s = 120,
-                        .harts = 1,
-                        .seed = clock_now_ns() & UINT32_MAX,
-                        .engines = "native,interp"};
+    struct options o = {
+        .rounds = 10, .seed = clock_now_ns() & UINT32_MAX, .engines = "native,interp"};
     if (argc > 1 && !strcmp(argv[1], "merge"))
         return argc > 2 && argv[2][0] != '-' ? merge_folder(argv[2], argv + 3, (unsigned)argc - 3)
                                              : complain("merge needs the folder of the parts");

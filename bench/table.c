@@ -10,6 +10,9 @@ const struct table_line table[] = {
 #define WORKLOAD_AT(where, name, group, operations, unit, description)                             \
     {#name, #group, #unit, operations, description, WORKLOAD_##where},
 #include "bench/workloads.def"
+#define LINUX_WORKLOAD(name, operations, unit, initrd, program, description)                       \
+    {#name, "linux", #unit, operations, description, WORKLOAD_LINUX},
+#include "bench/linux.def"
 };
 
 const size_t table_size = ARRAY_LEN(table);
@@ -18,6 +21,8 @@ const char *const table_names[] = {
 #undef WORKLOAD_AT
 #define WORKLOAD_AT(where, name, ...) #name,
 #include "bench/workloads.def"
+#define LINUX_WORKLOAD(name, ...) #name,
+#include "bench/linux.def"
     NULL,
 };
 

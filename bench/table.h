@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The workloads that the harness can run, from workloads.def.  Constant. */
+/* The workloads that the harness can run, from workloads.def and linux.def.  Constant. */
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H
 

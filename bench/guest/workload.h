@@ -62,12 +62,13 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align);
 /* Ends the program with one line that has WHAT, unless HOLDS. */
 void workload_require(bool holds, const char *what);
 
-/* What a workload can run on: the macro of its line in workloads.def. */
+/* What a workload can run on: the macro of its line in workloads.def; or it is of linux.def. */
 enum workload_where {
     WORKLOAD_ANYWHERE,
     WORKLOAD_GUEST,
     WORKLOAD_HARTS,
     WORKLOAD_GUEST_HARTS,
+    WORKLOAD_LINUX,
 };
 
 /* Whether it runs on all harts, and then has the second pair of functions. */

@@ -147,6 +147,11 @@ fetch_linux() {
 	sh tests/linux/fetch.sh >/dev/null || echo "$name: nothing fetched"
 }
 
+# What the benchmark's group linux boots; its test is in the stage linux alone.
+fetch_bench() {
+	sh bench/linux/fetch.sh >/dev/null || echo "$name: nothing fetched for the benchmark"
+}
+
 # The report of a coverage stage, as one more test.
 report_coverage() {
 	sh tests/tools/coverage.sh build/coverage
@@ -164,7 +169,7 @@ for name in $stages; do
 	asan) fetch_linux && stage asan asan 'unit|guest|linux' "$jobs" ;;
 	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux' "$jobs" ;;
 	oracle) stage oracle release oracle-long 1 ;;
-	linux) fetch_linux && stage linux release linux 1 ;;
+	linux) fetch_linux && fetch_bench && stage linux release linux 1 ;;
 	soak) fetch_linux && stage soak release soak 1 ;;
 	fuzz)
 		rm -f build/fuzz/fuzz/figures.*
