@@ -153,6 +153,22 @@ static void put_cell(FILE *out, const struct view *v, const char *workload, unsi
         fprintf(out, " %.3g x (%.3g to %.3g) |", r.mid, r.low, r.high);
 }
 
+/* What a booted guest costs; natively there is none. */
+static void put_memory(FILE *out, const struct view *v, const char *group)
+{
+    const char *before = "\nResident memory of the simulator with a booted guest, at most: ";
+    for (unsigned c = 0; c < v->n_columns; c++) {
+        const struct summary_cell *boot = cell_in(v, "boot", c);
+        if (!boot || !boot->n || strcmp(boot->first->group, group))
+            continue;
+        fprintf(out, "%s%s %.0f MiB", before, v->columns[c].name,
+                (double)boot->resident_bytes / 0x1p20);
+        before = "; ";
+    }
+    if (*before == ';')
+        fputs(".\n", out);
+}
+
 static void put_group(FILE *out, const struct view *v, const char *group)
 {
     fprintf(out, "\n## %s\n\n| workload |", group);
@@ -180,6 +196,7 @@ static void put_group(FILE *out, const struct view *v, const char *group)
         }
     }
     fputc('\n', out);
+    put_memory(out, v, group);
 }
 
 /* Of each engine of manyhart against the peers, one column. */

@@ -67,6 +67,8 @@ static bool add_sample(struct summary *s, const struct sample *sample)
         c->unsteady++;
         from = 0;
     }
+    if (sample->resident_bytes > c->resident_bytes)
+        c->resident_bytes = sample->resident_bytes;
     if (sample->instructions)
         c->instructions = stats_median(sample->instructions + from, sample->n - from);
     return insert(c, sample->round, stats_median(sample->ns + from, sample->n - from));

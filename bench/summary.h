@@ -17,6 +17,7 @@ struct summary_cell {
     unsigned *round;
     double *ns;                 /* of one steady iteration, by sample */
     double instructions;        /* of one iteration; NaN where nothing counts them */
+    uint64_t resident_bytes;    /* the most of those that ended well */
     size_t failed;              /* samples that ended otherwise: in none of the figures */
     size_t unsteady;            /* of n, those that never became steady: all iterations count */
     struct stats_interval time; /* of ns; NaN if n is 0 */

@@ -76,6 +76,7 @@ static void test_markdown(void **state)
     check("\n| geometric mean | | 20 x of 2 | 5 x of 1 |\n", true);
     check("\n| fft | 1 ms (1 to 1) | failed | |\n", true);
     check("- fft on interp, 1 harts: 5 of 5 samples failed\n", true);
+    check("Resident", false);
     check("nan", false);
     free(text);
     summary_clear(&s);
@@ -138,6 +139,33 @@ static void test_no_base(void **state)
     samples_clear(&set);
 }
 
+/* The memory of the simulators that have booted, in the group of the boot only. */
+static void test_memory(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    add(&set, "fib", "integer", "interp", 2, 0, 3e6);
+    add(&set, "boot", "linux", "interp", 2, 0, 2e9);
+    add(&set, "boot", "linux", "interp", 2, 1, 2e9);
+    add(&set, "boot", "linux", "QEMU 9", 2, 0, 2e9);
+    add(&set, "boot", "linux", "QEMU 9", 2, 1, -1); /* failed */
+    for (size_t i = 0; i < set.n; i++)
+        set.samples[i].resident_bytes = (100 + i) << 20;
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    report_markdown(out, &set, &s);
+    fclose(out);
+    check("Resident memory of the simulator with a booted guest, at most: interp, 2 harts 102 MiB; "
+          "QEMU 9, 2 harts 103 MiB.\n",
+          true);
+    assert_int_equal(count("Resident"), 1);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
 static void test_html(void **state)
 {
     struct sample_set set = {0};
@@ -169,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_markdown),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_no_base),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_html),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
