@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "sim/base/bits.h"
+#include "sim/base/clock.h"
 #include "sim/base/error.h"
+
+enum { FETCH_TIMEOUT_S = 1800 };
 
 static const struct line {
     const char *name, *initrd, *program;
@@ -39,12 +42,11 @@ static int fail(const char *what, const char *where)
     return error_set(MH_ERROR_CORE, -ENOENT, "linux", where, "%s", what);
 }
 
-static void cache_folder(char *buf, size_t size, const char *name)
+static void cache_folder(char *buf, size_t size)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     bool own = !cache || !*cache;
-    snprintf(buf, size, "%.400s%s/manyhart/%s/current", own ? home ? home : "" : cache,
-             own ? "/.cache" : "", name);
+    snprintf(buf, size, "%.400s%s/manyhart", own ? home ? home : "" : cache, own ? "/.cache" : "");
 }
 
 /* TOP/build/PRESET/bench is the folder. */
@@ -62,35 +64,49 @@ static bool find_top(struct linux_files *f, const char *folder)
     return !access(path, R_OK);
 }
 
-/* The script does nothing but look if all is there and as the sources are. */
-static int fetch(const struct linux_files *f)
+/* The path of the set is the script's last line. */
+static int take_path(char *output, char *to, size_t size)
 {
-    char script[600], recipe[600];
+    size_t n = strlen(output);
+    if (n && output[n - 1] == '\n')
+        output[n - 1] = 0;
+    const char *last = strrchr(output, '\n');
+    last = last ? last + 1 : output;
+    return *last == '/' && (size_t)snprintf(to, size, "%s", last) < size ? 0 : -EINVAL;
+}
+
+/* The script does nothing but look if all is there and as the sources are. */
+static int fetch(struct linux_files *f, const char *cache)
+{
+    char script[600], debs[600];
     const char *argv[] = {"sh", script, NULL};
-    struct child_spec spec = {.argv = argv, .timeout_ns = 1800000000000};
+    struct child_spec spec = {.argv = argv, .timeout_ns = FETCH_TIMEOUT_S * (uint64_t)NS_PER_SEC};
     struct child_result r;
     snprintf(script, sizeof(script), "%s/bench/linux/fetch.sh", f->top);
-    snprintf(recipe, sizeof(recipe), "%s/recipe", f->bench);
-    if (access(recipe, R_OK))
+    snprintf(debs, sizeof(debs), "%s/bench/debs", cache);
+    if (access(debs, R_OK))
         fprintf(stderr, "manyhart: bench: fetching Debian's packages for the guest, once\n");
-    int err = child_run(&spec, &r);
-    if (err)
-        return err;
-    bool ok = r.end == CHILD_EXITED && !r.code;
+    int rc = child_run(&spec, &r);
+    if (rc)
+        return rc;
+    rc = r.end == CHILD_EXITED && !r.code ? take_path(r.output, f->bench, sizeof(f->bench))
+                                          : -ENOENT;
     free(r.output);
-    return ok ? 0 : -ENOENT;
+    return rc;
 }
 
 int linux_find(struct linux_files *f, const char *folder, bool guest)
 {
+    char cache[450];
     if (!find_top(f, folder))
         return fail("the group linux needs the checkout that the program was built in", folder);
-    cache_folder(f->kernels, sizeof(f->kernels), "linux");
-    cache_folder(f->bench, sizeof(f->bench), "bench");
-    if (guest && fetch(f))
+    f->bench[0] = 0;
+    cache_folder(cache, sizeof(cache));
+    snprintf(f->kernels, sizeof(f->kernels), "%s/linux/current", cache);
+    if (guest && fetch(f, cache))
         return fail("the packages for the group linux cannot be fetched (no network?); "
                     "\"sh bench/linux/fetch.sh\" shows why",
-                    f->bench);
+                    cache);
     return 0;
 }
 

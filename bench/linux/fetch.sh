@@ -6,15 +6,17 @@
 # but without changing the machine; builds bench_linux for it; and makes initial
 # file systems, each of which has all of the one before:
 #
-#   $cache/current/initrd-base       busybox, dash, the C library, bench_linux
-#   $cache/current/initrd-programs   xz, openssl, sqlite3, python3
-#   $cache/current/initrd-gcc        gcc and what it needs to compile and link
-#   $cache/current/versions          package and version, one a line
+#   $cache/set-*/initrd-base       busybox, dash, the C library, bench_linux
+#   $cache/set-*/initrd-programs   xz, openssl, sqlite3, python3
+#   $cache/set-*/initrd-gcc        gcc and what it needs to compile and link
+#   $cache/set-*/versions          package and version, one a line
 #
 # They are not compressed: unpacking would be most of what a short run does.  The
 # kernel is the one of tests/linux/fetch.sh, which this runs first.  The set is
-# complete or absent, and made anew when a source changed; once the packages are
-# here no network is used.  Prints the set's path.  Several may run at once.
+# complete or absent, and another one is made when a source changed; once the
+# packages are here no network is used.  The last two sets stay, for who is at work
+# with one while another checkout makes its own.  Prints the set's path.  Several may
+# run at once.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -175,15 +177,7 @@ make_set() {
 	archive base >"$set/initrd-base"
 	{ cat "$set/initrd-base" && archive programs; } >"$set/initrd-programs"
 	{ cat "$set/initrd-programs" && archive gcc; } >"$set/initrd-gcc"
-	echo "$recipe" >"$set/recipe"
-	name=set-$(cat "$set/versions" "$set/recipe" | sha256sum | cut -c 1-12)
-	rm -rf "${cache:?}/$name"
 	mv "$set" "$cache/$name"
-	ln -s "$name" "$work/current"
-	mv -T "$work/current" "$cache/current"
-	for old in "$cache"/set-*; do
-		[ "${old##*/}" = "$name" ] || rm -rf "$old"
-	done
 }
 
 mkdir -p "$cache"
@@ -201,11 +195,14 @@ done
 linux=$(sh "$top/tests/linux/fetch.sh")
 busybox_deb=${linux%/current}/debs/busybox-static.deb
 
+[ -z "$update" ] && [ -e "$cache/debs" ] || download
 # shellcheck disable=SC2086
-recipe=$(cd "$top/bench" && cat $sources $inputs "$busybox_deb" | sha256sum | cut -c 1-16)
-if [ -n "$update" ] || [ ! -e "$cache/debs" ]; then
-	download
-	rm -f "$cache/current"
-fi
-[ "$(cat "$cache/current/recipe" 2>/dev/null)" = "$recipe" ] || make_set
-echo "$cache/current"
+name=set-$(cd "$top/bench" && { ls "$cache/debs" && cat $sources $inputs "$busybox_deb"; } |
+	sha256sum | cut -c 1-12)
+[ -e "$cache/$name" ] || make_set
+touch "$cache/$name"
+# shellcheck disable=SC2012
+ls -dt "$cache"/set-* | tail -n +3 | while read -r old; do
+	rm -rf "$old"
+done
+echo "$cache/$name"

@@ -6,7 +6,7 @@
 # Asserts no time.
 set -u
 bench=$1 engine=$2
-[ -e "${XDG_CACHE_HOME:-$HOME/.cache}/manyhart/bench/current/recipe" ] || {
+[ -e "${XDG_CACHE_HOME:-$HOME/.cache}/manyhart/bench/debs" ] || {
 	echo "no packages in the cache: bench/linux/fetch.sh fetches them"
 	exit 77
 }
