@@ -140,6 +140,7 @@ while [ $i -lt 600 ] && ! grep -q '"round": 1,' "$tmp/c/samples.json" 2>/dev/nul
 	i=$((i + 1))
 done
 kill -TERM $pid
+kill -TERM $pid # as timeout(1) does
 wait $pid
 code=$?
 if [ $code -eq 130 ] && grep -q '"round": 1,' "$tmp/c/samples.json" &&

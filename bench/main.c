@@ -245,10 +245,11 @@ static void on_signal(int sig)
 
 static int run(struct bench *b)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction sa = {.sa_handler = on_signal};
     char text[64];
+    sigaction(SIGTERM, &sa, NULL); /* which timeout(1) sends twice: to the process, to its group */
+    sa.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C ends it at once */
     sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
     b->begin_ns = clock_now_ns();
     bool more = true;
     for (unsigned i = 0; i < b->o->rounds && more; i++) {
