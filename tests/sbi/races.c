@@ -7,7 +7,7 @@
  * code=0, without the last case.
  */
 #include "common/guest.h"
-#include "paging.h"
+#include "common/paging.h"
 
 #define SIP_SSIP   (1UL << 1)
 #define SIP_STIP   (1UL << 5)

@@ -15,7 +15,7 @@
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
-#include "paging.h"
+#include "common/paging.h"
 
 #define CHUNK 32
 #ifndef SCENARIO_GOES_ON

@@ -2,8 +2,8 @@
 /*
  * Page tables for guest programs: a small pool of tables, mapping at any level
  * of Sv39, Sv48 and Sv57, probes of single accesses under MPRV and fetches in S
- * or U.  Included by the tests of translation; one hart builds, M-mode runs
- * untranslated all the while.
+ * or U.  Included by the tests and workloads of translation; one hart builds,
+ * M-mode runs untranslated all the while.  Define POOL first for more tables.
  */
 #ifndef PAGING_H
 #define PAGING_H
@@ -16,7 +16,9 @@
 #define PAGE    4096UL
 #define MEGA    (1UL << 21)
 #define GIGA    (1UL << 30)
-#define POOL    64
+#ifndef POOL
+#define POOL 64
+#endif
 
 struct page {
     uint64_t word[512];
