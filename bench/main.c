@@ -419,7 +419,7 @@ static void usage(FILE *out)
 static int list(void)
 {
     for (size_t i = 0; i < table_size; i++)
-        printf("%-18s %-8s %10.0f %-12s %s\n", table[i].name, table[i].group, table[i].operations,
+        printf("%-18s %-10s %10.0f %-12s %s\n", table[i].name, table[i].group, table[i].operations,
                table[i].unit, table[i].description);
     return OK;
 }

@@ -120,7 +120,7 @@ static int unknown_workload(const struct workload *table, unsigned count, const 
 static void print_list(const struct workload *table, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        platform_print("%-16s %-8s %9lu %-11s %s\n", table[i].name, table[i].group,
+        platform_print("%-16s %-10s %9lu %-11s %s\n", table[i].name, table[i].group,
                        (unsigned long)table[i].operations, table[i].unit, table[i].description);
 }
 

@@ -239,7 +239,7 @@ static void test_selection(void **state)
     assert_non_null(strstr(output, "workload goods "));
     assert_int_equal(run("list", 0), DRIVER_OK);
     assert_non_null(
-        strstr(output, "goods            some             6 things      does well, too\n"));
+        strstr(output, "goods            some               6 things      does well, too\n"));
     assert_null(strstr(output, "iteration"));
     assert_int_equal(run("all", 1), DRIVER_FAILED + 100);
     assert_non_null(strstr(output, "workload goods "));
