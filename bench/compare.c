@@ -30,9 +30,7 @@ static const struct summary_cell *native_of(const struct summary *s, const struc
 {
     if (!strcmp(c->first->engine, "native"))
         return NULL;
-    const struct summary_cell *as_many =
-        summary_find(s, c->first->workload, "native", c->first->harts);
-    return as_many ? as_many : summary_find(s, c->first->workload, "native", 1);
+    return summary_base(s, c->first->workload, "native", c->first->harts);
 }
 
 static bool compare_cells(const struct summary_cell *before, const struct summary_cell *base_before,

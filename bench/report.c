@@ -8,6 +8,7 @@
 
 #include "bench/chart.h"
 #include "bench/engines.h"
+#include "bench/scaling.h"
 #include "sim/base/bits.h"
 
 #define BASE "native"
@@ -25,11 +26,14 @@ struct column {
     char name[SAMPLE_NAME_MAX + 16];
 };
 
+/* A group on one number of harts: a table or a chart. */
 struct view {
     const struct summary *s;
+    const char *group;
+    unsigned harts;
     struct column columns[COLUMNS_MAX];
     unsigned n_columns, left_out; /* columns that do not fit */
-    unsigned base;                /* the column of BASE with one hart; n_columns: none */
+    unsigned base;                /* the column of BASE; n_columns: none */
 };
 
 static bool has_column(const struct view *v, const struct sample *f)
@@ -40,26 +44,69 @@ static bool has_column(const struct view *v, const struct sample *f)
     return false;
 }
 
-static struct view view_of(const struct summary *s)
+static bool in_group(const struct summary_cell *c, const char *group)
 {
-    struct view v = {.s = s};
-    for (size_t i = 0; i < s->n; i++) {
-        const struct sample *f = s->cells[i].first;
-        if (has_column(&v, f))
-            continue;
-        if (v.n_columns == COLUMNS_MAX) {
-            v.left_out++;
-            continue;
-        }
-        struct column *c = &v.columns[v.n_columns++];
-        *c = (struct column){.engine = f->engine, .harts = f->harts};
-        snprintf(c->name, sizeof(c->name), f->harts == 1 ? "%s" : "%s, %u harts", f->engine,
-                 f->harts);
+    return !strcmp(c->first->group, group);
+}
+
+static bool is_base(const struct summary_cell *c)
+{
+    return !strcmp(c->first->engine, BASE);
+}
+
+/* What a group's engines are compared with on so many harts: BASE on as many, or else on one. */
+static unsigned base_harts(const struct summary *s, const char *group, unsigned harts)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (in_group(&s->cells[i], group) && is_base(&s->cells[i]) &&
+            s->cells[i].first->harts == harts)
+            return harts;
+    return 1;
+}
+
+static void add_column(struct view *v, const struct sample *f)
+{
+    if (has_column(v, f))
+        return;
+    if (v->n_columns == COLUMNS_MAX) {
+        v->left_out++;
+        return;
     }
-    while (v.base < v.n_columns &&
-           (strcmp(v.columns[v.base].engine, BASE) || v.columns[v.base].harts != 1))
+    struct column *c = &v->columns[v->n_columns++];
+    *c = (struct column){.engine = f->engine, .harts = f->harts};
+    snprintf(c->name, sizeof(c->name), f->harts == 1 ? "%s" : "%s, %u harts", f->engine, f->harts);
+}
+
+static struct view view_of(const struct summary *s, const char *group, unsigned harts)
+{
+    struct view v = {.s = s, .group = group, .harts = harts};
+    unsigned base = base_harts(s, group, harts);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct summary_cell *c = &s->cells[i];
+        if (in_group(c, group) && c->first->harts == (is_base(c) ? base : harts))
+            add_column(&v, c->first);
+    }
+    while (v.base < v.n_columns && strcmp(v.columns[v.base].engine, BASE))
         v.base++;
     return v;
+}
+
+/* Whether the i-th cell is the first of its group on its number of harts: each such has a view,
+ * but for BASE alone beside others that are compared with it. */
+static bool first_of_view(const struct summary *s, size_t i)
+{
+    const struct sample *f = s->cells[i].first;
+    bool others = false, others_here = false;
+    for (size_t j = 0; j < s->n; j++) {
+        const struct summary_cell *c = &s->cells[j];
+        if (!in_group(c, f->group))
+            continue;
+        if (j < i && c->first->harts == f->harts)
+            return false;
+        others |= !is_base(c);
+        others_here |= !is_base(c) && c->first->harts == f->harts;
+    }
+    return others_here || !others;
 }
 
 static const struct summary_cell *cell_in(const struct view *v, const char *workload,
@@ -68,6 +115,18 @@ static const struct summary_cell *cell_in(const struct view *v, const char *work
     return summary_find(v->s, workload, v->columns[column].engine, v->columns[column].harts);
 }
 
+static bool all_comparable(const struct summary *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!summary_comparable(s->cells[i].first))
+            return false;
+    return true;
+}
+
+static const char not_compared[] =
+    "smp on one hart: peers are shown and not compared; QEMU drops atomicity where its machine can "
+    "have no second hart, so that of these samples could have two";
+
 /* How many times as long as natively. */
 static struct stats_interval against_base(const struct view *v, const char *workload,
                                           unsigned column)
@@ -75,7 +134,7 @@ static struct stats_interval against_base(const struct view *v, const char *work
     if (v->base == v->n_columns)
         return NO_INTERVAL;
     const struct summary_cell *c = cell_in(v, workload, column), *b = cell_in(v, workload, v->base);
-    return c && b ? summary_ratio(v->s, c, b) : NO_INTERVAL;
+    return c && b && summary_comparable(c->first) ? summary_ratio(v->s, c, b) : NO_INTERVAL;
 }
 
 /* How many times as long as on the peer that is the fastest for this workload. */
@@ -106,21 +165,28 @@ static bool first_of_group(const struct summary *s, size_t i)
     return true;
 }
 
-static bool row_of(const struct summary *s, size_t i, const char *group)
+/* A workload's first cell, and the workload ran on the view's number of harts. */
+static bool row_of(const struct view *v, size_t i)
 {
-    return !strcmp(s->cells[i].first->group, group) && first_of_workload(s, i);
+    const struct summary *s = v->s;
+    if (!in_group(&s->cells[i], v->group) || !first_of_workload(s, i))
+        return false;
+    for (size_t j = i; j < s->n; j++)
+        if (s->cells[j].first->harts == v->harts &&
+            !strcmp(s->cells[j].first->workload, s->cells[i].first->workload))
+            return true;
+    return false;
 }
 
 typedef struct stats_interval ratio_fn(const struct view *v, const char *workload, unsigned column);
 
 /* Geometric mean over the workloads of a group that have both; *n says how many. */
-static double group_mean(const struct view *v, const char *group, unsigned column, ratio_fn *ratio,
-                         size_t *n)
+static double group_mean(const struct view *v, unsigned column, ratio_fn *ratio, size_t *n)
 {
     double sum = 0;
     *n = 0;
     for (size_t i = 0; i < v->s->n; i++) {
-        if (!row_of(v->s, i, group))
+        if (!row_of(v, i))
             continue;
         double r = ratio(v, v->s->cells[i].first->workload, column).mid;
         if (isnan(r))
@@ -154,12 +220,12 @@ static void put_cell(FILE *out, const struct view *v, const char *workload, unsi
 }
 
 /* What a booted guest costs; natively there is none. */
-static void put_memory(FILE *out, const struct view *v, const char *group)
+static void put_memory(FILE *out, const struct view *v)
 {
     const char *before = "\nResident memory of the simulator with a booted guest, at most: ";
     for (unsigned c = 0; c < v->n_columns; c++) {
         const struct summary_cell *boot = cell_in(v, "boot", c);
-        if (!boot || !boot->n || strcmp(boot->first->group, group))
+        if (!boot || !boot->n || !in_group(boot, v->group))
             continue;
         fprintf(out, "%s%s %.0f MiB", before, v->columns[c].name,
                 (double)boot->resident_bytes / 0x1p20);
@@ -169,16 +235,16 @@ static void put_memory(FILE *out, const struct view *v, const char *group)
         fputs(".\n", out);
 }
 
-static void put_group(FILE *out, const struct view *v, const char *group)
+static void put_table(FILE *out, const struct view *v)
 {
-    fprintf(out, "\n## %s\n\n| workload |", group);
+    fputs("\n| workload |", out);
     for (unsigned c = 0; c < v->n_columns; c++)
         fprintf(out, " %s |", v->columns[c].name);
     fputs("\n|---|", out);
     for (unsigned c = 0; c < v->n_columns; c++)
         fputs("---:|", out);
     for (size_t i = 0; i < v->s->n; i++) {
-        if (!row_of(v->s, i, group))
+        if (!row_of(v, i))
             continue;
         fprintf(out, "\n| %s |", v->s->cells[i].first->workload);
         for (unsigned c = 0; c < v->n_columns; c++)
@@ -188,7 +254,7 @@ static void put_group(FILE *out, const struct view *v, const char *group)
         fputs("\n| geometric mean |", out);
         for (unsigned c = 0; c < v->n_columns; c++) {
             size_t n;
-            double mean = group_mean(v, group, c, against_base, &n);
+            double mean = group_mean(v, c, against_base, &n);
             if (c == v->base || isnan(mean))
                 fputs(" |", out);
             else
@@ -196,15 +262,30 @@ static void put_group(FILE *out, const struct view *v, const char *group)
         }
     }
     fputc('\n', out);
-    put_memory(out, v, group);
+    put_memory(out, v);
+    if (v->left_out)
+        fprintf(out, "\n%u more columns are in the samples only.\n", v->left_out);
 }
 
-/* Of each engine of manyhart against the peers, one column. */
-static void put_against_peers(FILE *out, const struct view *v, const char *group)
+static void put_group(FILE *out, const struct summary *s, const char *group)
 {
+    fprintf(out, "\n## %s\n", group);
+    for (size_t i = 0; i < s->n; i++) {
+        if (!in_group(&s->cells[i], group) || !first_of_view(s, i))
+            continue;
+        struct view v = view_of(s, group, s->cells[i].first->harts);
+        put_table(out, &v);
+    }
+}
+
+/* Of each engine of manyhart against the peers, one column; of the view of the first-th cell. */
+static void put_against_peers(FILE *out, const struct summary *s, size_t first)
+{
+    const char *group = s->cells[first].first->group;
+    struct view view = view_of(s, group, s->cells[first].first->harts), *v = &view;
     for (unsigned c = 0; c < v->n_columns; c++) {
         size_t n;
-        double mean = group_mean(v, group, c, against_peer, &n);
+        double mean = group_mean(v, c, against_peer, &n);
         if (!n)
             continue;
         fprintf(out, "\n| %s | time on %s, as parts of the time on the fastest peer | which |\n",
@@ -212,8 +293,7 @@ static void put_against_peers(FILE *out, const struct view *v, const char *group
         fputs("|---|---:|---|\n", out);
         for (size_t i = 0; i < v->s->n; i++) {
             const char *workload = v->s->cells[i].first->workload;
-            struct stats_interval r =
-                row_of(v->s, i, group) ? against_peer(v, workload, c) : NO_INTERVAL;
+            struct stats_interval r = row_of(v, i) ? against_peer(v, workload, c) : NO_INTERVAL;
             if (!isnan(r.mid))
                 fprintf(out, "| %s | %.3g (%.3g to %.3g) | %s |\n", workload, r.mid, r.low, r.high,
                         summary_best_peer(v->s, workload, v->columns[c].harts)->first->engine);
@@ -239,22 +319,28 @@ static void put_troubles(FILE *out, const struct summary *s)
 
 void report_markdown(FILE *out, const struct sample_set *set, const struct summary *s)
 {
-    struct view v = view_of(s);
+    bool based = false;
     fputs("# Measured\n\n", out);
     for (size_t i = 0; i < set->n_facts; i++)
         fprintf(out, "- %s: %s\n", set->facts[i].name, set->facts[i].value);
     fprintf(out, "- %zu samples; times are of one iteration, ranges hold with %.0f %% confidence\n",
             set->n, 100 * s->confidence);
-    if (v.base < v.n_columns)
-        fputs("- \"x\": times as long as natively, pairs of the same round; less is faster\n", out);
-    if (v.left_out)
-        fprintf(out, "- %u more columns are in the samples only\n", v.left_out);
+    for (size_t i = 0; i < s->n; i++)
+        based |= is_base(&s->cells[i]);
+    if (based)
+        fputs(
+            "- \"x\": times as long as natively, on as many harts where both ran on them, pairs of "
+            "the same round; less is faster\n",
+            out);
+    if (!all_comparable(s))
+        fprintf(out, "- %s\n", not_compared);
     for (size_t i = 0; i < s->n; i++)
         if (first_of_group(s, i))
-            put_group(out, &v, s->cells[i].first->group);
+            put_group(out, s, s->cells[i].first->group);
     for (size_t i = 0; i < s->n; i++)
-        if (first_of_group(s, i))
-            put_against_peers(out, &v, s->cells[i].first->group);
+        if (first_of_view(s, i))
+            put_against_peers(out, s, i);
+    scaling_markdown(out, s);
     bool any = false;
     for (size_t i = 0; i < s->n; i++)
         any |= s->cells[i].failed || s->cells[i].unsteady;
@@ -306,14 +392,14 @@ struct grid {
     size_t n;
 };
 
-static bool grid_make(struct grid *g, const struct view *v, const char *group)
+static bool grid_make(struct grid *g, const struct view *v)
 {
     *g = (struct grid){calloc(v->s->n, sizeof(*g->rows)),
                        calloc(v->s->n * v->n_columns, sizeof(*g->values)), 0};
     if (!g->rows || !g->values)
         return false;
     for (size_t i = 0; i < v->s->n; i++) {
-        if (!row_of(v->s, i, group))
+        if (!row_of(v, i))
             continue;
         const char *workload = v->s->cells[i].first->workload;
         struct stats_interval *row = g->values + g->n * v->n_columns;
@@ -328,18 +414,20 @@ static bool grid_make(struct grid *g, const struct view *v, const char *group)
     return true;
 }
 
-static unsigned put_bars(FILE *out, const struct view *v, const char *group)
+static unsigned put_bars(FILE *out, const struct view *v)
 {
-    char caption[128];
+    char caption[128], harts[24] = "";
     const char *names[COLUMNS_MAX];
     struct grid g;
     unsigned charts = 0;
     bool ratios = v->base < v->n_columns;
-    snprintf(caption, sizeof(caption), ratios ? "%s: times as long as natively" : "%s: time",
-             group);
+    if (v->harts != 1)
+        snprintf(harts, sizeof(harts), ", %u harts", v->harts);
+    snprintf(caption, sizeof(caption), ratios ? "%s%s: times as long as natively" : "%s%s: time",
+             v->group, harts);
     for (unsigned c = 0; c < v->n_columns; c++)
         names[c] = v->columns[c].name;
-    if (grid_make(&g, v, group)) {
+    if (grid_make(&g, v)) {
         struct chart_style style = {caption, ratios ? "x" : "ns", names, v->n_columns, true};
         chart_bars(out, &style, g.rows, g.n);
         charts = 1;
@@ -349,39 +437,63 @@ static unsigned put_bars(FILE *out, const struct view *v, const char *group)
     return charts;
 }
 
-static unsigned put_strips(FILE *out, const struct view *v, unsigned column)
+/* The samples of one engine on one number of harts, those of the cell. */
+static unsigned put_strips(FILE *out, const struct summary *s, const struct sample *which)
 {
     static const char *const names[] = {"samples"};
-    char caption[128];
+    char caption[128], harts[24] = "";
     size_t n = 0;
-    struct chart_samples *rows = calloc(v->s->n, sizeof(*rows));
+    struct chart_samples *rows = calloc(s->n, sizeof(*rows));
     if (!rows)
         return 0;
-    for (size_t i = 0; i < v->s->n; i++) {
-        const struct summary_cell *c = &v->s->cells[i];
-        if (c->n && c->first->harts == v->columns[column].harts &&
-            !strcmp(c->first->engine, v->columns[column].engine))
+    for (size_t i = 0; i < s->n; i++) {
+        const struct summary_cell *c = &s->cells[i];
+        if (c->n && c->first->harts == which->harts && !strcmp(c->first->engine, which->engine))
             rows[n++] = (struct chart_samples){c->first->workload, c->ns, c->n};
     }
-    snprintf(caption, sizeof(caption), "Samples on %s, as parts of the median",
-             v->columns[column].name);
+    if (which->harts != 1)
+        snprintf(harts, sizeof(harts), ", %u harts", which->harts);
+    snprintf(caption, sizeof(caption), "Samples on %s%s, as parts of the median", which->engine,
+             harts);
     if (n)
         chart_strips(out, &(struct chart_style){caption, "ns", names, 1, false}, rows, n);
     free(rows);
     return n != 0;
 }
 
+static bool first_of_column(const struct summary *s, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (s->cells[j].first->harts == s->cells[i].first->harts &&
+            !strcmp(s->cells[j].first->engine, s->cells[i].first->engine))
+            return false;
+    return true;
+}
+
+static unsigned put_all_bars(FILE *out, const struct summary *s)
+{
+    unsigned charts = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!first_of_view(s, i))
+            continue;
+        struct view v = view_of(s, s->cells[i].first->group, s->cells[i].first->harts);
+        charts += put_bars(out, &v);
+    }
+    return charts;
+}
+
 unsigned report_html(FILE *out, const struct sample_set *set, const struct summary *s)
 {
-    struct view v = view_of(s);
     unsigned charts = 0;
     fputs(page_head, out);
     put_facts(out, set);
+    charts += put_all_bars(out, s);
+    if (!all_comparable(s))
+        fprintf(out, "<p>%s.</p>\n", not_compared);
+    charts += scaling_html(out, s);
     for (size_t i = 0; i < s->n; i++)
-        if (first_of_group(s, i))
-            charts += put_bars(out, &v, s->cells[i].first->group);
-    for (unsigned c = 0; c < v.n_columns; c++)
-        charts += put_strips(out, &v, c);
+        if (first_of_column(s, i))
+            charts += put_strips(out, s, s->cells[i].first);
     fprintf(out, "<p>%zu samples; ranges hold with %.0f %% confidence.</p>\n", set->n,
             100 * s->confidence);
     fputs("</body></html>\n", out);

@@ -9,6 +9,8 @@
 
 #include "bench/engines.h"
 
+#define ATOMICS_GROUP "smp"
+
 enum { PAIRS_LEAST = 3, SEED = 1 };
 
 #define NO_INTERVAL ((struct stats_interval){NAN, NAN, NAN})
@@ -110,19 +112,36 @@ const struct summary_cell *summary_find(const struct summary *s, const char *wor
     return NULL;
 }
 
+static bool is_peer(const struct sample *f)
+{
+    return strcmp(f->engine, "native") && !engine_is_ours(f->engine);
+}
+
+bool summary_comparable(const struct sample *f)
+{
+    return f->harts > 1 || strcmp(f->group, ATOMICS_GROUP) || !is_peer(f);
+}
+
 const struct summary_cell *summary_best_peer(const struct summary *s, const char *workload,
                                              unsigned harts)
 {
     const struct summary_cell *best = NULL;
     for (size_t i = 0; i < s->n; i++) {
         const struct summary_cell *c = &s->cells[i];
-        bool peer = strcmp(c->first->engine, "native") && !engine_is_ours(c->first->engine);
-        if (!peer || !c->n || c->first->harts != harts || strcmp(c->first->workload, workload))
+        if (!is_peer(c->first) || !summary_comparable(c->first) || !c->n ||
+            c->first->harts != harts || strcmp(c->first->workload, workload))
             continue;
         if (!best || c->time.mid < best->time.mid)
             best = c;
     }
     return best;
+}
+
+const struct summary_cell *summary_base(const struct summary *s, const char *workload,
+                                        const char *engine, unsigned harts)
+{
+    const struct summary_cell *c = summary_find(s, workload, engine, harts);
+    return c ? c : summary_find(s, workload, engine, 1);
 }
 
 struct stats_interval summary_ratio(const struct summary *s, const struct summary_cell *a,

@@ -8,6 +8,8 @@
 #ifndef BENCH_SUMMARY_H
 #define BENCH_SUMMARY_H
 
+#include <stdbool.h>
+
 #include "bench/samples.h"
 #include "bench/stats.h"
 
@@ -37,9 +39,21 @@ void summary_clear(struct summary *s);
 const struct summary_cell *summary_find(const struct summary *s, const char *workload,
                                         const char *engine, unsigned harts);
 
-/* Of the peers that ran the workload on so many harts, the one with the least time.  NULL: none. */
+/*
+ * Whether the sample's time says something about its engine.  On one hart QEMU makes plain loads
+ * and stores of atomics unless its machine could have more harts, as users' machines of one cannot;
+ * so a peer's time there for workloads for several harts is none to compare with
+ * (sim/doc/bench.md).
+ */
+bool summary_comparable(const struct sample *f);
+
+/* Of the peers that ran the workload on so many harts, the one with the least
+ * comparable time.  NULL: none. */
 const struct summary_cell *summary_best_peer(const struct summary *s, const char *workload,
                                              unsigned harts);
+/* What to compare with on so many harts: the engine on as many, or else on one. NULL: neither. */
+const struct summary_cell *summary_base(const struct summary *s, const char *workload,
+                                        const char *engine, unsigned harts);
 
 /*
  * Times of a over times of b, over the rounds that both have; where they share fewer than three,

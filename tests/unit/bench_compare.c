@@ -22,16 +22,23 @@ static double noisy(double level)
     return level * (1 + 0.02 * (sum - 6));
 }
 
-static void add(struct sample_set *set, const char *workload, const char *engine, double level)
+static void add_harts(struct sample_set *set, const char *workload, const char *engine,
+                      unsigned harts, double level)
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
-        struct sample s = {.harts = 1, .round = round, .operations = 1, .n = 1, .outcome = "ok"};
+        struct sample s = {
+            .harts = harts, .round = round, .operations = 1, .n = 1, .outcome = "ok"};
         snprintf(s.workload, sizeof(s.workload), "%s", workload);
         snprintf(s.engine, sizeof(s.engine), "%s", engine);
         s.ns = malloc(sizeof(double));
         s.ns[0] = noisy(level);
         assert_int_equal(samples_add(set, &s), 0);
     }
+}
+
+static void add(struct sample_set *set, const char *workload, const char *engine, double level)
+{
+    add_harts(set, workload, engine, 1, level);
 }
 
 /* Native and interpreter of one workload each; native 0: only the interpreter. */
@@ -113,11 +120,31 @@ static void test_words(void **state)
     free(text);
 }
 
+/* On two harts the native time on two counts: here contention got worse for all. */
+static void test_harts(void **state)
+{
+    struct sample_set before = {0}, now = {0};
+    char *text;
+    (void)state;
+    srand(3);
+    for (unsigned i = 0; i < 2; i++) {
+        struct sample_set *set = i ? &now : &before;
+        add_harts(set, "amo", "native", 1, 100);
+        add_harts(set, "amo", "native", 2, i ? 600 : 200);
+        add_harts(set, "amo", "interp", 2, i ? 3000 : 1000);
+    }
+    struct comparison c = compared(&before, &now, &text);
+    assert_int_equal(c.slower, 0);
+    assert_non_null(strstr(text, "amo on interp, 2 harts: no change: "));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_harts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,12 +69,18 @@ static void test_markdown(void **state)
     fclose(out);
     check("- cpu: <Some> & processor\n", true);
     check("- 35 samples;", true);
-    check("## integer\n\n| workload | native | interp | interp, 2 harts |\n|---|---:|---:|---:|\n",
+    check("## integer\n\n| workload | native | interp |\n|---|---:|---:|\n", true);
+    check("\n| fib | 2 ms (2 to 2) | 10 x (10 to 10) |\n", true);
+    check("\n| lz | 1 ms (1 to 1) | 40 x (40 to 40) |\n", true);
+    check("\n| geometric mean | | 20 x of 2 |\n", true);
+    /* On two harts only where something ran on them; against one native thread, as there are no
+     * two. */
+    check("\n| workload | native | interp, 2 harts |\n|---|---:|---:|\n"
+          "| fib | 2 ms (2 to 2) | 5 x (5 to 5) |\n"
+          "| geometric mean | | 5 x of 1 |\n",
           true);
-    check("\n| fib | 2 ms (2 to 2) | 10 x (10 to 10) | 5 x (5 to 5) |\n", true);
-    check("\n| lz | 1 ms (1 to 1) | 40 x (40 to 40) | |\n", true);
-    check("\n| geometric mean | | 20 x of 2 | 5 x of 1 |\n", true);
-    check("\n| fft | 1 ms (1 to 1) | failed | |\n", true);
+    check("\n| fft | 1 ms (1 to 1) | failed |\n", true);
+    check("QEMU", false);
     check("- fft on interp, 1 harts: 5 of 5 samples failed\n", true);
     check("Resident", false);
     check("nan", false);
@@ -175,9 +181,12 @@ static void test_html(void **state)
     make(&set);
     assert_int_equal(summary_make(&s, &set, 0.95), 0);
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(report_html(out, &set, &s), 5); /* two groups, three columns of samples */
+    assert_int_equal(report_html(out, &set, &s), 7);
     fclose(out);
-    assert_int_equal(count("<figure"), 5);
+    /* Two groups and one of them on two harts, a gain by harts, three columns of samples. */
+    assert_int_equal(count("<figure"), 7);
+    assert_int_equal(count("times as long as natively</figcaption>"), 3);
+    check("integer, 2 harts: times as long as natively", true);
     assert_int_equal(count("data-marks=\"0\""), 0);
     check("<dd>&lt;Some&gt; &amp; processor</dd>", true);
     check("<title>lz, interp: 40 x (40 to 40)</title>", true);
@@ -191,14 +200,64 @@ static void test_html(void **state)
     samples_clear(&set);
 }
 
+/* Each number of harts against as many threads; QEMU's atomics on one hart against nothing. */
+static void test_harts(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    for (unsigned round = 0; round < 5; round++)
+        for (unsigned harts = 1; harts <= 4; harts *= 2) {
+            add(&set, "amo", "smp", "native", harts, round, 1e6 * harts);
+            add(&set, "amo", "smp", "interp", harts, round, 20e6 / harts);
+            add(&set, "amo", "smp", "QEMU 10.0.2", harts, round, 5e6 * harts);
+            add(&set, "ipi", "smp", "interp", harts, round, 1e6);
+        }
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    report_markdown(out, &set, &s);
+    fclose(out);
+    check("\n## smp\n\n| workload | native | interp | QEMU 10.0.2 |\n|---|---:|---:|---:|\n"
+          "| amo | 1 ms (1 to 1) | 20 x (20 to 20) | 5 ms (5 to 5) |\n"
+          "| ipi | | 1 ms (1 to 1) | |\n"
+          "| geometric mean | | 20 x of 1 | |\n",
+          true);
+    check("\n| workload | native, 2 harts | interp, 2 harts | QEMU 10.0.2, 2 harts |\n", true);
+    check("\n| amo | 2 ms (2 to 2) | 5 x (5 to 5) | 5 x (5 to 5) |\n", true);
+    check("\n| amo | 4 ms (4 to 4) | 1.25 x (1.25 to 1.25) | 5 x (5 to 5) |\n", true);
+    check("- smp on one hart: peers are shown and not compared;", true);
+    assert_null(summary_best_peer(&s, "amo", 1));
+    check("\n| smp | time on interp, 2 harts, as parts of the time on the fastest peer | which |\n"
+          "|---|---:|---|\n"
+          "| amo | 1 (1 to 1) | QEMU 10.0.2 |\n",
+          true);
+    check("| smp | time on interp, as parts", false);
+    check("\n## Scaling\n\nTimes as fast as on 1 hart, with the same work in total.\n\n"
+          "| workload | engine | 2 harts | 4 harts |\n|---|---|---:|---:|\n"
+          "| amo | native | 0.5 x (0.5 to 0.5) | 0.25 x (0.25 to 0.25) |\n",
+          true);
+    check("\n| ipi | interp | 1 x (1 to 1) | 1 x (1 to 1) |\n", true);
+    free(text);
+    out = open_memstream(&text, &size);
+    /* Three numbers of harts, the gain of two workloads, three engines on three numbers. */
+    assert_int_equal(report_html(out, &set, &s), 3 + 2 + 9);
+    fclose(out);
+    check("peers are shown and not compared", true);
+    check("amo: times as fast as on 1 hart", true);
+    assert_int_equal(count("data-marks=\"0\""), 0);
+    check("nan", false);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_markdown),
-        cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_no_base),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_markdown), cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_no_base),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_html),     cmocka_unit_test(test_harts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,10 @@ static void test_cells(void **state)
     assert_non_null(native);
     assert_null(summary_find(&s, "fib", "jit", 1));
     assert_null(summary_find(&s, "lz", "interp", 1));
+    assert_ptr_equal(summary_base(&s, "fib", "interp", 2), two);
+    assert_ptr_equal(summary_base(&s, "fib", "interp", 4), interp);
+    assert_ptr_equal(summary_base(&s, "fib", "native", 2), native);
+    assert_null(summary_base(&s, "fib", "jit", 2));
     assert_int_equal(interp->n, 6);
     assert_int_equal(interp->failed, 1);
     assert_int_equal(interp->unsteady, 0);
