@@ -68,6 +68,18 @@ awk '/"engine": "interp"/ { slow = 1 } /"workload":/ { slow = 0 }
 	"$tmp/a/samples.json" >"$tmp/slower.json"
 check "what became slower" 1 "$bench" --compare "$tmp/a/samples.json" "$tmp/slower.json"
 
+check "numbers of harts" 0 "$bench" --rounds 1 --iterations 2 --harts 1,2,3 --out "$tmp/h" amo ipi_ping fib
+says "11 samples and the report are in $tmp/h"
+for harts in 1 2 3; do
+	[ "$(grep -c "\"harts\": $harts," "$tmp/h/samples.json")" -eq $((harts == 1 ? 5 : 3)) ] || {
+		echo "not ok - samples on $harts harts"
+		failed=1
+	}
+done
+has "$tmp/h/README.md" '| workload | native, 3 harts | interp, 3 harts |'
+has "$tmp/h/README.md" '| workload | engine | 2 harts | 3 harts |'
+has "$tmp/h/report.html" 'amo: times as fast as on 1 hart'
+
 check "results are not overwritten" 2 "$bench" --rounds 1 --out "$tmp/a" fib
 says "samples.json is there already"
 check "unknown workload" 2 "$bench" --out "$tmp/b" qsrot
@@ -76,6 +88,14 @@ check "unknown engine" 2 "$bench" --engines intrep --out "$tmp/b" fib
 says "did you mean interp?"
 check "no number" 2 "$bench" --rounds many fib
 says "--rounds many"
+check "no list of harts" 2 "$bench" --harts 1,two amo
+says "--harts two: a number from 1 to 1024 is needed"
+check "harts out of order" 2 "$bench" --harts 2,1 amo
+says "smaller numbers come first"
+check "no number of harts" 2 "$bench" --harts , amo
+says "a list of numbers is needed"
+check "too many harts" 2 "$bench" --harts 1,65 amo
+says "at most 64"
 check "unknown option" 2 "$bench" --round-about
 check "unwritable results" 2 "$bench" --rounds 1 --out /proc/nothing fib
 

@@ -28,6 +28,7 @@
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
 #include "sim/parse.h"
+#include "smp/pin.h"
 
 enum { ITERATIONS = 20, ITERATIONS_QUICK = 8, TIMEOUT_S = 120 };
 
@@ -35,9 +36,13 @@ enum { OK = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
 
 static uint32_t interrupted; /* atomic */
 
+enum { COUNTS_MAX = 8, HARTS_MOST = 1024 };
+
 struct options {
     unsigned rounds;
-    unsigned iterations, timeout_s, harts; /* 0: as the group has them */
+    unsigned iterations, timeout_s;      /* 0: as the group has them */
+    unsigned harts[COUNTS_MAX], n_harts; /* likewise; the first is for workloads of one hart */
+    unsigned processors;                 /* of the host */
     bool quick, linux_too;
     uint64_t seed;
     unsigned part, parts; /* of the sweep; parts 0: all of it */
@@ -80,11 +85,13 @@ static void shuffle(struct bench *b, unsigned *v, unsigned n)
 }
 
 static void progress(const struct bench *b, unsigned round, const char *workload,
-                     const char *engine)
+                     const struct engine *e)
 {
     double used = (double)(clock_now_ns() - b->begin_ns) / 1e9;
     fprintf(stderr, "%sround %u of %u, %u of %u: %s on %s", isatty(2) ? "\r\033[K" : "", round + 1,
-            b->o->rounds, b->done + 1, b->all, workload, engine);
+            b->o->rounds, b->done + 1, b->all, workload, e->name);
+    if (e->harts > 1)
+        fprintf(stderr, ", %u harts", e->harts);
     if (b->done >= b->engines.n)
         fprintf(stderr, ", about %.0f s left", used / b->done * (b->all - b->done));
     fputs(isatty(2) ? "" : "\n", stderr);
@@ -118,14 +125,26 @@ static uint64_t timeout_ns_of(const struct options *o, const struct table_line *
     return s * (uint64_t)NS_PER_SEC;
 }
 
-/* An engine as it runs the workload: Linux has more than one hart if nobody says otherwise. */
-static struct engine engine_for(const struct options *o, const struct table_line *w,
-                                const struct engine *e)
+/* On how many numbers of harts it runs: only what is for several on more than one. */
+static unsigned counts_of(const struct options *o, const struct table_line *w)
 {
-    struct engine mine = *e;
-    if (is_linux(w) && !o->harts && e->kind != ENGINE_NATIVE)
-        mine.harts = LINUX_HARTS;
-    return mine;
+    if (!workload_has_harts(w->where))
+        return 1;
+    return o->n_harts ? o->n_harts : o->processors > 1 ? 2 : 1;
+}
+
+/* The engine as it runs the workload on the count-th of them; natively what is for one hart is one
+ * thread. */
+static struct engine engine_for(const struct options *o, const struct table_line *w,
+                                const struct engine *as_listed, unsigned count)
+{
+    struct engine e = *as_listed;
+    e.team = workload_has_harts(w->where);
+    e.harts = e.kind == ENGINE_NATIVE && !e.team ? 1
+              : o->n_harts                       ? o->harts[count]
+              : is_linux(w)                      ? LINUX_HARTS
+                                                 : count + 1;
+    return e;
 }
 
 /* What the run was: fills the sample, "ok" only for one that can be used. */
@@ -155,9 +174,9 @@ static void judge(struct bench *b, const struct table_line *w, const struct engi
 
 /* One sample; false: no more. */
 static bool take(struct bench *b, const struct table_line *w, const struct engine *as_listed,
-                 unsigned round)
+                 unsigned count, unsigned round)
 {
-    struct engine mine = engine_for(b->o, w, as_listed), *e = &mine;
+    struct engine mine = engine_for(b->o, w, as_listed, count), *e = &mine;
     struct command c;
     struct child_result r;
     struct sample s = {.harts = e->harts, .round = round};
@@ -174,7 +193,7 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
     } else {
         engine_command(e, b->folder, w->name, iterations_of(b->o, w), &c);
     }
-    progress(b, round, w->name, e->name);
+    progress(b, round, w->name, e);
     int err = child_run(&spec, &r);
     if (err) {
         snprintf(s.outcome, sizeof(s.outcome), "does not start: %s", error_text(err));
@@ -199,24 +218,31 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
 static bool runs_on(const struct table_line *w, const struct engine *e)
 {
     return is_linux(w) ? linux_runs_on(w->name, e)
-                       : e->kind != ENGINE_NATIVE || w->where != WORKLOAD_GUEST;
+                       : e->kind != ENGINE_NATIVE ||
+                             (w->where != WORKLOAD_GUEST && w->where != WORKLOAD_GUEST_HARTS);
 }
 
-/* Each workload on all engines one after the other, so that a pair is near in time. */
+/* A workload on all engines, and each on all numbers of harts, one after the other, so that a pair
+ * is near in time. */
+static bool run_line(struct bench *b, const struct table_line *w, unsigned round)
+{
+    unsigned turn[ENGINES_MAX * COUNTS_MAX], counts = counts_of(b->o, w);
+    shuffle(b, turn, b->engines.n * counts);
+    for (unsigned i = 0; i < b->engines.n * counts; i++) {
+        const struct engine *e = &b->engines.engine[turn[i] / counts];
+        if (runs_on(w, e) && !take(b, w, e, turn[i] % counts, round))
+            return false;
+    }
+    return true;
+}
+
 static bool run_round(struct bench *b, unsigned round)
 {
-    unsigned *order = b->order, turn[ENGINES_MAX];
+    unsigned *order = b->order;
     shuffle(b, order, (unsigned)table_size);
-    for (unsigned i = 0; i < table_size; i++) {
-        if (!b->o->wanted[order[i]])
-            continue;
-        shuffle(b, turn, b->engines.n);
-        for (unsigned j = 0; j < b->engines.n; j++) {
-            const struct engine *e = &b->engines.engine[turn[j]];
-            if (runs_on(&table[order[i]], e) && !take(b, &table[order[i]], e, round))
-                return false;
-        }
-    }
+    for (unsigned i = 0; i < table_size; i++)
+        if (b->o->wanted[order[i]] && !run_line(b, &table[order[i]], round))
+            return false;
     return true;
 }
 
@@ -282,14 +308,14 @@ static int add_engines(struct bench *b)
     char names[256];
     snprintf(names, sizeof(names), "%s", b->o->engines);
     for (char *save, *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
-        int n = engines_add(&b->engines, b->folder, name, b->o->harts ? b->o->harts : 1);
+        int n = engines_add(&b->engines, b->folder, name, 1);
         if (n < 0)
             return complain(mh_last_error()->message);
         if (!n)
             fprintf(stderr, "manyhart: bench: no %s on this machine\n", name);
     }
     for (unsigned i = 0; i < b->o->peer_cmds; i++)
-        if (engines_add_command(&b->engines, b->o->peer_cmd[i], b->o->harts) < 0)
+        if (engines_add_command(&b->engines, b->o->peer_cmd[i], 1) < 0)
             return complain(mh_last_error()->message);
     return b->engines.n ? OK : complain("no engine to run on");
 }
@@ -350,7 +376,8 @@ static int bench(const struct options *o, unsigned *order)
         samples_fact(&b.set, MERGE_PART_FACT, text);
     for (unsigned i = 0; i < table_size; i++)
         for (unsigned j = 0; j < b.engines.n; j++)
-            b.all += o->wanted[i] * runs_on(&table[i], &b.engines.engine[j]) * o->rounds;
+            b.all += o->wanted[i] * runs_on(&table[i], &b.engines.engine[j]) *
+                     counts_of(o, &table[i]) * o->rounds;
     if (!open_results(&b))
         rc = run(&b);
     samples_clear(&b.set);
@@ -397,7 +424,10 @@ static void usage(FILE *out)
         "                     stand for the program, its command line, the number of harts\n"
         "  --rounds N         samples of each workload on each engine (10)\n"
         "  --iterations N     iterations in a sample (20; of the group linux 3)\n"
-        "  --harts N          of the guest (1; of the group linux 2)\n"
+        "  --harts LIST       of the guest, as 1,2,4: workloads for several (the group smp, "
+        "natively\n"
+        "                     as many threads) on each of them, others on the first; without it\n"
+        "                     1,2 (1 on a host with one processor), others on 1, linux on 2\n"
         "  --quick            3 rounds of 8 iterations (of the group linux 1)\n"
         "  --linux            the group linux, too: Debian's kernel, a boot per sample\n"
         "  --timeout S        seconds for a sample (120; of the group linux 600)\n"
@@ -453,6 +483,26 @@ static int number(const char *name, const char *text, unsigned least, unsigned m
     snprintf(line, sizeof(line), "--%s %s: a number from %u to %u is needed", name, text, least,
              most);
     return complain(line);
+}
+
+/* "1,2,4": numbers in rising order, so that none comes twice. */
+static int hart_list(struct options *o, const char *text)
+{
+    char copy[64], *save;
+    o->n_harts = 0;
+    if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
+        return complain("--harts: the list is too long");
+    for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        unsigned n;
+        if (o->n_harts == COUNTS_MAX)
+            return complain("--harts: at most 8 numbers");
+        if (number("harts", word, 1, HARTS_MOST, &n))
+            return USAGE;
+        if (o->n_harts && n <= o->harts[o->n_harts - 1])
+            return complain("--harts: smaller numbers come first, and each once");
+        o->harts[o->n_harts++] = n;
+    }
+    return o->n_harts ? OK : complain("--harts: a list of numbers is needed");
 }
 
 enum {
@@ -534,7 +584,7 @@ static int take_option(struct options *o, int option)
         rc = number("iterations", optarg, 1, 100000, &o->iterations);
         break;
     case O_HARTS:
-        rc = number("harts", optarg, 1, 1024, &o->harts);
+        rc = hart_list(o, optarg);
         break;
     case O_QUICK:
         o->rounds = 3;
@@ -610,6 +660,15 @@ static int submit(const struct options *o, char **argv, int argc, unsigned jobs)
     return slurm_submit(argv, argc, o->slurm, folder, jobs);
 }
 
+static bool harts_fit(const struct options *o)
+{
+    _Static_assert(WORKLOAD_HARTS_MAX == 64, "the message of the caller");
+    for (size_t i = 0; i < table_size; i++)
+        if (o->n_harts && o->wanted[i] && workload_has_harts(table[i].where))
+            return o->harts[o->n_harts - 1] <= WORKLOAD_HARTS_MAX;
+    return true;
+}
+
 static int run_command(struct options *o, int argc, char **argv, char **given)
 {
     int option, rc = -1;
@@ -629,6 +688,8 @@ static int run_command(struct options *o, int argc, char **argv, char **given)
         return USAGE;
     if (o->linux_too && want(o, "linux"))
         return USAGE;
+    if (!harts_fit(o))
+        return complain("--harts: the workloads for several harts run on at most 64");
     unsigned jobs = cut_sweep(o);
     if (o->slurm)
         return submit(o, given, argc, jobs);
@@ -642,8 +703,10 @@ static int run_command(struct options *o, int argc, char **argv, char **given)
 
 int main(int argc, char **argv)
 {
-    struct options o = {
-        .rounds = 10, .seed = clock_now_ns() & UINT32_MAX, .engines = "native,interp"};
+    struct options o = {.rounds = 10,
+                        .processors = pin_processors(),
+                        .seed = clock_now_ns() & UINT32_MAX,
+                        .engines = "native,interp"};
     if (argc > 1 && !strcmp(argv[1], "merge"))
         return argc > 2 && argv[2][0] != '-' ? merge_folder(argv[2], argv + 3, (unsigned)argc - 3)
                                              : complain("merge needs the folder of the parts");

@@ -21,7 +21,7 @@ fail() {
 	failed=1
 }
 
-"$bench" --rounds 3 --iterations 2 --seed 5 --out "$tmp/a" fib crc32 memory >"$tmp/said" 2>&1 </dev/null || {
+"$bench" --rounds 3 --iterations 2 --seed 5 --harts 1,2 --out "$tmp/a" fib crc32 memory amo >"$tmp/said" 2>&1 </dev/null || {
 	cat "$tmp/said"
 	fail "a short run"
 }
@@ -46,7 +46,7 @@ open_page() {
 
 page "$tmp/a/report.html" "$here/report_test.js" >"$tmp/page.html"
 figures=$(grep -c '<figure class="chart"' "$tmp/a/report.html")
-[ "$figures" -ge 4 ] || fail "$figures charts in the report of two groups on two engines"
+[ "$figures" -ge 9 ] || fail "$figures charts in the report of three groups on two engines"
 for view in "390 0" "1200 1"; do
 	width=${view% *} scheme=${view#* } what="$view"
 	open_page "$tmp/page.html" "$width" "$scheme"

@@ -30,11 +30,14 @@ void sample_clear(struct sample *s)
 
 /* ---- the output of a run ------------------------------------------------- */
 
+/* One for several harts says how many it has: those that the sample is for, if that is known. */
 static bool parse_head(struct sample *s, const char *line)
 {
-    return sscanf(line, "workload %47s group %47s unit %47s operations %lf clock_ns %lf",
-                  s->workload, s->group, s->unit, &s->operations, &s->clock_ns) == 5 &&
-           s->operations > 0 && s->clock_ns > 0;
+    unsigned harts;
+    int n = sscanf(line, "workload %47s group %47s unit %47s operations %lf clock_ns %lf harts %u",
+                   s->workload, s->group, s->unit, &s->operations, &s->clock_ns, &harts);
+    return n >= 5 && s->operations > 0 && s->clock_ns > 0 &&
+           (n == 5 || !s->harts || harts == s->harts);
 }
 
 static bool grow(double **v, size_t n)

@@ -31,7 +31,8 @@ struct sample {
 /*
  * Reads the output of a run of one workload: sets what the program says (workload, group, unit,
  * operations, clock, iterations, checksum), leaves the rest alone.  Lines of others between are
- * skipped.  0; -EINVAL with the reason in mh_last_error() if a line is missing or malformed, the
+ * skipped.  0; -EINVAL with the reason in mh_last_error() if a line is missing or malformed, it ran
+ * on another number of harts than s->harts says, unless that is 0, the
  * iterations are not in order, or their checksums differ; -ENOMEM.  On failure s has no arrays.
  */
 int sample_parse(struct sample *s, const char *output);

@@ -64,7 +64,7 @@ static void test_commands(void **state)
     assert_int_equal(list.engine[0].harts, 1);
     engine_command(&list.engine[0], "/b", "fib", 7, &c);
     join(&c, text, sizeof(text));
-    assert_string_equal(text, "/b/bench_workloads|fib|7|");
+    assert_string_equal(text, "/b/bench_workloads|fib|7|1|");
     engine_command(&list.engine[1], "/b", "fib", 7, &c);
     join(&c, text, sizeof(text));
     assert_string_equal(text, "/b/../manyhart|run|--engine|interp|--harts|4|--append|"
@@ -74,6 +74,32 @@ static void test_commands(void **state)
     join(&c, text, sizeof(text));
     assert_string_equal(text, "q|-machine|virt|-smp|2|-m|256M|-nographic|-bios|none|-kernel|"
                               "/b/bench_workloads.virt.elf|-append|workload=lz iterations=3|");
+}
+
+/* Threads of the host; and atomics of QEMU are atomic on one hart only if there could be a second.
+ */
+static void test_teams(void **state)
+{
+    static const struct {
+        enum engine_kind kind;
+        unsigned harts;
+        bool team;
+        const char *has;
+    } cases[] = {
+        {ENGINE_NATIVE, 4, true, "|amo|3|4|"},     {ENGINE_QEMU, 1, true, "|-smp|1,maxcpus=2|"},
+        {ENGINE_QEMU, 2, true, "|-smp|2|"},        {ENGINE_QEMU, 1, false, "|-smp|1|"},
+        {ENGINE_MANYHART, 1, true, "|--harts|1|"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct engine e = {
+            .kind = cases[i].kind, .program = "p", .harts = cases[i].harts, .team = cases[i].team};
+        struct command c;
+        char text[1024];
+        engine_command(&e, "/b", "amo", 3, &c);
+        join(&c, text, sizeof(text));
+        assert_non_null(strstr(text, cases[i].has));
+    }
 }
 
 static void test_peer_command(void **state)
@@ -113,7 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts),    cmocka_unit_test(test_folder),
         cmocka_unit_test(test_commands), cmocka_unit_test(test_peer_command),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_teams),    cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

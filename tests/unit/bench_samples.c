@@ -252,9 +252,25 @@ static void test_merge(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A workload for several harts says on how many it ran: the sample must be of as many. */
+static void test_parse_harts(void **state)
+{
+    static const char team[] =
+        "workload amo group smp unit additions operations 8 clock_ns 1 harts 2\n"
+        "iteration 0 ns 5 instructions - checksum ab\n";
+    (void)state;
+    for (unsigned harts = 0; harts < 4; harts++) {
+        struct sample s = {.harts = harts};
+        assert_int_equal(sample_parse(&s, team), harts == 0 || harts == 2 ? 0 : -EINVAL);
+        assert_int_equal(s.harts, harts);
+        sample_clear(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse_harts),
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_bad_output),
         T(test_file),
