@@ -403,13 +403,16 @@ static bool grid_make(struct grid *g, const struct view *v)
             continue;
         const char *workload = v->s->cells[i].first->workload;
         struct stats_interval *row = g->values + g->n * v->n_columns;
+        bool any = false;
         for (unsigned c = 0; c < v->n_columns; c++) {
             const struct summary_cell *cell = cell_in(v, workload, c);
             row[c] = v->base < v->n_columns ? against_base(v, workload, c)
                      : cell                 ? cell->time
                                             : NO_INTERVAL;
+            any |= !isnan(row[c].mid);
         }
-        g->rows[g->n++] = (struct chart_row){workload, row};
+        if (any) /* not what ran on none that can be compared */
+            g->rows[g->n++] = (struct chart_row){workload, row};
     }
     return true;
 }
@@ -427,7 +430,7 @@ static unsigned put_bars(FILE *out, const struct view *v)
              v->group, harts);
     for (unsigned c = 0; c < v->n_columns; c++)
         names[c] = v->columns[c].name;
-    if (grid_make(&g, v)) {
+    if (grid_make(&g, v) && g.n) {
         struct chart_style style = {caption, ratios ? "x" : "ns", names, v->n_columns, true};
         chart_bars(out, &style, g.rows, g.n);
         charts = 1;

@@ -244,6 +244,7 @@ static void test_harts(void **state)
     assert_int_equal(report_html(out, &set, &s), 3 + 2 + 9);
     fclose(out);
     check("peers are shown and not compared", true);
+    assert_int_equal(count(">ipi</text>"), 3); /* among the samples, and in no empty row */
     check("amo: times as fast as on 1 hart", true);
     assert_int_equal(count("data-marks=\"0\""), 0);
     check("nan", false);
