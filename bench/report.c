@@ -138,14 +138,45 @@ static struct stats_interval against_base(const struct view *v, const char *work
 }
 
 /* How many times as long as on the peer that is the fastest for this workload. */
+static struct stats_interval against_best(const struct view *v, const char *workload,
+                                          unsigned column)
+{
+    const struct summary_cell *c = cell_in(v, workload, column);
+    const struct summary_cell *peer = summary_best_peer(v->s, workload, v->columns[column].harts);
+    return c && peer && summary_comparable(c->first) ? summary_ratio(v->s, c, peer) : NO_INTERVAL;
+}
+
+/* The same for engines of manyhart only. */
 static struct stats_interval against_peer(const struct view *v, const char *workload,
                                           unsigned column)
 {
-    const struct column *c = &v->columns[column];
-    const struct summary_cell *cell = cell_in(v, workload, column);
-    const struct summary_cell *peer = summary_best_peer(v->s, workload, c->harts);
-    return cell && peer && engine_is_ours(c->engine) ? summary_ratio(v->s, cell, peer)
+    return engine_is_ours(v->columns[column].engine) ? against_best(v, workload, column)
                                                      : NO_INTERVAL;
+}
+
+/* What bars show of a workload: its times as parts of native ones; where it does not run natively,
+ * of those on the fastest peer; where none can be compared with, the times. */
+enum scale { SCALE_BASE, SCALE_PEER, SCALE_TIME, SCALES };
+
+static enum scale scale_of(const struct view *v, const char *workload)
+{
+    if (v->base < v->n_columns && cell_in(v, workload, v->base))
+        return SCALE_BASE;
+    return summary_best_peer(v->s, workload, v->harts) ? SCALE_PEER : SCALE_TIME;
+}
+
+static struct stats_interval value_on(enum scale scale, const struct view *v, const char *workload,
+                                      unsigned column)
+{
+    const struct summary_cell *c = cell_in(v, workload, column);
+    switch (scale) {
+    case SCALE_BASE:
+        return against_base(v, workload, column);
+    case SCALE_PEER:
+        return against_best(v, workload, column);
+    default:
+        return c ? c->time : NO_INTERVAL;
+    }
 }
 
 /* The i-th cell is the first of its workload, or of its group. */
@@ -385,30 +416,27 @@ static void put_facts(FILE *out, const struct sample_set *set)
     fputs("</dl>\n", out);
 }
 
-/* Rows of one group: intervals in one piece, per row one of each column. */
+/* Rows of one group on one scale: intervals in one piece, per row one of each column. */
 struct grid {
     struct chart_row *rows;
     struct stats_interval *values;
     size_t n;
 };
 
-static bool grid_make(struct grid *g, const struct view *v)
+static bool grid_make(struct grid *g, const struct view *v, enum scale scale)
 {
     *g = (struct grid){calloc(v->s->n, sizeof(*g->rows)),
                        calloc(v->s->n * v->n_columns, sizeof(*g->values)), 0};
     if (!g->rows || !g->values)
         return false;
     for (size_t i = 0; i < v->s->n; i++) {
-        if (!row_of(v, i))
-            continue;
         const char *workload = v->s->cells[i].first->workload;
+        if (!row_of(v, i) || scale_of(v, workload) != scale)
+            continue;
         struct stats_interval *row = g->values + g->n * v->n_columns;
         bool any = false;
         for (unsigned c = 0; c < v->n_columns; c++) {
-            const struct summary_cell *cell = cell_in(v, workload, c);
-            row[c] = v->base < v->n_columns ? against_base(v, workload, c)
-                     : cell                 ? cell->time
-                                            : NO_INTERVAL;
+            row[c] = value_on(scale, v, workload, c);
             any |= !isnan(row[c].mid);
         }
         if (any) /* not what ran on none that can be compared */
@@ -417,21 +445,24 @@ static bool grid_make(struct grid *g, const struct view *v)
     return true;
 }
 
-static unsigned put_bars(FILE *out, const struct view *v)
+/* A chart, if the view has workloads on the scale. */
+static unsigned put_bars(FILE *out, const struct view *v, enum scale scale)
 {
+    static const char *const what[] = {[SCALE_BASE] = "times as long as natively",
+                                       [SCALE_PEER] = "times as long as on the fastest peer",
+                                       [SCALE_TIME] = "time"};
     char caption[128], harts[24] = "";
     const char *names[COLUMNS_MAX];
     struct grid g;
     unsigned charts = 0;
-    bool ratios = v->base < v->n_columns;
     if (v->harts != 1)
         snprintf(harts, sizeof(harts), ", %u harts", v->harts);
-    snprintf(caption, sizeof(caption), ratios ? "%s%s: times as long as natively" : "%s%s: time",
-             v->group, harts);
+    snprintf(caption, sizeof(caption), "%s%s: %s", v->group, harts, what[scale]);
     for (unsigned c = 0; c < v->n_columns; c++)
         names[c] = v->columns[c].name;
-    if (grid_make(&g, v) && g.n) {
-        struct chart_style style = {caption, ratios ? "x" : "ns", names, v->n_columns, true};
+    if (grid_make(&g, v, scale) && g.n) {
+        struct chart_style style = {caption, scale == SCALE_TIME ? "ns" : "x", names, v->n_columns,
+                                    true};
         chart_bars(out, &style, g.rows, g.n);
         charts = 1;
     }
@@ -480,7 +511,8 @@ static unsigned put_all_bars(FILE *out, const struct summary *s)
         if (!first_of_view(s, i))
             continue;
         struct view v = view_of(s, s->cells[i].first->group, s->cells[i].first->harts);
-        charts += put_bars(out, &v);
+        for (unsigned scale = 0; scale < SCALES; scale++)
+            charts += put_bars(out, &v, (enum scale)scale);
     }
     return charts;
 }

@@ -172,6 +172,43 @@ static void test_memory(void **state)
     samples_clear(&set);
 }
 
+/* What does not run natively is drawn against the fastest peer, or without one as times. */
+static void test_not_native(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    for (unsigned round = 0; round < 5; round++) {
+        add(&set, "amo", "smp", "native", 2, round, 1e6);
+        add(&set, "amo", "smp", "interp", 2, round, 3e6);
+        add(&set, "ipi", "smp", "interp", 2, round, 10e6);
+        add(&set, "ipi", "smp", "QEMU 7.2", 2, round, 40e6);
+        add(&set, "ipi", "smp", "QEMU 10.0", 2, round, 20e6);
+        add(&set, "tlb", "paging", "interp", 1, round, 5e6);
+        add(&set, "tlb", "paging", "QEMU 10.0", 1, round, 20e6);
+        add(&set, "csr", "io", "interp", 1, round, 7e6);
+    }
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    report_html(out, &set, &s);
+    fclose(out);
+    check("smp, 2 harts: times as long as natively<", true);
+    check("<title>amo, interp, 2 harts: 3 x (3 to 3)</title>", true);
+    check("smp, 2 harts: times as long as on the fastest peer<", true);
+    check("<title>ipi, interp, 2 harts: 0.5 x (0.5 to 0.5)</title>", true);
+    check("<title>ipi, QEMU 7.2, 2 harts: 2 x (2 to 2)</title>", true);
+    check("paging: times as long as on the fastest peer<", true);
+    check("<title>tlb, interp: 0.25 x (0.25 to 0.25)</title>", true);
+    check("io: time<", true);
+    check("io: times", false);
+    assert_int_equal(count("data-marks=\"0\""), 0);
+    check("nan", false);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
 static void test_html(void **state)
 {
     struct sample_set set = {0};
@@ -240,11 +277,12 @@ static void test_harts(void **state)
     check("\n| ipi | interp | 1 x (1 to 1) | 1 x (1 to 1) |\n", true);
     free(text);
     out = open_memstream(&text, &size);
-    /* Three numbers of harts, the gain of two workloads, three engines on three numbers. */
-    assert_int_equal(report_html(out, &set, &s), 3 + 2 + 9);
+    /* Three numbers of harts, ratios and what has none; the gain of two workloads; three engines on
+     * three numbers. */
+    assert_int_equal(report_html(out, &set, &s), 2 * 3 + 2 + 9);
     fclose(out);
     check("peers are shown and not compared", true);
-    assert_int_equal(count(">ipi</text>"), 3); /* among the samples, and in no empty row */
+    assert_int_equal(count(">ipi</text>"), 6); /* times and samples, and in no empty row */
     check("amo: times as fast as on 1 hart", true);
     assert_int_equal(count("data-marks=\"0\""), 0);
     check("nan", false);
@@ -256,9 +294,10 @@ static void test_harts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_markdown), cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_no_base),  cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_html),     cmocka_unit_test(test_harts),
+        cmocka_unit_test(test_markdown),   cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_no_base),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_not_native), cmocka_unit_test(test_html),
+        cmocka_unit_test(test_harts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
