@@ -44,7 +44,7 @@ struct slot {
     pthread_t thread;
     clockid_t clock; /* its processor time */
     int fd[COUNTERS_MAX];
-    struct counter_reading start[COUNTERS_MAX]; /* of rusage events */
+    struct counter_reading start[COUNTERS_MAX]; /* of the period under way */
     struct counter_reading sum[COUNTERS_MAX];   /* of the periods that have ended */
 };
 
@@ -333,13 +333,16 @@ static struct counter_reading read_perf(int fd)
     return r;
 }
 
+static struct counter_reading read_raw(const struct counters *c, const struct slot *s, unsigned i)
+{
+    const struct event *e = &c->event[i];
+    return e->source == SOURCE_RUSAGE ? read_rusage(c, s, e->rusage) : read_perf(s->fd[i]);
+}
+
 /* Of the period under way. */
 static struct counter_reading read_event(const struct counters *c, const struct slot *s, unsigned i)
 {
-    const struct event *e = &c->event[i];
-    if (e->source != SOURCE_RUSAGE)
-        return read_perf(s->fd[i]);
-    struct counter_reading now = read_rusage(c, s, e->rusage);
+    struct counter_reading now = read_raw(c, s, i);
     return counter_between(&s->start[i], &now);
 }
 
@@ -369,11 +372,23 @@ void counters_thread_begin(struct counters *c, unsigned slot)
     pthread_getcpuclockid(s->thread, &s->clock);
     for (unsigned i = 0; i < c->count; i++) {
         struct event *e = &c->event[i];
-        s->fd[i] = -1;
-        if (e->source == SOURCE_RUSAGE)
-            s->start[i] = read_rusage(c, s, e->rusage);
-        else
-            s->fd[i] = open_for_thread(c, e, &leader);
+        bool rusage = e->source == SOURCE_RUSAGE;
+        s->fd[i] = rusage ? -1 : open_for_thread(c, e, &leader);
+        s->start[i] = rusage ? read_raw(c, s, i) : (struct counter_reading){0};
+    }
+    lock_drop(&s->lock);
+}
+
+/* The events stay open: a thread that has entered its sandbox could not open them again. */
+void counters_thread_next(struct counters *c, unsigned slot)
+{
+    struct slot *s = &c->slot[slot];
+    lock_take(&s->lock);
+    for (unsigned i = 0; i < c->count; i++) {
+        struct counter_reading now = read_raw(c, s, i);
+        struct counter_reading d = counter_between(&s->start[i], &now);
+        counter_add(&s->sum[i], &d);
+        s->start[i] = now;
     }
     lock_drop(&s->lock);
 }

@@ -56,6 +56,8 @@ void counters_follow(struct counters *c);
 /* Starts and ends counting the calling thread as slot; several periods of a slot add up. */
 void counters_thread_begin(struct counters *c, unsigned slot);
 void counters_thread_end(struct counters *c, unsigned slot);
+/* On the counted thread, which goes on: a period has ended and the next one begins. */
+void counters_thread_next(struct counters *c, unsigned slot);
 
 /*
  * All events of a slot up to now, whether or not it is being counted.  A thread other than the

@@ -97,10 +97,8 @@ static int console_create(struct mh_machine *m, const char *text, struct chardev
 static void loop_came_round(void *opaque)
 {
     struct mh_machine *m = opaque;
-    if (m->counters) { /* this thread runs on, its counts so far are wanted now */
-        counters_thread_end(m->counters, m->cfg.harts);
-        counters_thread_begin(m->counters, m->cfg.harts);
-    }
+    if (m->counters) /* this thread runs on, its counts so far are wanted now */
+        counters_thread_next(m->counters, m->cfg.harts);
     store_release(&m->synced, 1);
     futex_wake(&m->synced, 1);
 }

@@ -237,13 +237,27 @@ static void handle_violations(void)
 
 /* ---- entering ---- */
 
-/* The supervisor reads images again when the guest reboots; the user may have given root's. */
-static void drop_capabilities(enum sandbox_kind kind)
+static void keep_capability(struct __user_cap_data_struct kept[2],
+                            const struct __user_cap_data_struct have[2], unsigned cap)
+{
+    kept[cap / 32].permitted |= have[cap / 32].permitted & 1u << cap % 32;
+    kept[cap / 32].effective = kept[cap / 32].permitted;
+}
+
+/*
+ * The supervisor reads images again when the guest reboots; the user may have given root's.  It and
+ * the main thread start the hart threads, which open their events before they drop everything.
+ */
+static void drop_capabilities(enum sandbox_kind kind, bool counters)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct have[2] = {{0}}, kept[2] = {{0}};
-    if (kinds[kind].who & S && !syscall(SYS_capget, &head, have))
-        kept[0].effective = kept[0].permitted = have[0].permitted & 1u << CAP_DAC_READ_SEARCH;
+    if (kinds[kind].who & (S | M) && !syscall(SYS_capget, &head, have)) {
+        if (kinds[kind].who & S)
+            keep_capability(kept, have, CAP_DAC_READ_SEARCH);
+        if (counters)
+            keep_capability(kept, have, CAP_PERFMON);
+    }
     if (syscall(SYS_capset, &head, kept))
         log_at(LOG_SIM, LOG_INFO, "sandbox: capabilities are not dropped: %s", strerror(errno));
 }
@@ -264,7 +278,7 @@ void sandbox_enter(enum sandbox_kind kind, bool counters)
     own_kind = kind;
     make_program(&p, kind, counters);
     handle_violations();
-    drop_capabilities(kind);
+    drop_capabilities(kind, counters);
     int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : install(&p);
     active = rc == 0;
     if (rc)

@@ -232,6 +232,30 @@ static void test_multiplexed(void **state)
     counters_destroy(c);
 }
 
+/* A period ends and the next begins without opening anything anew. */
+static void test_next_period(void **state)
+{
+    struct counters *c;
+    struct counter_reading r[COUNTERS_MAX];
+    (void)state;
+    assert_int_equal(counters_create(&c, "PERF_COUNT_HW_CPU_CYCLES", 1), 0);
+    counters_thread_begin(c, 0);
+    unsigned before = opened;
+    set(0, 1, 100, 10, 10);
+    counters_thread_next(c, 0);
+    assert_int_equal(counters_value(c, 0, 0).value, 100);
+    set(0, 1, 180, 30, 20);
+    counters_read(c, 0, r);
+    assert_int_equal(r[0].value, 180);
+    assert_int_equal(r[0].counted_ns, 20);
+    assert_int_equal(counters_value(c, 0, 0).value, 100);
+    counters_thread_end(c, 0);
+    assert_int_equal(counters_value(c, 0, 0).value, 270); /* 180 in 20 of 30 */
+    assert_int_equal(opened, before);
+    assert_int_equal(still_open(), 0);
+    counters_destroy(c);
+}
+
 /* What cannot be opened or read for one thread has no figure there, and none in a sum. */
 static void test_missing_for_a_thread(void **state)
 {
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_difference_and_sum),
         cmocka_unit_test_setup(test_groups, setup),
         cmocka_unit_test_setup(test_multiplexed, setup),
+        cmocka_unit_test_setup(test_next_period, setup),
         cmocka_unit_test_setup(test_missing_for_a_thread, setup),
         cmocka_unit_test_setup(test_no_pmu, setup),
     };

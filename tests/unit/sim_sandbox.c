@@ -6,6 +6,8 @@
  */
 #include "sim/sandbox.h"
 
+#include "sim/machine.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -325,6 +327,16 @@ static void test_makers(void **state)
 
 static char image[] = "/tmp/manyhart-sandbox-XXXXXX";
 
+/* Every thread's events: open before it entered its sandbox, and read in it. */
+static bool all_counted(struct mh_machine *m)
+{
+    bool known = counters_count(m->counters) > 0;
+    for (unsigned i = 0; i < counters_count(m->counters); i++)
+        for (unsigned thread = 0; thread <= m->cfg.harts; thread++)
+            known &= counters_value(m->counters, thread, i).known;
+    return known && counters_value(m->counters, 0, 0).value > 0;
+}
+
 /* 0: a sandboxed machine ran to its end, having read its image again for each reboot. */
 static int run_machine(void)
 {
@@ -337,18 +349,21 @@ static int run_machine(void)
     cfg.image_data = NULL;
     cfg.image = image;
     cfg.sandbox = true;
+    cfg.counters = "PERF_COUNT_SW_TASK_CLOCK";
     if (mh_machine_create(&m, &cfg) || mh_machine_init(m))
         return 3;
 #ifndef MH_SANITIZE
-    sandbox_enter(SANDBOX_MAIN, false);
+    sandbox_enter(SANDBOX_MAIN, true);
 #endif
     if (mh_machine_start(m) || mh_machine_wait(m, UINT64_MAX, &r))
         return 4;
+    if (!all_counted(m))
+        return 6;
     mh_machine_destroy(m);
     return r.end == MH_END_GUEST ? r.exit_code : 5;
 }
 
-/* Counts in RAM, reboots twice, then passes. */
+/* Counts in RAM, reboots twice, then passes; its events are counted all the while. */
 static void test_machine(void **state)
 {
     static const char *const lines[] = {
