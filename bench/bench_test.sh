@@ -58,6 +58,30 @@ has "$tmp/a/report.html" 'integer: times as long as natively'
 	failed=1
 }
 
+has "$tmp/a/samples.json" '"version": 2'
+has "$tmp/a/samples.json" '"exit_trap": 0.0'
+has "$tmp/a/samples.json" '"source": "clock"'
+has "$tmp/a/samples.json" '"load during": "others used'
+has "$tmp/a/README.md" '## Counted by the simulator: interp'
+has "$tmp/a/README.md" '## Counted by the host'
+has "$tmp/a/README.md" '## Iterations until steady'
+has "$tmp/a/report.html" 'Where time goes on interp'
+grep -q '"hardware counters": "available"' "$tmp/a/samples.json" ||
+	has "$tmp/a/README.md" 'No hardware counters here (none: '
+[ "$(find "$tmp/a" -type f | wc -l)" -eq 3 ] || {
+	echo "not ok - three files, not: $(find "$tmp/a" -type f)"
+	failed=1
+}
+check "no events of the host" 0 "$bench" --rounds 1 --iterations 2 --counters none --out "$tmp/none" fib
+has "$tmp/none/samples.json" "\"counters\": \"none but the simulator's\""
+has "$tmp/none/README.md" 'no others were asked for'
+check "named events" 0 "$bench" --rounds 1 --iterations 2 \
+	--counters PERF_COUNT_SW_PAGE_FAULTS,PERF_COUNT_HW_INSTRUCTIONS --out "$tmp/named" fib
+has "$tmp/named/samples.json" '"name": "PERF_COUNT_SW_PAGE_FAULTS"'
+check "unknown event" 2 "$bench" --counters cycels --out "$tmp/b" fib
+says "--counters: cycels: unknown event"
+says "did you mean 'CYCLES'?"
+
 check "a set compared with itself" 0 "$bench" --compare "$tmp/a/samples.json" "$tmp/a/samples.json" --all
 says "fib on interp, 1 harts: no change: 1.000 times as long"
 says "0 slower, 0 faster, 2 without a change; changes below"
@@ -79,6 +103,12 @@ done
 has "$tmp/h/README.md" '| workload | native, 3 harts | interp, 3 harts |'
 has "$tmp/h/README.md" '| workload | engine | 2 harts | 3 harts |'
 has "$tmp/h/report.html" 'amo: times as fast as on 1 hart'
+
+# It measures; what it measured depends on who else is here.
+"$bench" --overhead --rounds 1 fib >"$tmp/said" 2>&1 </dev/null
+[ $? -le 1 ] || failed=1
+says "native: an empty region takes"
+says "interp: an empty region takes"
 
 check "results are not overwritten" 2 "$bench" --rounds 1 --out "$tmp/a" fib
 says "samples.json is there already"

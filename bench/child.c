@@ -149,6 +149,8 @@ static void finish(struct run *r, enum child_end end)
     out->user_ns = ns_of(use.ru_utime);
     out->system_ns = ns_of(use.ru_stime);
     out->resident_bytes = (uint64_t)use.ru_maxrss << 10;
+    out->faults = (uint64_t)(use.ru_minflt + use.ru_majflt);
+    out->switches = (uint64_t)(use.ru_nvcsw + use.ru_nivcsw);
 }
 
 int child_run(const struct child_spec *spec, struct child_result *out)

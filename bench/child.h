@@ -30,9 +30,10 @@ struct child_result {
     enum child_end end;
     int code;
     uint64_t wall_ns, user_ns, system_ns;
-    uint64_t mark_ns;        /* from the start until the mark was there; 0: never */
-    uint64_t resident_bytes; /* at most, of the process itself */
-    char *output;            /* standard output and error, as they came; ends with 0; to free */
+    uint64_t mark_ns;          /* from the start until the mark was there; 0: never */
+    uint64_t resident_bytes;   /* at most, of the process itself */
+    uint64_t faults, switches; /* of pages; from one thread to another */
+    char *output;              /* standard output and error, as they came; ends with 0; to free */
     size_t output_size;
     bool output_cut; /* there was more than output_max */
 };

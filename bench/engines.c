@@ -248,3 +248,24 @@ void engine_command(const struct engine *e, const char *folder, const char *work
     }
     }
 }
+
+void engine_command_count(const struct engine *e, const char *counters, const char *stats,
+                          struct command *c)
+{
+    unsigned n = 0;
+    while (c->argv[n])
+        n++;
+    if (e->kind == ENGINE_MANYHART) {
+        c->argv[n++] = "--stats";
+        c->argv[n++] = stats;
+        if (counters) {
+            c->argv[n++] = "--counters";
+            c->argv[n++] = counters;
+        }
+    } else if (e->kind == ENGINE_NATIVE && counters) {
+        char *word = c->text[COMMAND_WORDS - 1];
+        snprintf(word, sizeof(c->text[0]), "--counters=%s", counters);
+        c->argv[n++] = word;
+    }
+    c->argv[n] = NULL;
+}

@@ -55,6 +55,13 @@ struct command {
     char text[COMMAND_WORDS][1024];
 };
 
+/*
+ * Adds to a command what is to be counted: events of the host as for `manyhart run --counters`
+ * (NULL: none), and the file for manyhart's statistics.  A peer counts nothing.
+ */
+void engine_command_count(const struct engine *e, const char *counters, const char *stats,
+                          struct command *c);
+
 void engine_command(const struct engine *e, const char *folder, const char *workload,
                     unsigned iterations, struct command *c);
 

@@ -3,6 +3,7 @@
 #include "bench/host.h"
 
 #include <ctype.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "bench/child.h"
 #include "sim/base/bits.h"
+#include "sim/counters.h"
 
 #define UNKNOWN "unknown here"
 
@@ -64,6 +66,19 @@ static void commit_of(const char *tree, char *buf, size_t size)
     free(r.output);
 }
 
+/* Who is tied to which processors. */
+static void pinning(char *buf, size_t size)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set))
+        snprintf(buf, size, UNKNOWN);
+    else
+        snprintf(buf, size,
+                 "native programs of one thread and peers: none, they may run on %d processors; "
+                 "others: as manyhart --pin auto",
+                 CPU_COUNT(&set));
+}
+
 static int fact(struct sample_set *set, int rc, const char *name, const char *value)
 {
     return rc ? rc : samples_fact(set, name, value);
@@ -81,7 +96,7 @@ int host_load(struct sample_set *set, const char *name)
 
 int host_facts(struct sample_set *set, const char *tree)
 {
-    char text[512];
+    char text[512], why[128];
     struct utsname u;
     time_t now = time(NULL);
     struct tm tm;
@@ -104,8 +119,12 @@ int host_facts(struct sample_set *set, const char *tree)
         snprintf(text, sizeof(text), UNKNOWN);
     rc = fact(set, rc, "governor", text);
     rc = fact(set, rc, "compiler", __VERSION__);
-    rc = fact(set, rc, "hardware counters",
-              access("/sys/bus/event_source/devices/cpu", F_OK) ? "none here" : "available");
+    snprintf(text, sizeof(text), "available");
+    if (!counters_hardware(why, sizeof(why)))
+        snprintf(text, sizeof(text), "none: %s", why);
+    rc = fact(set, rc, "hardware counters", text);
+    pinning(text, sizeof(text));
+    rc = fact(set, rc, "pinning", text);
     return rc ? rc : host_load(set, "load before");
 }
 

@@ -9,8 +9,9 @@
 #include "bench/samples.h"
 
 /*
- * Adds: date, commit, cpu, processors, kernel, governor, compiler, hardware counters, load
- * before.  tree: a folder of the checkout, for the commit; NULL: unknown.  0 or -ENOMEM.
+ * Adds: date, commit, cpu, processors, kernel, governor, compiler, hardware counters,
+ * pinning, load before.  tree: a folder of the checkout, for the commit; NULL: unknown.  0 or
+ * -ENOMEM.
  */
 int host_facts(struct sample_set *set, const char *tree);
 

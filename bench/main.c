@@ -14,10 +14,13 @@
 
 #include "bench/child.h"
 #include "bench/compare.h"
+#include "bench/counts.h"
 #include "bench/engines.h"
 #include "bench/host.h"
 #include "bench/linux.h"
+#include "bench/load.h"
 #include "bench/merge.h"
+#include "bench/overhead.h"
 #include "bench/results.h"
 #include "bench/samples.h"
 #include "bench/slurm.h"
@@ -27,12 +30,19 @@
 #include "sim/base/bits.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
+#include "sim/counters.h"
 #include "sim/parse.h"
 #include "smp/pin.h"
 
 enum { ITERATIONS = 20, ITERATIONS_QUICK = 8, TIMEOUT_S = 120 };
 
 enum { OK = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
+
+#define OVERHEAD_LIMIT 0.001 /* of an iteration */
+
+/* What --counters auto stands for. */
+#define HARDWARE_EVENTS "cycles,instructions,branch-misses,cache-misses"
+#define KERNEL_EVENTS   "task-clock,page-faults,context-switches,cpu-migrations"
 
 static uint32_t interrupted; /* atomic */
 
@@ -49,8 +59,9 @@ struct options {
     const char *engines, *out, *compare, *peer;
     const char *peer_cmd[ENGINES_MAX];
     unsigned peer_cmds;
-    const char *slurm; /* words for sbatch, or NULL */
-    bool all;
+    const char *counters; /* events of the host, or NULL: none */
+    const char *slurm;    /* words for sbatch, or NULL */
+    bool all, overhead;
     bool *wanted; /* by place in the table */
 };
 
@@ -67,7 +78,7 @@ struct bench {
     struct engine_list engines;
     struct linux_files files;
     struct sample_set set;
-    char folder[512], out[512], file[600];
+    char folder[512], out[512], file[600], stats[640];
     uint64_t random, begin_ns;
     unsigned done, all; /* samples */
     unsigned *order;    /* of a round; room for the table */
@@ -147,6 +158,20 @@ static struct engine engine_for(const struct options *o, const struct table_line
     return e;
 }
 
+/* The counters that the program's output does not have. */
+static int count_more(struct bench *b, const struct table_line *w, const struct engine *e,
+                      const struct child_result *r, struct sample *s)
+{
+    char processors[128], name[SAMPLE_NAME_MAX + 32];
+    if (!is_linux(w) && e->kind == ENGINE_NATIVE)
+        return 0;
+    if (is_linux(w) || e->kind != ENGINE_MANYHART)
+        return b->o->counters ? counts_from_process(s, r) : 0;
+    int rc = counts_from_stats(s, b->stats, processors, sizeof(processors));
+    snprintf(name, sizeof(name), "processors of %s", e->name);
+    return rc ? rc : samples_fact(&b->set, name, processors);
+}
+
 /* What the run was: fills the sample, "ok" only for one that can be used. */
 static void judge(struct bench *b, const struct table_line *w, const struct engine *e,
                   const struct child_result *r, struct sample *s)
@@ -163,6 +188,8 @@ static void judge(struct bench *b, const struct table_line *w, const struct engi
         snprintf(s->outcome, sizeof(s->outcome), "%.95s", mh_last_error()->message);
     } else if ((sum = checksum_of(&b->set, s->workload)) && strcmp(sum, s->checksum)) {
         snprintf(s->outcome, sizeof(s->outcome), "checksum %s, not %s", s->checksum, sum);
+    } else if (count_more(b, w, e, r, s)) {
+        snprintf(s->outcome, sizeof(s->outcome), "%.95s", mh_last_error()->message);
     } else {
         snprintf(s->outcome, sizeof(s->outcome), "ok");
     }
@@ -192,6 +219,7 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
         spec.mark = LINUX_MARK;
     } else {
         engine_command(e, b->folder, w->name, iterations_of(b->o, w), &c);
+        engine_command_count(e, b->o->counters, b->stats, &c);
     }
     progress(b, round, w->name, e);
     int err = child_run(&spec, &r);
@@ -200,10 +228,12 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
     } else {
         if (r.end == CHILD_INTERRUPTED) {
             free(r.output);
+            unlink(b->stats);
             return false;
         }
         judge(b, w, e, &r, &s);
         free(r.output);
+        unlink(b->stats);
     }
     if (strcmp(s.outcome, "ok"))
         fprintf(stderr, "%s%s on %s: %s\n", isatty(2) ? "\n" : "", w->name, e->name, s.outcome);
@@ -260,6 +290,7 @@ static int open_results(struct bench *b)
         merge_part_name(b->file, sizeof(b->file), b->out, b->o->part, b->o->parts);
     else
         snprintf(b->file, sizeof(b->file), "%s/samples.json", b->out);
+    snprintf(b->stats, sizeof(b->stats), "%s.stats", b->file);
     return results_begin(&b->set, b->file);
 }
 
@@ -278,13 +309,17 @@ static int run(struct bench *b)
     sigaction(SIGINT, &sa, NULL);
     b->begin_ns = clock_now_ns();
     bool more = true;
+    struct load_watch load;
+    load_watch_begin(&load);
     for (unsigned i = 0; i < b->o->rounds && more; i++) {
         more = run_round(b, i);
+        load_watch_round(&load);
         if (samples_write(&b->set, b->file)) {
             fprintf(stderr, "\nmanyhart: bench: %s\n", mh_last_error()->message);
             return FAILED;
         }
     }
+    load_watch_fact(&load, &b->set, "load during");
     host_load(&b->set, "load after");
     snprintf(text, sizeof(text), "%.0f s", (double)(clock_now_ns() - b->begin_ns) / 1e9);
     samples_fact(&b->set, "took", text);
@@ -374,6 +409,7 @@ static int bench(const struct options *o, unsigned *order)
     snprintf(text, sizeof(text), "%u of %u", o->part, o->parts);
     if (o->parts)
         samples_fact(&b.set, MERGE_PART_FACT, text);
+    samples_fact(&b.set, "counters", o->counters ? o->counters : "none but the simulator's");
     for (unsigned i = 0; i < table_size; i++)
         for (unsigned j = 0; j < b.engines.n; j++)
             b.all += o->wanted[i] * runs_on(&table[i], &b.engines.engine[j]) *
@@ -381,6 +417,43 @@ static int bench(const struct options *o, unsigned *order)
     if (!open_results(&b))
         rc = run(&b);
     samples_clear(&b.set);
+    return rc;
+}
+
+/* ---- what it costs ------------------------------------------------------- */
+
+static int write_overhead(const struct overhead_spec *spec, const struct engine_list *engines)
+{
+    int above = overhead_write(stdout, spec, engines, OVERHEAD_LIMIT);
+    if (above < 0 && above != -EINTR)
+        complain(mh_last_error()->message);
+    return above == -EINTR ? INTERRUPTED : above ? FAILED : OK;
+}
+
+static int overhead(const struct options *o)
+{
+    struct bench b = {.o = o};
+    const char **names = calloc(table_size, sizeof(*names));
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    int rc = USAGE;
+    sigaction(SIGINT, &sa, NULL);
+    if (!names || engines_folder(b.folder, sizeof(b.folder)))
+        complain("cannot find the program's own folder");
+    else if (!add_engines(&b)) {
+        struct overhead_spec spec = {.folder = b.folder,
+                                     .workloads = names,
+                                     .counters = o->counters,
+                                     .rounds = o->rounds,
+                                     .timeout_ns = (o->timeout_s ? o->timeout_s : TIMEOUT_S) *
+                                                   (uint64_t)NS_PER_SEC,
+                                     .interrupted = &interrupted};
+        for (size_t i = 0; i < table_size; i++)
+            if (o->wanted[i] && table[i].where == WORKLOAD_ANYWHERE)
+                names[spec.n_workloads++] = table[i].name;
+        rc = spec.n_workloads ? write_overhead(&spec, &b.engines)
+                              : complain("--overhead: none of these runs natively and in a guest");
+    }
+    free(names);
     return rc;
 }
 
@@ -433,6 +506,10 @@ static void usage(FILE *out)
         "  --timeout S        seconds for a sample (120; of the group linux 600)\n"
         "  --seed N           of the random order (from the clock)\n"
         "  --out FOLDER       results/DATE-CPU-COMMIT if left out; never overwritten\n"
+        "  --counters LIST    host events by libpfm4 name, none, or auto: some of the hardware, "
+        "or\n"
+        "                     the kernel's where there is none (auto)\n"
+        "  --overhead         instead: what measuring costs, and 1 if it is above 0.1 %\n"
         "  --list             what workloads there are\n"
         "  --part K/N         only the K-th (from 0) of N parts of the sweep, into a file "
         "part-K-of-N.json\n"
@@ -516,6 +593,8 @@ enum {
     O_TIMEOUT,
     O_SEED,
     O_OUT,
+    O_COUNTERS,
+    O_OVERHEAD,
     O_LIST,
     O_PART,
     O_SLURM,
@@ -536,6 +615,8 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, O_TIMEOUT},
     {"seed", required_argument, NULL, O_SEED},
     {"out", required_argument, NULL, O_OUT},
+    {"counters", required_argument, NULL, O_COUNTERS},
+    {"overhead", no_argument, NULL, O_OVERHEAD},
     {"list", no_argument, NULL, O_LIST},
     {"part", required_argument, NULL, O_PART},
     {"slurm", optional_argument, NULL, O_SLURM},
@@ -603,6 +684,12 @@ static int take_option(struct options *o, int option)
     case O_LINUX:
         o->linux_too = true;
         break;
+    case O_COUNTERS:
+        o->counters = optarg;
+        break;
+    case O_OVERHEAD:
+        o->overhead = true;
+        break;
     case O_LIST:
         return list();
     case O_PART:
@@ -628,6 +715,28 @@ static int take_option(struct options *o, int option)
         o->engines = engines;
     }
     return rc ? rc : -1;
+}
+
+/* Whether the events are known; "auto" becomes what this host has. */
+static int check_counters(struct options *o)
+{
+    struct counters *c;
+    char why[128], text[1024];
+    if (!strcmp(o->counters, "none"))
+        o->counters = NULL;
+    else if (!strcmp(o->counters, "auto"))
+        o->counters = counters_hardware(why, sizeof(why)) ? HARDWARE_EVENTS : KERNEL_EVENTS;
+    if (!o->counters)
+        return OK;
+    if (counters_create(&c, o->counters, 1)) {
+        snprintf(text, sizeof(text), "--counters: %s: %s", mh_last_error()->value,
+                 mh_last_error()->message);
+        return complain(text);
+    }
+    if (counters_note(c)[0])
+        fprintf(stderr, "manyhart: bench: %s\n", counters_note(c));
+    counters_destroy(c);
+    return OK;
 }
 
 /* The jobs of a sweep are its workloads; a part has every N-th. Returns how many jobs there are. */
@@ -690,6 +799,10 @@ static int run_command(struct options *o, int argc, char **argv, char **given)
         return USAGE;
     if (!harts_fit(o))
         return complain("--harts: the workloads for several harts run on at most 64");
+    if (check_counters(o))
+        return USAGE;
+    if (o->overhead)
+        return overhead(o);
     unsigned jobs = cut_sweep(o);
     if (o->slurm)
         return submit(o, given, argc, jobs);
@@ -706,6 +819,7 @@ int main(int argc, char **argv)
     struct options o = {.rounds = 10,
                         .processors = pin_processors(),
                         .seed = clock_now_ns() & UINT32_MAX,
+                        .counters = "auto",
                         .engines = "native,interp"};
     if (argc > 1 && !strcmp(argv[1], "merge"))
         return argc > 2 && argv[2][0] != '-' ? merge_folder(argv[2], argv + 3, (unsigned)argc - 3)

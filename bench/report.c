@@ -8,6 +8,7 @@
 
 #include "bench/chart.h"
 #include "bench/engines.h"
+#include "bench/report_counts.h"
 #include "bench/scaling.h"
 #include "sim/base/bits.h"
 
@@ -379,6 +380,7 @@ void report_markdown(FILE *out, const struct sample_set *set, const struct summa
         fputs("\n## Not as they should be\n\n", out);
         put_troubles(out, s);
     }
+    report_counts_markdown(out, set, s);
 }
 
 /* ---- HTML ---------------------------------------------------------------- */
@@ -400,6 +402,9 @@ static const char page_head[] =
     ".rule{stroke:var(--rule)}.line{fill:none;stroke-width:2}\n"
     ".whisker{stroke:var(--ink);fill:none}.dot{fill-opacity:.5}\n"
     ".legend{margin:.3em 0;font-size:.9em}.legend span{white-space:nowrap;margin-right:1em}\n"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.8em}\n"
+    "th,td{padding:.15em .6em;text-align:right;white-space:nowrap}\n"
+    "tr{border-bottom:1px solid var(--rule)}th:first-child{text-align:left}\n"
     ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em}\n"
     "</style></head><body>\n<h1>Measured</h1>\n";
 
@@ -529,6 +534,7 @@ unsigned report_html(FILE *out, const struct sample_set *set, const struct summa
     for (size_t i = 0; i < s->n; i++)
         if (first_of_column(s, i))
             charts += put_strips(out, s, s->cells[i].first);
+    charts += report_counts_html(out, set, s);
     fprintf(out, "<p>%zu samples; ranges hold with %.0f %% confidence.</p>\n", set->n,
             100 * s->confidence);
     fputs("</body></html>\n", out);

@@ -14,6 +14,7 @@
 #include "sim/base/error.h"
 
 #define FORMAT_NAME "manyhart-bench"
+#define SIMULATOR   "simulator" /* a source */
 
 static int fail(const char *what, const char *where)
 {
@@ -24,8 +25,31 @@ void sample_clear(struct sample *s)
 {
     free(s->ns);
     free(s->instructions);
+    free(s->counters);
     s->ns = s->instructions = NULL;
-    s->n = 0;
+    s->counters = NULL;
+    s->n = s->n_counters = 0;
+}
+
+int sample_counter_add(struct sample *s, const struct sample_counter *c, const char *name)
+{
+    struct sample_counter *bigger =
+        realloc(s->counters, (s->n_counters + 1) * sizeof(*s->counters));
+    if (!bigger)
+        return error_set(MH_ERROR_CORE, -ENOMEM, "samples", NULL, "not enough host memory");
+    s->counters = bigger;
+    bigger += s->n_counters++;
+    *bigger = *c;
+    snprintf(bigger->name, sizeof(bigger->name), "%s", name);
+    return 0;
+}
+
+const struct sample_counter *sample_counter(const struct sample *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_counters; i++)
+        if (!strcmp(s->counters[i].name, name))
+            return &s->counters[i];
+    return NULL;
 }
 
 /* ---- the output of a run ------------------------------------------------- */
@@ -69,6 +93,17 @@ static int parse_iteration(struct sample *s, const char *line)
     return 0;
 }
 
+static int parse_counter(struct sample *s, const char *line)
+{
+    struct sample_counter c = {.io = NAN};
+    char name[COUNTER_NAME_MAX + 1], value[32];
+    if (sscanf(line, "counter %63s source %15s value %31s share %lf", name, c.source, value,
+               &c.share) != 4)
+        return fail("a counter is malformed", s->workload);
+    c.value = strcmp(value, "-") ? strtod(value, NULL) : NAN;
+    return sample_counter_add(s, &c, name);
+}
+
 static bool begins(const char *line, const char *word)
 {
     return !strncmp(line, word, strlen(word));
@@ -79,7 +114,8 @@ int sample_parse(struct sample *s, const char *output)
     bool head = false;
     int rc = 0;
     s->ns = s->instructions = NULL;
-    s->n = 0;
+    s->counters = NULL;
+    s->n = s->n_counters = 0;
     for (const char *line = output; line && !rc;) {
         if (begins(line, "workload ")) {
             if (head || !parse_head(s, line))
@@ -88,6 +124,8 @@ int sample_parse(struct sample *s, const char *output)
             head = true;
         } else if (begins(line, "iteration ")) {
             rc = head ? parse_iteration(s, line) : fail("an iteration before its workload", NULL);
+        } else if (begins(line, "counter ")) {
+            rc = parse_counter(s, line);
         }
         line = strchr(line, '\n');
         line += line ? 1 : 0;
@@ -162,7 +200,8 @@ int samples_add(struct sample_set *set, struct sample *s)
     }
     set->samples[set->n++] = *s;
     s->ns = s->instructions = NULL;
-    s->n = 0;
+    s->counters = NULL;
+    s->n = s->n_counters = 0;
     return 0;
 }
 
@@ -220,16 +259,52 @@ static json_t *numbers(const double *v, size_t n)
     return a;
 }
 
+/* null: it was not counted. */
+static json_t *number_or_null(double v)
+{
+    return isnan(v) ? json_null() : json_real(v);
+}
+
+/* The simulator's, name and value: there are many of them, and nothing else to say of each. */
+static json_t *json_of_simulator(const struct sample *s)
+{
+    json_t *o = NULL;
+    for (size_t i = 0; i < s->n_counters; i++) {
+        const struct sample_counter *c = &s->counters[i];
+        if (strcmp(c->source, SIMULATOR))
+            continue;
+        o = o ? o : json_object();
+        json_object_set_new(o, c->name, number_or_null(c->value));
+    }
+    return o;
+}
+
+static json_t *json_of_counters(const struct sample *s)
+{
+    json_t *a = NULL;
+    for (size_t i = 0; i < s->n_counters; i++) {
+        const struct sample_counter *c = &s->counters[i];
+        if (!strcmp(c->source, SIMULATOR))
+            continue;
+        a = a ? a : json_array();
+        json_array_append_new(a, json_pack("{ss ss so so sf}", "name", c->name, "source", c->source,
+                                           "value", number_or_null(c->value), "io",
+                                           number_or_null(c->io), "share", c->share));
+    }
+    return a;
+}
+
 static json_t *json_of(const struct sample *s)
 {
-    return json_pack("{ss ss ss ss ss si si sf sf ss sI sI sI sI so so*}", "workload", s->workload,
-                     "group", s->group, "unit", s->unit, "engine", s->engine, "outcome", s->outcome,
-                     "harts", (int)s->harts, "round", (int)s->round, "operations", s->operations,
-                     "clock_ns", s->clock_ns, "checksum", s->checksum, "wall_ns",
-                     (json_int_t)s->wall_ns, "user_ns", (json_int_t)s->user_ns, "system_ns",
-                     (json_int_t)s->system_ns, "resident_bytes", (json_int_t)s->resident_bytes,
-                     "ns", numbers(s->ns, s->n), "instructions",
-                     s->instructions ? numbers(s->instructions, s->n) : NULL);
+    return json_pack("{ss ss ss ss ss si si sf sf ss sI sI sI sI so so* so* so*}", "workload",
+                     s->workload, "group", s->group, "unit", s->unit, "engine", s->engine,
+                     "outcome", s->outcome, "harts", (int)s->harts, "round", (int)s->round,
+                     "operations", s->operations, "clock_ns", s->clock_ns, "checksum", s->checksum,
+                     "wall_ns", (json_int_t)s->wall_ns, "user_ns", (json_int_t)s->user_ns,
+                     "system_ns", (json_int_t)s->system_ns, "resident_bytes",
+                     (json_int_t)s->resident_bytes, "ns", numbers(s->ns, s->n), "instructions",
+                     s->instructions ? numbers(s->instructions, s->n) : NULL, "simulator",
+                     json_of_simulator(s), "counters", json_of_counters(s));
 }
 
 static json_t *json_of_set(const struct sample_set *set)
@@ -321,6 +396,38 @@ static bool take_numbers(const json_t *o, const char *name, size_t *n, double **
 #define TAKE_TEXT(o, s, field) take_text(o, #field, (s)->field, sizeof((s)->field))
 #define TAKE_U64(o, s, field)  take_integer(o, #field, INT64_MAX, &(s)->field)
 
+/* A number, or null, which is NaN. */
+static bool take_number_or_null(const json_t *o, const char *name, double *to)
+{
+    *to = NAN;
+    return json_is_null(json_object_get(o, name)) || take_number(o, name, to);
+}
+
+static bool take_simulator(const json_t *all, struct sample *s)
+{
+    struct sample_counter c = {.source = SIMULATOR, .io = NAN, .share = 1};
+    for (void *i = json_object_iter((json_t *)(uintptr_t)all); i;
+         i = json_object_iter_next((json_t *)(uintptr_t)all, i)) {
+        const char *name = json_object_iter_key(i);
+        if (!take_number_or_null(all, name, &c.value) || sample_counter_add(s, &c, name))
+            return false;
+    }
+    return !all || json_is_object(all);
+}
+
+static bool take_counters(const json_t *all, struct sample *s)
+{
+    struct sample_counter c;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *o = json_array_get(all, i);
+        if (!TAKE_TEXT(o, &c, name) || !TAKE_TEXT(o, &c, source) ||
+            !take_number_or_null(o, "value", &c.value) || !take_number_or_null(o, "io", &c.io) ||
+            !take_number(o, "share", &c.share) || sample_counter_add(s, &c, c.name))
+            return false;
+    }
+    return !all || json_is_array(all);
+}
+
 /* On failure s may have arrays. */
 static bool sample_from(const json_t *o, struct sample *s)
 {
@@ -336,8 +443,10 @@ static bool sample_from(const json_t *o, struct sample *s)
         return false;
     s->harts = (unsigned)harts;
     s->round = (unsigned)round;
-    return !json_object_get(o, "instructions") ||
-           take_numbers(o, "instructions", &s->n, &s->instructions);
+    return (!json_object_get(o, "instructions") ||
+            take_numbers(o, "instructions", &s->n, &s->instructions)) &&
+           take_simulator(json_object_get(o, "simulator"), s) &&
+           take_counters(json_object_get(o, "counters"), s);
 }
 
 static int set_from(struct sample_set *set, const json_t *root, const char *path)
@@ -350,10 +459,10 @@ static int set_from(struct sample_set *set, const json_t *root, const char *path
     if (!format || strcmp(format, FORMAT_NAME))
         return error_set(MH_ERROR_CORE, -EINVAL, "samples", path, "%s: is no file of samples",
                          path);
-    if (version != SAMPLES_VERSION)
+    if (version < 1 || version > SAMPLES_VERSION)
         return error_set(MH_ERROR_CORE, -EINVAL, "samples", path,
-                         "%s: has version %lld, this program reads %d", path, (long long)version,
-                         SAMPLES_VERSION);
+                         "%s: has version %lld, this program reads 1 to %d", path,
+                         (long long)version, SAMPLES_VERSION);
     json_object_foreach(facts, key, value)
     {
         if (!json_is_string(value) || samples_fact(set, key, json_string_value(value)))

@@ -12,7 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLES_VERSION = 1, SAMPLE_NAME_MAX = 47 };
+/* Version 1, which is read as well, has no counters. */
+enum { SAMPLES_VERSION = 2, SAMPLE_NAME_MAX = 47, COUNTER_NAME_MAX = 63 };
+
+/* What was counted over all iterations of a run, by a source: "simulator"; of the host "hardware",
+ * "software", "getrusage", "clock"; or "process", which is of the whole process. */
+struct sample_counter {
+    char name[COUNTER_NAME_MAX + 1], source[16];
+    double value; /* of the program's threads, or the harts'; NaN: it could not be counted */
+    double io;    /* of the I/O thread; NaN: it could not, or there is none */
+    double share; /* of the time, that it was counted and is scaled from: 1, less where events
+                     outnumber what the processor can count */
+};
 
 struct sample {
     char workload[SAMPLE_NAME_MAX + 1], group[SAMPLE_NAME_MAX + 1], unit[SAMPLE_NAME_MAX + 1];
@@ -26,18 +37,24 @@ struct sample {
     size_t n;                                             /* iterations */
     double *ns;
     double *instructions; /* NULL where nothing counts them */
+    struct sample_counter *counters;
+    size_t n_counters;
 };
 
 /*
  * Reads the output of a run of one workload: sets what the program says (workload, group, unit,
- * operations, clock, iterations, checksum), leaves the rest alone.  Lines of others between are
- * skipped.  0; -EINVAL with the reason in mh_last_error() if a line is missing or malformed, it ran
- * on another number of harts than s->harts says, unless that is 0, the
- * iterations are not in order, or their checksums differ; -ENOMEM.  On failure s has no arrays.
+ * operations, clock, iterations, checksum, counters), leaves the rest alone.  Lines of others
+ * between are skipped.  0; -EINVAL with the reason in mh_last_error() if a line is missing or
+ * malformed, it ran on another number of harts than s->harts says, unless that is 0, the iterations
+ * are not in order, or their checksums differ; -ENOMEM.  On failure s has no arrays.
  */
 int sample_parse(struct sample *s, const char *output);
 
 void sample_clear(struct sample *s);
+
+/* Adds a copy of c with that name, which is cut if it is too long. 0 or -ENOMEM. */
+int sample_counter_add(struct sample *s, const struct sample_counter *c, const char *name);
+const struct sample_counter *sample_counter(const struct sample *s, const char *name); /* or NULL */
 
 /* A fact of the host or the run, name and value: for the reader, not computed with. */
 struct sample_fact {

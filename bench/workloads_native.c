@@ -2,15 +2,19 @@
 /*
  * The workloads on the host: bench_workloads NAME [ITERATIONS [HARTS]], with the output that
  * bench/guest/workloads_main.c has, without instruction counts; errors go to stderr.  A hart is a
- * thread, on the processor that a machine's hart of the same number would have.
+ * thread, on the processor that a machine's hart of the same number would have.  A word
+ * --counters=LIST anywhere has the host's events counted.
  */
 #include "guest/driver.h"
+
+#include "bench/native_counters.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "sim/base/atomic.h"
@@ -35,6 +39,11 @@ uint64_t platform_clock_ns(void)
     struct timespec t;
     clock_getres(CLOCK_MONOTONIC, &t);
     return ns_of(t);
+}
+
+void platform_measure(bool begin)
+{
+    native_counters_mark(begin);
 }
 
 bool platform_instructions(uint64_t *n)
@@ -156,16 +165,37 @@ static unsigned harts_parse(const char *text)
     return n <= WORKLOAD_HARTS_MAX ? (unsigned)n : 0;
 }
 
+/* Takes the word out of argv; false: it names what cannot be counted. */
+static bool take_counters(int *argc, char **argv)
+{
+    static const char word[] = "--counters=";
+    const char *list = NULL;
+    int n = 0;
+
+    for (int i = 0; i < *argc; i++) {
+        if (!strncmp(argv[i], word, strlen(word)))
+            list = argv[i] + strlen(word);
+        else
+            argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    *argc = n;
+    return !list || native_counters_open(list);
+}
+
 int main(int argc, char **argv)
 {
+    if (!take_counters(&argc, argv))
+        return DRIVER_USAGE;
     if (argc < 2 || argc > 4) {
         platform_error(
-            "usage: bench_workloads NAME [ITERATIONS [HARTS]]; NAME is a workload, a group, all, "
-            "or list\n");
+            "usage: bench_workloads NAME [ITERATIONS [HARTS]] [--counters=LIST]; NAME is a "
+            "workload, a group, all, or list\n");
         return DRIVER_USAGE;
     }
     int code = driver_run(workloads, workload_count, argv[1], argc > 2 ? number_parse(argv[2]) : 10,
                           argc > 3 ? harts_parse(argv[3]) : 1, memory, sizeof(memory));
+    native_counters_print();
     if (fflush(stdout) != 0 || ferror(stdout)) {
         platform_error("bench: cannot write the output\n");
         return DRIVER_FAILED;

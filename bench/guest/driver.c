@@ -135,15 +135,39 @@ static void print_iteration(uint64_t index, uint64_t ns, bool counted, uint64_t 
                        (unsigned long)ns, (unsigned long)checksum);
 }
 
+static void *empty_setup(struct arena *a)
+{
+    return a;
+}
+
+static uint64_t empty_run(void *state)
+{
+    (void)state;
+    return 0;
+}
+
+static const struct workload empty = {
+    .name = "empty",
+    .group = "none",
+    .unit = "nothing",
+    .description = "what measuring costs",
+    .operations = 1,
+    .setup = empty_setup,
+    .run = empty_run,
+    .where = WORKLOAD_ANYWHERE,
+};
+
 /* One iteration, measured; returns the checksum. */
 static uint64_t run_iteration(const struct workload *w, void *state, uint64_t index)
 {
     uint64_t n0 = 0, n1 = 0;
+    platform_measure(true);
     uint64_t t0 = platform_now_ns();
     bool counted = platform_instructions(&n0);
     uint64_t checksum = w->run(state);
     platform_instructions(&n1);
     uint64_t t1 = platform_now_ns();
+    platform_measure(false);
 
     print_iteration(index, t1 - t0, counted, n1 - n0, checksum);
     return checksum;
@@ -234,10 +258,12 @@ static uint64_t team_iteration(struct team *t, uint64_t index)
     struct part sum = {0};
 
     team_await(&t->ready, others);
+    platform_measure(true);
     uint64_t begin = platform_now_ns();
     __atomic_store_n(&t->released, index + 1, __ATOMIC_RELEASE);
     team_work(t, 0);
     team_await(&t->finished, others);
+    platform_measure(false);
     for (unsigned i = 0; i < t->harts; i++) {
         const struct part *p = &t->part[i];
         sum.checksum += p->checksum;
@@ -315,6 +341,8 @@ int driver_run(const struct workload *table, unsigned count, const char *selecti
         platform_error("bench: iterations: a number from 1 to %u\n", MAX_ITERATIONS);
         return DRIVER_USAGE;
     }
+    if (text_equal(selection, empty.name))
+        return run_workload(&empty, iterations, 1, memory, size);
     for (unsigned i = 0; i < count; i++) {
         const struct workload *w = &table[i];
         if (!all && !text_equal(selection, w->name) && !text_equal(selection, w->group))

@@ -17,8 +17,9 @@
 enum { DRIVER_OK = 0, DRIVER_FAILED = 1, DRIVER_USAGE = 2 };
 
 /* Runs what SELECTION names, a workload, a group or "all", ITERATIONS times each, all in MEMORY of
- * SIZE bytes, those for several harts on HARTS; "list" prints the table.  Returns one of the codes
- * above, after one line that says why it is not 0. */
+ * SIZE bytes, those for several harts on HARTS; "list" prints the table; "empty" is an iteration in
+ * which nothing is done, to see what measuring costs.  Returns one of the codes above, after one
+ * line that says why it is not 0. */
 int driver_run(const struct workload *table, unsigned count, const char *selection,
                uint64_t iterations, unsigned harts, void *memory, size_t size);
 
@@ -28,6 +29,9 @@ uint64_t platform_now_ns(void);
 
 /* What the clock above counts in. */
 uint64_t platform_clock_ns(void);
+
+/* What is to be counted begins or ends; outside of what the clock measures. */
+void platform_measure(bool begin);
 
 /* Instructions of this hart so far; false if nothing counts them. */
 bool platform_instructions(uint64_t *n);

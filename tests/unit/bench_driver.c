@@ -17,7 +17,8 @@
 static char output[16384], errors[1024];
 static jmp_buf left;
 static uint64_t now; /* atomic */
-static bool counts;
+static bool counts, measuring;
+static unsigned measured;
 
 static void add_text(char *to, size_t size, const char *fmt, va_list ap)
 {
@@ -28,6 +29,8 @@ static void add_text(char *to, size_t size, const char *fmt, va_list ap)
 void platform_print(const char *fmt, ...)
 {
     va_list ap;
+
+    assert_false(measuring);
 
     va_start(ap, fmt);
     add_text(output, sizeof(output), fmt, ap);
@@ -51,6 +54,13 @@ void platform_exit(int code)
 uint64_t platform_now_ns(void)
 {
     return __atomic_load_n(&now, __ATOMIC_RELAXED);
+}
+
+void platform_measure(bool begin)
+{
+    assert_true(begin != measuring);
+    measuring = begin;
+    measured += begin;
 }
 
 uint64_t platform_clock_ns(void)
@@ -106,6 +116,7 @@ static void *good_setup(struct arena *a)
 
 static uint64_t good_run(void *state)
 {
+    assert_true(measuring);
     now += 1000 + *(unsigned *)state;
     ++*(unsigned *)state;
     return 0xabc;
@@ -165,6 +176,7 @@ static void meet(struct shared *s, unsigned hart)
 static uint64_t team_run(void *state, unsigned hart)
 {
     struct shared *s = state;
+    workload_require(measuring, "an iteration outside of what is measured");
     meet(s, hart);
     __atomic_fetch_add(&now, 100, __ATOMIC_RELAXED);
     return hart + 1;
@@ -205,7 +217,8 @@ static int run_on(unsigned harts, const char *selection, uint64_t iterations)
     static _Alignas(64) unsigned char memory[960];
 
     output[0] = errors[0] = 0;
-    now = 0;
+    now = measured = 0;
+    measuring = false;
     int code = setjmp(left);
     return code ? code
                 : driver_run(table, sizeof(table) / sizeof(table[0]), selection, iterations, harts,
@@ -225,6 +238,7 @@ static void test_iterations(void **state)
     assert_string_equal(output, "workload good group some unit things operations 5 clock_ns 7\n"
                                 "iteration 0 ns 1000 instructions 2000 checksum abc\n"
                                 "iteration 1 ns 1001 instructions 2002 checksum abc\n");
+    assert_int_equal(measured, 2);
     counts = false;
     assert_int_equal(run("good", 1), DRIVER_OK);
     assert_non_null(strstr(output, "iteration 0 ns 1000 instructions - checksum abc\n"));
@@ -265,6 +279,21 @@ static void test_unknown(void **state)
         assert_string_equal(errors, cases[i].says);
         assert_string_equal(output, "");
     }
+}
+
+/* Is in no group, not in the list, and not in all. */
+static void test_empty(void **state)
+{
+    (void)state;
+    counts = false;
+    assert_int_equal(run("empty", 2), DRIVER_OK);
+    assert_string_equal(output, "workload empty group none unit nothing operations 1 clock_ns 7\n"
+                                "iteration 0 ns 0 instructions - checksum 0\n"
+                                "iteration 1 ns 0 instructions - checksum 0\n");
+    assert_int_equal(measured, 2);
+    assert_int_equal(run("list", 0), DRIVER_OK);
+    assert_null(strstr(output, "empty"));
+    assert_int_equal(run("none", 1), DRIVER_USAGE);
 }
 
 static void test_number_of_iterations(void **state)
@@ -350,11 +379,17 @@ static void test_team_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iterations),    cmocka_unit_test(test_selection),
-        cmocka_unit_test(test_unknown),       cmocka_unit_test(test_number_of_iterations),
-        cmocka_unit_test(test_wrong_results), cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_team),          cmocka_unit_test(test_team_counts),
-        cmocka_unit_test(test_team_wrong),    cmocka_unit_test(test_team_size),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_iterations),
+        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_number_of_iterations),
+        cmocka_unit_test(test_wrong_results),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_team),
+        cmocka_unit_test(test_team_counts),
+        cmocka_unit_test(test_team_wrong),
+        cmocka_unit_test(test_team_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,20 @@ static void test_output(void **state)
     sample_clear(&s);
     assert_int_equal(sample_parse(&s, HEAD "iteration 0 ns 5 instructions - checksum 0\n"), 0);
     assert_null(s.instructions);
+    assert_int_equal(s.n_counters, 0);
+    sample_clear(&s);
+    assert_int_equal(sample_parse(&s, HEAD "iteration 0 ns 5 instructions - checksum 0\n"
+                                           "counter time_ns source clock value 1234 share 1\n"
+                                           "counter cycles source hardware value 77 share 0.2500\n"
+                                           "counter misses source hardware value - share 0\n"),
+                     0);
+    assert_int_equal(s.n_counters, 3);
+    assert_true(sample_counter(&s, "time_ns")->value == 1234);
+    assert_string_equal(sample_counter(&s, "time_ns")->source, "clock");
+    assert_true(sample_counter(&s, "cycles")->share == 0.25);
+    assert_true(isnan(sample_counter(&s, "cycles")->io));
+    assert_true(isnan(sample_counter(&s, "misses")->value));
+    assert_null(sample_counter(&s, "cycle"));
     sample_clear(&s);
 }
 
@@ -79,6 +93,7 @@ static void test_bad_output(void **state)
         HEAD "iteration 0 ns -5 instructions - checksum 0\n",
         HEAD "iteration 0 ns nan instructions - checksum 0\n",
         HEAD "iteration 0 ns 5 instructions - check\n",
+        HEAD "iteration 0 ns 5 instructions - checksum 0\ncounter cycles value 5 share 1\n",
         HEAD
         "iteration 0 ns 5 instructions - checksum 0\niteration 1 ns 5 instructions - checksum 1\n",
     };
@@ -111,8 +126,36 @@ static void add(struct sample_set *set, const char *workload, const char *engine
         s.instructions = calloc(3, sizeof(double));
         s.instructions[2] = 4e15 + 1;
     }
+    if (round == 2) {
+        static const struct sample_counter all[] = {
+            {"insns", "simulator", 1e15 + 1, NAN, 1},     {"cpu_ns", "simulator", NAN, NAN, 1},
+            {"cycles", "hardware", 1e9 / 3, 17, 1.0 / 3}, {"misses", "hardware", NAN, 5, 0},
+            {"page-faults", "process", 12, NAN, 1},
+        };
+        for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+            assert_int_equal(sample_counter_add(&s, &all[i], all[i].name), 0);
+    }
     assert_int_equal(samples_add(set, &s), 0);
     assert_null(s.ns);
+    assert_null(s.counters);
+}
+
+/* NaN, which is nothing that was counted, comes back as such. */
+static bool same_number(double a, double b)
+{
+    return isnan(a) ? isnan(b) : a == b;
+}
+
+static void check_same_counters(const struct sample *a, const struct sample *b)
+{
+    assert_int_equal(a->n_counters, b->n_counters);
+    for (size_t i = 0; i < a->n_counters; i++) {
+        const struct sample_counter *x = &a->counters[i], *y = sample_counter(b, x->name);
+        assert_non_null(y);
+        assert_string_equal(x->source, y->source);
+        assert_true(same_number(x->value, y->value) && same_number(x->io, y->io));
+        assert_true(x->share == y->share);
+    }
 }
 
 static void check_same(const struct sample_set *a, const struct sample_set *b)
@@ -129,7 +172,9 @@ static void check_same(const struct sample_set *a, const struct sample_set *b)
         assert_int_equal(x.instructions != NULL, y.instructions != NULL);
         for (size_t j = 0; x.instructions && j < x.n; j++)
             assert_true(x.instructions[j] == y.instructions[j]);
+        check_same_counters(&x, &y);
         x.ns = y.ns = x.instructions = y.instructions = NULL;
+        x.counters = y.counters = NULL;
         assert_memory_equal(&x, &y, sizeof(x));
     }
 }
@@ -186,7 +231,9 @@ static void test_damaged(void **state)
         "{}",
         "[]",
         "{\"format\": \"other\", \"version\": 1, \"facts\": {}, \"samples\": []}",
-        "{\"format\": \"manyhart-bench\", \"version\": 2, \"facts\": {}, \"samples\": []}",
+        "{\"format\": \"manyhart-bench\", \"version\": 3, \"facts\": {}, \"samples\": []}",
+        "{\"format\": \"manyhart-bench\", \"version\": 0, \"facts\": {}, \"samples\": []}",
+        "{\"format\": \"manyhart-bench\", \"version\": \"2\", \"facts\": {}, \"samples\": []}",
         "{\"format\": \"manyhart-bench\", \"version\": 1, \"facts\": {\"a\": 1}, \"samples\": []}",
         "{\"format\": \"manyhart-bench\", \"version\": 1, \"facts\": {}, \"samples\": [{}]}",
         "{\"format\": \"manyhart-bench\", \"version\": 1, \"facts\": {}, \"samples\": [7]}",
@@ -205,7 +252,7 @@ static void test_damaged(void **state)
     assert_int_equal(samples_read(&set, file), -ENOENT);
 
     /* Cut anywhere: refused; a byte changed anywhere: refused or read, and no crash. */
-    add(&set, "fib", "interp", 1, 5);
+    add(&set, "fib", "interp", 2, 5);
     assert_int_equal(samples_write(&set, file), 0);
     samples_clear(&set);
     FILE *f = fopen(file, "r");
@@ -225,6 +272,47 @@ static void test_damaged(void **state)
         if (samples_read(&set, file) == 0)
             samples_clear(&set);
         text[at] = old;
+    }
+}
+
+#define SAMPLE_1                                                                                   \
+    "\"workload\": \"fib\", \"group\": \"integer\", \"unit\": \"calls\", \"engine\": \"native\","  \
+    "\"outcome\": \"ok\", \"harts\": 1, \"round\": 0, \"operations\": 5.0, \"clock_ns\": 1.0,"     \
+    "\"checksum\": \"ab\", \"wall_ns\": 1, \"user_ns\": 1, \"system_ns\": 1, \"resident_bytes\": " \
+    "1,"                                                                                           \
+    "\"ns\": [5.0, 6.0]"
+
+/* A file of before there were counters; and counters that are none. */
+static void test_versions(void **state)
+{
+    static const char *const bad[] = {
+        "\"simulator\": 5",
+        "\"simulator\": {\"insns\": \"5\"}",
+        "\"simulator\": {\"insns\": -5}",
+        "\"counters\": {}",
+        "\"counters\": [7]",
+        "\"counters\": [{\"name\": \"a\", \"source\": \"b\", \"value\": 1, \"io\": null}]",
+        "\"counters\": [{\"name\": \"a\", \"source\": \"b\", \"io\": null, \"share\": 1}]",
+    };
+    struct sample_set set = {0};
+    char text[2048];
+    (void)state;
+    put("{\"format\": \"manyhart-bench\", \"version\": 1, \"facts\": {}, \"samples\": [{" SAMPLE_1
+        "}]}",
+        strlen("{\"format\": \"manyhart-bench\", \"version\": 1, \"facts\": {}, \"samples\": "
+               "[{" SAMPLE_1 "}]}"));
+    assert_int_equal(samples_read(&set, file), 0);
+    assert_int_equal(set.n, 1);
+    assert_int_equal(set.samples[0].n_counters, 0);
+    samples_clear(&set);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int n = snprintf(text, sizeof(text),
+                         "{\"format\": \"manyhart-bench\", \"version\": 2, \"facts\": {}, "
+                         "\"samples\": [{" SAMPLE_1 ", %s}]}",
+                         bad[i]);
+        put(text, (size_t)n);
+        assert_int_equal(samples_read(&set, file), -EINVAL);
+        assert_non_null(strstr(mh_last_error()->message, "sample 0 is damaged"));
     }
 }
 
@@ -274,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_bad_output),
         T(test_file),
+        T(test_versions),
         T(test_failed_write),
         T(test_damaged),
         cmocka_unit_test(test_merge),
