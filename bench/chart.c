@@ -23,6 +23,8 @@ enum {
     TICKS = 5,
 };
 
+#define PART_LEAST 0.5 /* of a part, so that there is something to point at */
+
 void chart_text(FILE *out, const char *text)
 {
     for (; *text; text++) {
@@ -395,9 +397,9 @@ size_t chart_parts(FILE *out, const struct chart_style *style, const struct char
         put_label(f.body, y + BAR / 2.0 + 5.5, rows[i].label);
         for (unsigned s = 0; s < style->n_series && sum > 0; s++) {
             struct stats_interval v = {NAN, rows[i].value[s].mid, NAN};
-            double width = v.mid / sum * PLOT;
-            if (!(width > 0))
+            if (!(v.mid > 0))
                 continue;
+            double width = fmax(v.mid / sum * PLOT, PART_LEAST);
             fprintf(f.body,
                     "<rect class=\"mark\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" "
                     "fill=\"var(--s%u)\">",

@@ -147,6 +147,18 @@ static void test_parts(void **state)
     check_attribute("width", 1, 286);
 }
 
+/* A part too small to see still has a size and a value to show. */
+static void test_small_part(void **state)
+{
+    static const char *const series[] = {"large", "small"};
+    struct chart_style style = {"Time", "s", series, 2, false};
+    struct stats_interval v[2] = {{NAN, 1, NAN}, {NAN, 1e-9, NAN}};
+    struct chart_row rows[] = {{"a", v}};
+    (void)state;
+    check_marks(chart_parts(out, &style, rows, 1), 2);
+    check_attribute("width", 0.5, 287);
+}
+
 /* Nothing to draw is a figure without marks, not a crash. */
 static void test_empty(void **state)
 {
@@ -171,7 +183,8 @@ static void test_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_bars), T(test_lengths), T(test_lines), T(test_strips), T(test_parts), T(test_empty),
+        T(test_bars),  T(test_lengths),    T(test_lines), T(test_strips),
+        T(test_parts), T(test_small_part), T(test_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
