@@ -286,6 +286,8 @@ static void *io_thread(void *arg)
     if (m->counters)
         counters_thread_begin(m->counters, m->cfg.harts);
     thread_confine(m, SANDBOX_IO);
+    store_release(&m->io_ready, 1);
+    futex_wake(&m->io_ready, 1);
     int rc = loop_run(m->loop);
     if (rc)
         log_at(LOG_SIM, LOG_ERROR, "I/O thread: %s", strerror(-rc));
@@ -298,11 +300,15 @@ static void *io_thread(void *arg)
 
 static int start_io(struct mh_machine *m)
 {
+    store_release(&m->io_ready, 0);
     int err = pthread_create(&m->io, NULL, io_thread, m);
     if (err)
         return error_set(MH_ERROR_PLATFORM, -err, NULL, NULL, "the host gave no I/O thread: %s",
                          strerror(err));
     m->has_io = true;
+    /* Harts run only when it is counted: a region may begin at once. */
+    while (!load_acquire(&m->io_ready))
+        futex_wait(&m->io_ready, 0, FUTEX_NO_DEADLINE);
     return 0;
 }
 
