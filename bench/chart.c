@@ -12,6 +12,9 @@ enum {
     LABELS = 128,    /* the column of row labels */
     LABEL_FITS = 18, /* characters that fit into it; longer ones are squeezed */
     RIGHT = 18,
+    CAPTION = 26,     /* of a drawing alone: above the legend */
+    LEGEND_LINE = 14, /* each series */
+    MARGIN = 4,
     PLOT = WIDTH - LABELS - RIGHT,
     AXIS = 18, /* height of the axis below */
     BAR = 9,
@@ -80,9 +83,49 @@ static void put_legend(FILE *out, const struct chart_style *style)
     fputs("</p>\n", out);
 }
 
+const char chart_css[] =
+    ":root{color-scheme:light dark;--ink:#222;--rule:#ddd;--page:#fff;--s0:#2563a8;--s1:#d9822b;"
+    "--s2:#3a9164;--s3:#a8456b;--s4:#7a63b8;--s5:#6b7280}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--rule:#444;--page:#15181c;"
+    "--s0:#6ea8e8;--s1:#f0a95c;--s2:#6cc394;--s3:#e38aad;--s4:#b3a0ec;--s5:#a3aab5}}\n"
+    "svg text{fill:var(--ink);font-size:11px}\n"
+    ".rule{stroke:var(--rule)}.line{fill:none;stroke-width:2}\n"
+    ".whisker{stroke:var(--ink);fill:none}.dot{fill-opacity:.5}\n";
+
+/* A file of its own: caption and legend above the drawing. */
+static void put_alone(FILE *out, const struct figure *f, double height)
+{
+    const struct chart_style *style = f->style;
+    unsigned lines = style->n_series;
+    int head = CAPTION + (int)lines * LEGEND_LINE, all = head + (int)height + MARGIN;
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "data-marks=\"%zu\">\n<style>%ssvg{font-family:system-ui,sans-serif}</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" style=\"fill:var(--page)\"/>\n"
+            "<text x=\"8\" y=\"16\" font-weight=\"600\">",
+            WIDTH, all, 2 * WIDTH, f->marks, chart_css);
+    chart_text(out, style->caption);
+    fputs("</text>\n", out);
+    for (unsigned i = 0; i < lines; i++) {
+        int y = CAPTION + (int)i * LEGEND_LINE;
+        fprintf(out,
+                "<rect x=\"8\" y=\"%d\" width=\"9\" height=\"9\" style=\"fill:var(--s%u)\"/>"
+                "<text x=\"22\" y=\"%d\">",
+                y, i, y + 9);
+        chart_text(out, style->series[i]);
+        fputs("</text>\n", out);
+    }
+    fprintf(out, "<g transform=\"translate(0 %d)\">\n%s</g>\n</svg>\n", head, f->text);
+}
+
 static size_t figure_end(struct figure *f, FILE *out, double height)
 {
     fclose(f->body);
+    if (f->style->flags & CHART_ALONE) {
+        put_alone(out, f, height);
+        free(f->text);
+        return f->marks;
+    }
     fprintf(out, "<figure class=\"chart\" data-marks=\"%zu\">\n<figcaption>", f->marks);
     chart_text(out, f->style->caption);
     fputs("</figcaption>\n", out);
@@ -164,8 +207,8 @@ static struct axis axis_over(const struct chart_style *style, double least, doub
 {
     if (!isfinite(least) || !isfinite(most))
         return linear_axis(0, 1, from, length); /* nothing to show */
-    return style->logarithmic && least > 0 ? log_axis(least, most, from, length)
-                                           : linear_axis(0, most, from, length);
+    return style->flags & CHART_LOGARITHMIC && least > 0 ? log_axis(least, most, from, length)
+                                                         : linear_axis(0, most, from, length);
 }
 
 /* Decades of a logarithmic axis, steps of another. */

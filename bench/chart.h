@@ -6,9 +6,10 @@
  * about as large as its own.  Each mark carries its value as a <title>, which browsers
  * show on hovering.  Values that are NaN are left out, not drawn as 0.
  *
- * Every function writes one <figure> with its caption and legend to out, which belongs to the
- * caller, and returns how many marks it drew: the figure says the same number as data-marks, for
- * tests that look at the drawn page.  Texts are escaped here.  Any thread; no state.
+ * Every function writes one <figure>, or one <svg>, with its caption and legend to out, which
+ * belongs to the caller, and returns how many marks it drew: the figure says the same number as
+ * data-marks, for tests that look at the drawn page.  Texts are escaped here.  Any thread; no
+ * state.
  */
 #ifndef BENCH_CHART_H
 #define BENCH_CHART_H
@@ -21,15 +22,23 @@
 
 enum { CHART_SERIES_MAX = 6 };
 
+/* Rules of style that the drawings need, for the page's <style>. */
+extern const char chart_css[];
+
 /* A text as content or attribute of HTML. */
 void chart_text(FILE *out, const char *text);
+
+enum chart_flag {
+    CHART_LOGARITHMIC = 1, /* the axis of values; else it begins at 0 */
+    CHART_ALONE = 2,       /* an SVG file of its own, with caption and legend in the drawing */
+};
 
 struct chart_style {
     const char *caption;
     const char *unit;          /* behind each value: "x", "ms", "" */
     const char *const *series; /* names, for the legend */
     unsigned n_series;         /* 1 to CHART_SERIES_MAX */
-    bool logarithmic;          /* the axis of values; else it begins at 0 */
+    unsigned flags;            /* of those below */
 };
 
 struct chart_row {

@@ -389,24 +389,19 @@ static const char page_head[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<title>manyhart: measured</title>\n<style>\n"
-    ":root{color-scheme:light dark;--ink:#222;--rule:#ddd;--page:#fff;--s0:#2563a8;--s1:#d9822b;"
-    "--s2:#3a9164;--s3:#a8456b;--s4:#7a63b8;--s5:#6b7280}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--rule:#444;--page:#15181c;"
-    "--s0:#6ea8e8;--s1:#f0a95c;--s2:#6cc394;--s3:#e38aad;--s4:#b3a0ec;--s5:#a3aab5}}\n"
     "body{background:var(--page);color:var(--ink);font:16px/1.4 system-ui,sans-serif;"
     "max-width:42em;margin:1em auto;padding:0 1em}\n"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em;font-size:.9em}\n"
     "dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\n"
     "figure{margin:1.5em 0}figcaption{font-weight:600}\n"
-    "svg{width:100%;height:auto;overflow:visible}svg text{fill:var(--ink);font-size:11px}\n"
-    ".rule{stroke:var(--rule)}.line{fill:none;stroke-width:2}\n"
-    ".whisker{stroke:var(--ink);fill:none}.dot{fill-opacity:.5}\n"
+    "svg{width:100%;height:auto;overflow:visible}\n"
     ".legend{margin:.3em 0;font-size:.9em}.legend span{white-space:nowrap;margin-right:1em}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.8em}\n"
     "th,td{padding:.15em .6em;text-align:right;white-space:nowrap}\n"
     "tr{border-bottom:1px solid var(--rule)}th:first-child{text-align:left}\n"
-    ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em}\n"
-    "</style></head><body>\n<h1>Measured</h1>\n";
+    ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em}\n";
+
+static const char page_body[] = "</style></head><body>\n<h1>Measured</h1>\n";
 
 static void put_facts(FILE *out, const struct sample_set *set)
 {
@@ -467,7 +462,7 @@ static unsigned put_bars(FILE *out, const struct view *v, enum scale scale)
         names[c] = v->columns[c].name;
     if (grid_make(&g, v, scale) && g.n) {
         struct chart_style style = {caption, scale == SCALE_TIME ? "ns" : "x", names, v->n_columns,
-                                    true};
+                                    CHART_LOGARITHMIC};
         chart_bars(out, &style, g.rows, g.n);
         charts = 1;
     }
@@ -495,7 +490,7 @@ static unsigned put_strips(FILE *out, const struct summary *s, const struct samp
     snprintf(caption, sizeof(caption), "Samples on %s%s, as parts of the median", which->engine,
              harts);
     if (n)
-        chart_strips(out, &(struct chart_style){caption, "ns", names, 1, false}, rows, n);
+        chart_strips(out, &(struct chart_style){caption, "ns", names, 1, 0}, rows, n);
     free(rows);
     return n != 0;
 }
@@ -526,6 +521,8 @@ unsigned report_html(FILE *out, const struct sample_set *set, const struct summa
 {
     unsigned charts = 0;
     fputs(page_head, out);
+    fputs(chart_css, out);
+    fputs(page_body, out);
     put_facts(out, set);
     charts += put_all_bars(out, s);
     if (!all_comparable(s))
@@ -539,4 +536,64 @@ unsigned report_html(FILE *out, const struct sample_set *set, const struct summa
             100 * s->confidence);
     fputs("</body></html>\n", out);
     return charts;
+}
+
+/* ---- one chart of all ---------------------------------------------------- */
+
+static unsigned add_series(const char **names, unsigned n, const char *engine)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (!strcmp(names[i], engine))
+            return n;
+    if (n < CHART_SERIES_MAX && strcmp(engine, BASE))
+        names[n++] = engine;
+    return n;
+}
+
+/* A group's means, by engine; false if nothing of it runs natively. */
+static bool overview_row(const struct view *v, const char *const *names, unsigned n_names,
+                         struct stats_interval *row)
+{
+    bool any = false;
+    for (unsigned i = 0; i < n_names; i++) {
+        row[i] = NO_INTERVAL;
+        for (unsigned c = 0; c < v->n_columns; c++) {
+            size_t n;
+            if (c != v->base && !strcmp(v->columns[c].engine, names[i]))
+                row[i].mid = group_mean(v, c, against_base, &n);
+        }
+        any |= !isnan(row[i].mid);
+    }
+    return any;
+}
+
+size_t report_overview(FILE *out, const struct summary *s)
+{
+    const char *names[CHART_SERIES_MAX];
+    char(*labels)[SAMPLE_NAME_MAX + 16] = calloc(s->n + 1, sizeof(*labels));
+    struct chart_row *rows = calloc(s->n + 1, sizeof(*rows));
+    struct stats_interval *values = calloc((s->n + 1) * CHART_SERIES_MAX, sizeof(*values));
+    unsigned n_names = 0;
+    size_t n = 0, marks = 0;
+    for (size_t i = 0; i < s->n; i++)
+        n_names = add_series(names, n_names, s->cells[i].first->engine);
+    for (size_t i = 0; labels && rows && values && i < s->n; i++) {
+        const struct sample *f = s->cells[i].first;
+        if (!first_of_view(s, i))
+            continue;
+        struct view v = view_of(s, f->group, f->harts);
+        rows[n] = (struct chart_row){labels[n], values + n * CHART_SERIES_MAX};
+        snprintf(labels[n], sizeof(labels[n]), f->harts > 1 ? "%s, %u harts" : "%s", f->group,
+                 f->harts);
+        n += overview_row(&v, names, n_names, values + n * CHART_SERIES_MAX);
+    }
+    if (n)
+        marks = chart_bars(out,
+                           &(struct chart_style){"Times as long as natively, geometric means", "x",
+                                                 names, n_names, CHART_LOGARITHMIC | CHART_ALONE},
+                           rows, n);
+    free(labels);
+    free(rows);
+    free(values);
+    return marks;
 }

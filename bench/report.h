@@ -18,4 +18,10 @@ void report_markdown(FILE *out, const struct sample_set *set, const struct summa
 /* Returns the number of charts. */
 unsigned report_html(FILE *out, const struct sample_set *set, const struct summary *s);
 
+/*
+ * The groups' geometric means against native as one SVG, for a page elsewhere.  Returns the number
+ * of marks: 0, and nothing is written, where nothing runs natively or there is no memory.
+ */
+size_t report_overview(FILE *out, const struct summary *s);
+
 #endif

@@ -536,8 +536,7 @@ static unsigned put_split_chart(FILE *out, const struct sample_set *set, const s
     snprintf(caption, sizeof(caption), "Where time goes on %s",
              column_name(&s->cells[column], name, sizeof(name)));
     if (n)
-        chart_parts(out, &(struct chart_style){caption, "ms", names, ARRAY_LEN(parts), false}, rows,
-                    n);
+        chart_parts(out, &(struct chart_style){caption, "ms", names, ARRAY_LEN(parts), 0}, rows, n);
     free(rows);
     free(values);
     return n != 0;

@@ -75,19 +75,26 @@ static int by_place(const void *x, const void *y)
     return order ? order : (s->round > t->round) - (s->round < t->round);
 }
 
+enum kind { TABLES, PAGE, CHART };
+
 static int write_report(const struct sample_set *set, const struct summary *s, const char *folder,
-                        const char *name, bool html)
+                        const char *name, enum kind kind)
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
-    if (f && html)
+    bool empty = false;
+    if (f && kind == PAGE)
         report_html(f, set, s);
-    else if (f)
+    else if (f && kind == TABLES)
         report_markdown(f, set, s);
+    else if (f)
+        empty = !report_overview(f, s);
     int bad = !f || ferror(f);
     if (f)
         bad |= fclose(f);
+    if (empty)
+        unlink(path);
     if (bad)
         fprintf(stderr, "manyhart: bench: %s: cannot be written\n", path);
     return bad ? -EIO : 0;
@@ -115,9 +122,11 @@ int results_write(struct sample_set *set, const char *folder)
         fprintf(stderr, "manyhart: bench: not enough host memory\n");
         return -EIO;
     }
-    rc = write_report(set, &s, folder, "README.md", false);
+    rc = write_report(set, &s, folder, "README.md", TABLES);
     if (!rc)
-        rc = write_report(set, &s, folder, "report.html", true);
+        rc = write_report(set, &s, folder, "report.html", PAGE);
+    if (!rc)
+        rc = write_report(set, &s, folder, "overview.svg", CHART);
     summary_clear(&s);
     return rc;
 }

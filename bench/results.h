@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A folder of results: samples.json, README.md and report.html.  One thread; what goes wrong is
+ * A folder of results: samples.json, README.md, report.html and overview.svg.  One thread; what goes wrong is
  * said on standard error.
  */
 #ifndef BENCH_RESULTS_H

@@ -146,7 +146,7 @@ static unsigned put_chart(FILE *out, const struct summary *s, const char *worklo
     }
     snprintf(caption, sizeof(caption), "%s: times as fast as on %u hart%s", workload, a.harts[0],
              a.harts[0] == 1 ? "" : "s");
-    struct chart_style style = {caption, "x", a.engine, a.n_engines, false};
+    struct chart_style style = {caption, "x", a.engine, a.n_engines, 0};
     chart_lines(out, &style, "harts", position, a.n_harts, line);
     return 1;
 }

@@ -78,7 +78,7 @@ static void check_attribute(const char *name, double low, double high)
 static void test_bars(void **state)
 {
     static const char *const series[] = {"interp", "QEMU <10>"};
-    struct chart_style style = {"Share of \"native\" & more", "%", series, 2, true};
+    struct chart_style style = {"Share of \"native\" & more", "%", series, 2, CHART_LOGARITHMIC};
     struct stats_interval v[3][2] = {
         {{0.08, 0.09, 0.1}, {0.2, 0.3, 0.5}}, {NONE, {NAN, 1.5, NAN}}, {{0.001, 0.002, 9}, NONE}};
     struct chart_row rows[] = {{"sieve", v[0]}, {"a<b", v[1]}, {"last", v[2]}};
@@ -98,7 +98,7 @@ static void test_bars(void **state)
 static void test_lengths(void **state)
 {
     static const char *const series[] = {"only"};
-    struct chart_style style = {"linear", "ms", series, 1, false};
+    struct chart_style style = {"linear", "ms", series, 1, 0};
     struct stats_interval v[2] = {{NAN, 2, NAN}, {NAN, 4, NAN}};
     struct chart_row rows[] = {{"two", &v[0]}, {"four", &v[1]}};
     (void)state;
@@ -113,7 +113,7 @@ static void test_lines(void **state)
 {
     static const char *const series[] = {"compute", "lock"};
     static const double harts[] = {1, 2, 4, 8};
-    struct chart_style style = {"Speed-up", "x", series, 2, false};
+    struct chart_style style = {"Speed-up", "x", series, 2, 0};
     struct stats_interval compute[] = {{1, 1, 1}, {1.9, 1.95, 2}, {3, 3.5, 4}, NONE},
                           lock[] = {{1, 1, 1}, NONE, {0.2, 0.3, 0.4}, {0.1, 0.1, 0.1}};
     struct chart_line lines[] = {{compute}, {lock}};
@@ -128,7 +128,7 @@ static void test_strips(void **state)
 {
     static const char *const series[] = {"samples"};
     static const double a[] = {10, 11, 9, 30}, b[] = {5};
-    struct chart_style style = {"Samples", "ms", series, 1, false};
+    struct chart_style style = {"Samples", "ms", series, 1, 0};
     struct chart_samples rows[] = {{"a", a, 4}, {"b", b, 1}};
     (void)state;
     check_marks(chart_strips(out, &style, rows, 2), 5);
@@ -138,7 +138,7 @@ static void test_strips(void **state)
 static void test_parts(void **state)
 {
     static const char *const series[] = {"user", "system", "rest"};
-    struct chart_style style = {"Time", "s", series, 3, false};
+    struct chart_style style = {"Time", "s", series, 3, 0};
     struct stats_interval v[2][3] = {{{NAN, 1, NAN}, {NAN, 3, NAN}, NONE},
                                      {{NAN, 0, NAN}, NONE, {NAN, 2, NAN}}};
     struct chart_row rows[] = {{"a", v[0]}, {"b", v[1]}};
@@ -151,7 +151,7 @@ static void test_parts(void **state)
 static void test_small_part(void **state)
 {
     static const char *const series[] = {"large", "small"};
-    struct chart_style style = {"Time", "s", series, 2, false};
+    struct chart_style style = {"Time", "s", series, 2, 0};
     struct stats_interval v[2] = {{NAN, 1, NAN}, {NAN, 1e-9, NAN}};
     struct chart_row rows[] = {{"a", v}};
     (void)state;
@@ -163,7 +163,7 @@ static void test_small_part(void **state)
 static void test_empty(void **state)
 {
     static const char *const series[] = {"only"};
-    struct chart_style style = {"empty", "", series, 1, true};
+    struct chart_style style = {"empty", "", series, 1, CHART_LOGARITHMIC};
     struct stats_interval none = NONE;
     struct chart_row row = {"none", &none};
     struct chart_line line = {&none};

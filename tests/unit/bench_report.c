@@ -123,6 +123,27 @@ static void test_peers(void **state)
     samples_clear(&set);
 }
 
+static void test_overview(void **state)
+{
+    struct sample_set set = {0};
+    struct summary s;
+    size_t size;
+    (void)state;
+    make(&set);
+    assert_int_equal(summary_make(&s, &set, 0.95), 0);
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(report_overview(out, &s), 2); /* float failed */
+    fclose(out);
+    check("<title>integer: 20 x", true); /* one series needs no name */
+    check("<title>integer, 2 harts: 5 x", true);
+    check("float", false);
+    check("nan", false);
+    check("xmlns=", true);
+    free(text);
+    summary_clear(&s);
+    samples_clear(&set);
+}
+
 /* Without native there is nothing to divide by: times. */
 static void test_no_base(void **state)
 {
@@ -294,10 +315,10 @@ static void test_harts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_markdown),   cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_no_base),    cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_not_native), cmocka_unit_test(test_html),
-        cmocka_unit_test(test_harts),
+        cmocka_unit_test(test_markdown), cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_overview), cmocka_unit_test(test_no_base),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_not_native),
+        cmocka_unit_test(test_html),     cmocka_unit_test(test_harts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
