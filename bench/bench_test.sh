@@ -146,6 +146,15 @@ check "missing samples" 2 "$bench" --compare "$tmp/a/samples.json" "$tmp/nothing
 	failed=1
 }
 
+# What is made slower on purpose is found, and only that: native is as fast as before.
+check "slower on purpose" 0 "$bench" --slow fib=1000 --rounds 4 --iterations 3 --out "$tmp/s" fib
+check "as fast as it is" 0 "$bench" --rounds 4 --iterations 3 --out "$tmp/t" fib
+check "found" 1 "$bench" --compare "$tmp/t/samples.json" "$tmp/s/samples.json"
+says "fib on interp, 1 harts: slower: "
+has "$tmp/s/README.md" '- made slower on purpose: fib on manyhart by 1000 %'
+check "slower: what" 2 "$bench" --slow fob=3 fib
+check "slower: how much" 2 "$bench" --slow fib fib
+
 # A peer by its command: one that works, one that hangs, one that crashes; the rest is kept.
 check "peers by command" 1 "$bench" --rounds 1 --iterations 2 --engines native --out "$tmp/p" \
 	--peer-cmd "again=$(dirname "$bench")/../manyhart run --append {words} {htif}" \

@@ -227,6 +227,8 @@ void engine_command(const struct engine *e, const char *folder, const char *work
         put(c, (const char *[]){e->program, workload, words, harts, NULL});
         break;
     case ENGINE_MANYHART:
+        if (e->slow_percent)
+            snprintf(words + strlen(words), size - strlen(words), " slow=%u", e->slow_percent);
         put(c, (const char *[]){e->program, "run", "--engine", e->name, "--harts", harts,
                                 "--append", words, image, NULL});
         break;

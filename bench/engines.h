@@ -17,7 +17,8 @@ struct engine {
     char name[SAMPLE_NAME_MAX + 1]; /* of the samples: "native", "interp", "QEMU 10.0.2" */
     char program[512];              /* a path, or a name for PATH; a whole command for COMMAND */
     unsigned harts;
-    bool team; /* what it runs is for several harts */
+    bool team;             /* what it runs is for several harts */
+    unsigned slow_percent; /* manyhart's engines: iterations take so much longer (driver.h) */
 };
 
 enum { ENGINES_MAX = 8, COMMAND_WORDS = 24 };

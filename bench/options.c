@@ -87,6 +87,8 @@ static void usage(FILE *out)
         "or\n"
         "                     the kernel's where there is none (auto)\n"
         "  --overhead         instead: what measuring costs, and 1 if it is above 0.1 %\n"
+        "  --slow NAME=N      makes a workload N per cent slower on manyhart: does --compare find "
+        "it?\n"
         "  --list             what workloads there are\n"
         "  --part K/N         only the K-th (from 0) of N parts of the sweep, into a file "
         "part-K-of-N.json\n"
@@ -172,6 +174,7 @@ enum {
     O_OUT,
     O_COUNTERS,
     O_OVERHEAD,
+    O_SLOW,
     O_LIST,
     O_PART,
     O_SLURM,
@@ -194,6 +197,7 @@ static const struct option long_options[] = {
     {"out", required_argument, NULL, O_OUT},
     {"counters", required_argument, NULL, O_COUNTERS},
     {"overhead", no_argument, NULL, O_OVERHEAD},
+    {"slow", required_argument, NULL, O_SLOW},
     {"list", no_argument, NULL, O_LIST},
     {"part", required_argument, NULL, O_PART},
     {"slurm", optional_argument, NULL, O_SLURM},
@@ -203,6 +207,20 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, O_HELP},
     {0},
 };
+
+/* "NAME=N", of a workload for one hart */
+static int take_slow(struct options *o, const char *text)
+{
+    static char name[WORKLOAD_NAME_MAX + 1];
+    size_t n = strcspn(text, "=");
+    snprintf(name, sizeof(name), "%.*s", (int)n, text);
+    size_t i = table_find(name);
+    if (!text[n] || i == table_size || workload_has_harts(table[i].where) ||
+        options_is_linux(&table[i]))
+        return bench_complain("--slow: NAME=N is needed, NAME a workload for one hart");
+    o->slow = name;
+    return number("slow", text + n + 1, 1, 1000, &o->slow_percent);
+}
 
 /* "K/N" */
 static int take_part(struct options *o, const char *text)
@@ -266,6 +284,9 @@ static int take_option(struct options *o, int option)
         break;
     case O_OVERHEAD:
         o->overhead = true;
+        break;
+    case O_SLOW:
+        rc = take_slow(o, optarg);
         break;
     case O_LIST:
         return list();

@@ -29,6 +29,8 @@ struct options {
     unsigned peer_cmds;
     const char *counters; /* events of the host, or NULL: none */
     const char *slurm;    /* words for sbatch, or NULL */
+    const char *slow;     /* a workload to be made slower on manyhart, or NULL */
+    unsigned slow_percent;
     bool all, overhead;
     bool *wanted; /* by place in the table */
 };

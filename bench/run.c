@@ -80,6 +80,7 @@ static struct engine engine_for(const struct options *o, const struct table_line
 {
     struct engine e = *as_listed;
     e.team = workload_has_harts(w->where);
+    e.slow_percent = o->slow && !strcmp(o->slow, w->name) ? o->slow_percent : 0;
     e.harts = e.kind == ENGINE_NATIVE && !e.team ? 1
               : o->n_harts                       ? o->harts[count]
               : options_is_linux(w)              ? LINUX_HARTS
@@ -338,6 +339,10 @@ static int prepare_and_run(struct bench *b)
     snprintf(text, sizeof(text), "%u of %u", o->part, o->parts);
     if (o->parts)
         samples_fact(&b->set, MERGE_PART_FACT, text);
+    snprintf(text, sizeof(text), "%.31s on manyhart by %u %%", o->slow ? o->slow : "",
+             o->slow_percent);
+    if (o->slow)
+        samples_fact(&b->set, "made slower on purpose", text);
     samples_fact(&b->set, "counters", o->counters ? o->counters : "none but the simulator's");
     for (unsigned i = 0; i < table_size; i++)
         for (unsigned j = 0; j < b->engines.n; j++)

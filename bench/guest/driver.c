@@ -157,6 +157,17 @@ static const struct workload empty = {
     .where = WORKLOAD_ANYWHERE,
 };
 
+unsigned driver_slow_percent;
+
+static void wait_longer(uint64_t begin_ns)
+{
+    uint64_t took_ns = platform_now_ns() - begin_ns;
+    uint64_t end_ns = begin_ns + took_ns + took_ns * driver_slow_percent / 100;
+
+    while (platform_now_ns() < end_ns)
+        ;
+}
+
 /* One iteration, measured; returns the checksum. */
 static uint64_t run_iteration(const struct workload *w, void *state, uint64_t index)
 {
@@ -165,6 +176,8 @@ static uint64_t run_iteration(const struct workload *w, void *state, uint64_t in
     uint64_t t0 = platform_now_ns();
     bool counted = platform_instructions(&n0);
     uint64_t checksum = w->run(state);
+    if (driver_slow_percent)
+        wait_longer(t0);
     platform_instructions(&n1);
     uint64_t t1 = platform_now_ns();
     platform_measure(false);

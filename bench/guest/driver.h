@@ -23,6 +23,10 @@ enum { DRIVER_OK = 0, DRIVER_FAILED = 1, DRIVER_USAGE = 2 };
 int driver_run(const struct workload *table, unsigned count, const char *selection,
                uint64_t iterations, unsigned harts, void *memory, size_t size);
 
+/* Each iteration of a workload for one hart is made to take so many per cent longer, by waiting: for
+ * trying whether a comparison finds it.  0 at first. */
+extern unsigned driver_slow_percent;
+
 /* ---- what the main program defines, besides harts_relax() of workload.h ---- */
 
 uint64_t platform_now_ns(void);

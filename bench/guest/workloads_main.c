@@ -129,6 +129,7 @@ int main(void)
                        "workload, a group, all, or list\n");
         return DRIVER_USAGE;
     }
+    driver_slow_percent = (unsigned)guest_argument("slow", 0);
     return driver_run(workloads, workload_count, selection, guest_argument("iterations", 10),
                       guest_hart_count(), memory, sizeof(memory));
 }
