@@ -68,8 +68,8 @@ has "$tmp/a/README.md" '## Iterations until steady'
 has "$tmp/a/report.html" 'Where time goes on interp'
 grep -q '"hardware counters": "available"' "$tmp/a/samples.json" ||
 	has "$tmp/a/README.md" 'No hardware counters here (none: '
-[ "$(find "$tmp/a" -type f | wc -l)" -eq 3 ] || {
-	echo "not ok - three files, not: $(find "$tmp/a" -type f)"
+[ "$(find "$tmp/a" -type f | wc -l)" -eq 4 ] || {
+	echo "not ok - four files, not: $(find "$tmp/a" -type f)"
 	failed=1
 }
 check "no events of the host" 0 "$bench" --rounds 1 --iterations 2 --counters none --out "$tmp/none" fib
