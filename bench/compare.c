@@ -3,28 +3,9 @@
 #include "bench/compare.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/engines.h"
-
-enum { SEED = 2 };
-
-/* Times of a cell, or parts of native ones; room for c->n. */
-static size_t values_of(const struct summary_cell *c, const struct summary_cell *native, double *to)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->n; i++) {
-        if (!native) {
-            to[n++] = c->ns[i];
-            continue;
-        }
-        for (size_t j = 0; j < native->n; j++)
-            if (native->round[j] == c->round[i])
-                to[n++] = c->ns[i] / native->ns[j];
-    }
-    return n;
-}
 
 static const struct summary_cell *native_of(const struct summary *s, const struct summary_cell *c)
 {
@@ -33,46 +14,24 @@ static const struct summary_cell *native_of(const struct summary *s, const struc
     return summary_base(s, c->first->workload, "native", c->first->harts);
 }
 
-static bool compare_cells(const struct summary_cell *before, const struct summary_cell *base_before,
-                          const struct summary_cell *now, const struct summary_cell *base_now,
-                          struct stats_change *out)
+/* How many times as long the native program took; its lower quartiles, since what else ran made it
+ * only longer. 1: not known. */
+static double host_change(const struct summary_cell *before, const struct summary_cell *now)
 {
-    double *a = malloc(now->n * sizeof(*a)), *b = malloc(before->n * sizeof(*b));
-    size_t n_a = a ? values_of(now, base_now, a) : 0,
-           n_b = b ? values_of(before, base_before, b) : 0;
-    if (n_a && n_b)
-        *out = stats_compare(a, n_a, b, n_b, COMPARE_THRESHOLD, COMPARE_CONFIDENCE, SEED);
-    free(a);
-    free(b);
-    return n_a && n_b;
+    if (!before || !now || !before->n || !now->n)
+        return 1;
+    double change =
+        stats_quartiles(now->ns, now->n).low / stats_quartiles(before->ns, before->n).low;
+    return isnan(change) ? 1 : change;
 }
 
-/* Of two measures of a change, both must show it; the one that shows less is told. */
-static struct stats_change lesser_of(struct stats_change x, struct stats_change y)
+static struct stats_change change_of(const struct summary *s_before,
+                                     const struct summary_cell *before, const struct summary *s_now,
+                                     const struct summary_cell *now)
 {
-    struct stats_change c = x;
-    if (x.verdict != y.verdict)
-        c = x.verdict == STATS_SAME ? x : y;
-    if (x.verdict != y.verdict || x.verdict == STATS_SAME)
-        c.verdict = STATS_SAME;
-    else if (fabs(log(y.ratio.mid)) < fabs(log(x.ratio.mid)))
-        c = y;
-    c.detectable = x.detectable > y.detectable ? x.detectable : y.detectable;
-    return c;
-}
-
-static bool change_of(const struct summary *s_before, const struct summary_cell *before,
-                      const struct summary *s_now, const struct summary_cell *now,
-                      struct stats_change *out)
-{
-    const struct summary_cell *base_before = native_of(s_before, before);
-    const struct summary_cell *base_now = native_of(s_now, now);
-    struct stats_change parts;
-    if (!compare_cells(before, NULL, now, NULL, out))
-        return false;
-    if (base_before && base_now && compare_cells(before, base_before, now, base_now, &parts))
-        *out = lesser_of(*out, parts);
-    return true;
+    double host = host_change(native_of(s_before, before), native_of(s_now, now));
+    return stats_compare(now->ns, now->n, before->ns, before->n, host, COMPARE_THRESHOLD,
+                         COMPARE_CONFIDENCE);
 }
 
 static void put_change(FILE *out, const struct sample *f, const struct stats_change *c)
@@ -99,11 +58,11 @@ struct comparison compare_write(FILE *out, const struct summary *before, const s
         const struct summary_cell *c = &now->cells[i];
         const struct summary_cell *old =
             summary_find(before, c->first->workload, c->first->engine, c->first->harts);
-        struct stats_change change = {0};
-        if (!old || !c->n || !old->n || !change_of(before, old, now, c, &change)) {
+        if (!old || !c->n || !old->n) {
             r.alone++;
             continue;
         }
+        struct stats_change change = change_of(before, old, now, c);
         if (engine_is_ours(c->first->engine)) {
             ++*counts[change.verdict];
             worst = change.detectable > worst ? change.detectable : worst;

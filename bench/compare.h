@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two sets of samples, before and now: what became slower or faster, told from noise.
- * Where both have native samples of a workload, an engine must have changed twice: by its
- * times, and by its times as parts of the native ones of the same round.  A machine that
- * was slower on one day is no regression, nor is one whose memory natively was faster.
+ * Where both have native samples of a workload, an engine must have changed by more than
+ * nothing and by more than the native program: a machine that was slower on one day is no
+ * regression, nor is one whose memory natively was faster.
  * Native programs and peers are not ours: what changed there is said and not counted.
  */
 #ifndef BENCH_COMPARE_H

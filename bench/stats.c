@@ -8,6 +8,9 @@
 
 enum { RESAMPLES = 4000 };
 
+#define DISTURBED 0.3 /* the part of samples that a comparison leaves out, the longest */
+enum { COMPARE_LEAST = 3 };
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -131,18 +134,74 @@ struct stats_interval stats_pairs(const double *v, const double *base, size_t n,
     return out;
 }
 
-struct stats_change stats_compare(const double *now, size_t n_now, const double *before,
-                                  size_t n_before, double threshold, double confidence,
-                                  uint64_t seed)
+/* How many of n sorted values count: the longest are left out. */
+static size_t undisturbed(size_t n)
 {
-    struct stats_change c = {.ratio = stats_ratio(now, n_now, before, n_before, confidence, seed)};
-    double up = c.ratio.mid / c.ratio.low, down = c.ratio.high / c.ratio.mid;
-    c.detectable = (1 + threshold) * (up > down ? up : down) - 1;
-    if (c.ratio.low > 1 + threshold)
+    size_t least = n < COMPARE_LEAST ? n : COMPARE_LEAST;
+    size_t kept = n - (size_t)((double)n * DISTURBED);
+    return kept > least ? kept : least;
+}
+
+/* How far from the middle, in standard deviations, a normal distribution has confidence within. */
+static double normal_bound(double confidence)
+{
+    double low = 0, high = 10;
+    for (unsigned i = 0; i < 60; i++) {
+        double mid = (low + high) / 2;
+        if (erf(mid / sqrt(2)) < confidence)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Of the ratios of all pairs. */
+static struct stats_interval all_pairs(const double *v, size_t n, const double *base, size_t n_base,
+                                       double confidence)
+{
+    struct stats_interval out = {NAN, NAN, NAN};
+    size_t all = n * n_base, k = 0;
+    double *ratio = malloc(all * sizeof(*ratio));
+    if (!ratio)
+        return out;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n_base; j++)
+            ratio[k++] = v[i] / base[j];
+    qsort(ratio, all, sizeof(*ratio), by_value);
+    double sigma = sqrt((double)all * (double)(n + n_base + 1) / 12);
+    double cut = floor((double)all / 2 - normal_bound(confidence) * sigma);
+    size_t end = cut > 1 ? (size_t)cut - 1 : 0;
+    out =
+        (struct stats_interval){ratio[end], stats_quantile(ratio, all, 0.5), ratio[all - 1 - end]};
+    free(ratio);
+    return out;
+}
+
+static struct stats_change judge_change(struct stats_interval ratio, double host, double threshold)
+{
+    struct stats_change c = {.ratio = ratio};
+    double slower = (1 + threshold) * (host > 1 ? host : 1);
+    double faster = (host < 1 ? host : 1) / (1 + threshold);
+    double up = slower * ratio.mid / ratio.low, down = ratio.high / ratio.mid / faster;
+    c.detectable = (up > down ? up : down) - 1;
+    if (ratio.low > slower)
         c.verdict = STATS_SLOWER;
-    else if (c.ratio.high < 1 / (1 + threshold))
+    else if (ratio.high < faster)
         c.verdict = STATS_FASTER;
     return c;
+}
+
+struct stats_change stats_compare(const double *now, size_t n_now, const double *before,
+                                  size_t n_before, double host, double threshold, double confidence)
+{
+    struct stats_interval ratio = {NAN, NAN, NAN};
+    double *a = sorted_copy(now, n_now), *b = sorted_copy(before, n_before);
+    if (a && b)
+        ratio = all_pairs(a, undisturbed(n_now), b, undisturbed(n_before), confidence);
+    free(a);
+    free(b);
+    return judge_change(ratio, host, threshold);
 }
 
 /* ---- steadiness ---------------------------------------------------------- */

@@ -99,7 +99,7 @@ static void test_compare(void **state)
         for (unsigned k = 0; k < 3; k++) {
             fill(before, 20, 1, 0.02);
             fill(now, 20, levels[k], 0.02);
-            struct stats_change c = stats_compare(now, 20, before, 20, 0.03, 0.99, i);
+            struct stats_change c = stats_compare(now, 20, before, 20, 1, 0.03, 0.999);
             assert_true(c.detectable >= 0.03 && c.detectable < 0.3);
             verdicts[k][c.verdict]++;
         }
@@ -107,6 +107,50 @@ static void test_compare(void **state)
     assert_in_range(verdicts[1][STATS_FASTER], 49, 50);
     assert_in_range(verdicts[2][STATS_SLOWER], 49, 50);
     assert_int_equal(verdicts[1][STATS_SLOWER] + verdicts[2][STATS_FASTER], 0);
+}
+
+/* Against the table of the Mann-Whitney test: seven of ten are compared with seven. */
+static void test_pairwise_interval(void **state)
+{
+    double now[10], before[10];
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        before[i] = i < 7 ? 1 : 100; /* the longest do not count */
+        now[i] = 10 - i;
+    }
+    struct stats_change c = stats_compare(now, 10, before, 10, 1, 0.03, 0.95);
+    CLOSE(c.ratio.mid, 4);
+    CLOSE(c.ratio.low, 2); /* 8 of the 49 pairs at each end are left out */
+    CLOSE(c.ratio.high, 6);
+    assert_int_equal(c.verdict, STATS_SLOWER);
+    c = stats_compare(now, 10, before, 10, 1, 0.03, 0.999);
+    CLOSE(c.ratio.low, 1); /* so few values cannot say so much */
+    CLOSE(c.ratio.high, 7);
+    assert_int_equal(c.verdict, STATS_SAME);
+    c = stats_compare(now, 2, before, 1, 1, 0.03, 0.95);
+    CLOSE(c.ratio.low, 9);
+    CLOSE(c.ratio.high, 10);
+}
+
+/* What takes twice as long on a host that takes twice as long has not changed. */
+static void test_host(void **state)
+{
+    static const struct {
+        double level, host;
+        enum stats_verdict verdict;
+    } cases[] = {{2, 1, STATS_SLOWER},   {2, 2, STATS_SAME},    {2, 1.5, STATS_SLOWER},
+                 {1, 0.5, STATS_SAME},   {1, 2, STATS_SAME},    {0.5, 0.5, STATS_SAME},
+                 {0.5, 1, STATS_FASTER}, {0.5, 2, STATS_FASTER}};
+    double now[10], before[10];
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (unsigned j = 0; j < 10; j++) {
+            before[j] = 1 + 0.001 * j;
+            now[j] = cases[i].level * before[j];
+        }
+        struct stats_change c = stats_compare(now, 10, before, 10, cases[i].host, 0.03, 0.999);
+        assert_int_equal(c.verdict, cases[i].verdict);
+    }
 }
 
 static void test_steady(void **state)
@@ -141,7 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles), cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_pairwise_interval),
+        cmocka_unit_test(test_host),      cmocka_unit_test(test_compare),
         cmocka_unit_test(test_steady),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
