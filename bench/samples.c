@@ -179,17 +179,6 @@ int samples_fact(struct sample_set *set, const char *name, const char *value)
     return 0;
 }
 
-void samples_unfact(struct sample_set *set, const char *name)
-{
-    struct sample_fact *f = find_fact(set, name);
-    if (!f)
-        return;
-    free(f->name);
-    free(f->value);
-    struct sample_fact *end = set->facts + --set->n_facts;
-    memmove(f, f + 1, (size_t)(end - f) * sizeof(*f));
-}
-
 int samples_add(struct sample_set *set, struct sample *s)
 {
     if (!(set->n & (set->n - 1))) {

@@ -70,7 +70,6 @@ struct sample_set {
 
 /* Adds or replaces a fact. 0 or -ENOMEM. */
 int samples_fact(struct sample_set *set, const char *name, const char *value);
-void samples_unfact(struct sample_set *set, const char *name); /* takes it away, if it is there */
 const char *samples_fact_of(const struct sample_set *set, const char *name); /* NULL: none */
 
 /* Moves the sample's arrays into the set. 0 or -ENOMEM, then s keeps them. */

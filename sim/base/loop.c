@@ -134,27 +134,22 @@ static void source_end(struct loop *l)
         futex_wake(&l->run_seq, INT_MAX);
 }
 
-/*
- * Entered and left with the lock held.  On return s is not running: at any time (first NULL), or
- * not in the run that the caller saw, over when run_seq is no longer *first.
- */
-static void wait_not_running_locked(struct loop *l, struct source *s, const uint32_t *first)
+/* Entered and left with the lock held; a callback runs.  Returns when one has ended, or earlier. */
+static void wait_for_end_locked(struct loop *l)
 {
 #ifdef MH_DEBUG
     uint64_t deadline_ns = clock_now_ns() + WAIT_BOUND_NS;
 #else
     uint64_t deadline_ns = FUTEX_NO_DEADLINE;
 #endif
+    uint32_t seq = l->run_seq;
 
-    while (l->running == s && !(first && l->run_seq != *first)) {
-        uint32_t seq = l->run_seq;
-        l->waiters++;
-        lock_drop(&l->lock);
-        if (futex_wait(&l->run_seq, seq, deadline_ns) == -ETIMEDOUT)
-            BUG("source %p is waited for, but its callback has not returned for 10 s", (void *)s);
-        lock_take(&l->lock);
-        l->waiters--;
-    }
+    l->waiters++;
+    lock_drop(&l->lock);
+    if (futex_wait(&l->run_seq, seq, deadline_ns) == -ETIMEDOUT)
+        BUG("a source is waited for, but its callback has not returned for 10 s");
+    lock_take(&l->lock);
+    l->waiters--;
 }
 
 /* The common end of the remove functions; entered with the lock held, drops it. */
@@ -164,8 +159,8 @@ static void source_retire_locked(struct source *s)
 
     BUG_ON(s->dead);
     s->dead = true;
-    if (!loop_is_current(l))
-        wait_not_running_locked(l, s, NULL);
+    while (!loop_is_current(l) && l->running == s)
+        wait_for_end_locked(l);
     s->next_dead = l->dead;
     l->dead = s;
     l->sources--;
@@ -177,9 +172,8 @@ void loop_settle(struct loop *l)
     if (loop_is_current(l))
         return;
     lock_take(&l->lock);
-    uint32_t first = l->run_seq;
-    if (l->running)
-        wait_not_running_locked(l, l->running, &first);
+    for (uint32_t first = l->run_seq; l->running && l->run_seq == first;)
+        wait_for_end_locked(l);
     lock_drop(&l->lock);
 }
 
