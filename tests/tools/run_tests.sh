@@ -5,7 +5,7 @@
 # stage one preset and some labels of ctest:
 #
 #   unit    release   unit tests and checks of the tree
-#   guest   release   guest programs on bare metal and on an SBI, also under QEMU
+#   guest   release   guest programs on bare metal and on an SBI, also under QEMU; engines compared
 #   asan    asan      unit tests and guest programs again, boots of Linux
 #   tsan    tsan      unit tests and guest programs again, boots of Linux
 #   fuzz    fuzz      fuzz targets, a minute each from a fixed seed
@@ -26,7 +26,7 @@ jobs=$(nproc)
 usage() {
 	cat <<-END
 		usage: ./manyhart test [--fast | --fuzz SECONDS | --soak SECONDS | --oracle N |
-		                       --stage NAME[,NAME]] [FILTER]
+		                       --lockstep SECONDS | --stage NAME[,NAME]] [FILTER]
 
 		  --fast           stages unit and guest only
 		  --fuzz SECONDS   the fuzz targets only, each for that long; what they found
@@ -34,6 +34,8 @@ usage() {
 		  --soak SECONDS   the soak tests only, each for that long
 		  --oracle N       N million random instructions compared with QEMU, and each
 		                   instruction and CSR N times as often as in the other stages
+		  --lockstep SECONDS
+		                   random programs for so long, on all engines in lockstep
 		  --stage NAMES    only these of: unit guest asan tsan fuzz linux soak coverage
 		  FILTER           only tests whose name matches this regular expression
 
@@ -66,6 +68,12 @@ while [ $# -gt 0 ]; do
 		stages=oracle
 		export MH_ORACLE_MILLIONS="${2:-}"
 		case $MH_ORACLE_MILLIONS in '' | 0 | *[!0-9]*) usage >&2 && exit 2 ;; esac
+		shift
+		;;
+	--lockstep)
+		stages=lockstep
+		export MH_LOCKSTEP_SECONDS="${2:-}"
+		case $MH_LOCKSTEP_SECONDS in '' | 0 | *[!0-9]*) usage >&2 && exit 2 ;; esac
 		shift
 		;;
 	-*) usage >&2 && exit 2 ;;
@@ -135,7 +143,7 @@ stage() {
 		cat "$tmp/log"
 		[ "$f" -gt 0 ] || f=1
 	fi
-	[ "$1" != oracle ] || cat "$tmp/log"
+	case $1 in oracle | lockstep) cat "$tmp/log" ;; esac
 	[ "$s" -eq 0 ] || sed -n -E 's/^(notrun|disabled) ([^ ]*) ?/skipped: \2: /p' "$tmp/results"
 	echo "$1: $p passed, $f failed, $s skipped" \
 		"(built in $((built - begin)) s, ran $(($(date +%s) - built)) s)"
@@ -165,10 +173,11 @@ report_coverage() {
 for name in $stages; do
 	case $name in
 	unit) stage unit release 'unit|tools' "$jobs" ;;
-	guest) fetch_linux && stage guest release 'guest|oracle' "$jobs" ;;
+	guest) fetch_linux && stage guest release 'guest|oracle|lockstep' "$jobs" ;;
 	asan) fetch_linux && stage asan asan 'unit|guest|linux' "$jobs" ;;
 	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux' "$jobs" ;;
 	oracle) stage oracle release oracle-long 1 ;;
+	lockstep) stage lockstep release lockstep-long 1 ;;
 	linux) fetch_linux && fetch_bench && stage linux release linux 1 ;;
 	soak) fetch_linux && stage soak release soak 1 ;;
 	fuzz)

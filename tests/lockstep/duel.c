@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two machines, piece by piece; see duel.h. */
+#include "tests/lockstep/duel.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/riscv/rv.h"
+#include "sim/engine.h"
+#include "tests/lockstep/image.h"
+
+struct side {
+    struct mh_machine *m;
+    struct mh_engine *engine[2]; /* by setup's names */
+    unsigned which;              /* of the two it is with */
+    struct rv_hart *h;
+    const uint8_t *ram;
+    enum mh_stop why;
+};
+
+/* --- life --- */
+
+static void must(int rc, const char *what)
+{
+    if (!rc)
+        return;
+    fprintf(stderr, "lockstep: %s: %s %s: %s\n", what, mh_last_error()->param,
+            mh_last_error()->value, mh_last_error()->message);
+    exit(2);
+}
+
+static void set_options(struct mh_vm_config *cfg, const char *const *options, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char name[64];
+        const char *value = strchr(options[i], '=');
+        snprintf(name, sizeof(name), "%.*s", value ? (int)(value - options[i]) : 63, options[i]);
+        must(mh_config_set(cfg, name, value ? value + 1 : "true"), options[i]);
+    }
+}
+
+static void side_create(struct side *s, const struct duel_setup *setup, unsigned which)
+{
+    struct mh_vm_config cfg;
+    mh_config_default(&cfg);
+    cfg.harts = 1;
+    cfg.memory_size = RAM_BYTES;
+    cfg.console = "none";
+    cfg.pin = "none";
+    must(mh_config_set(&cfg, "engine", setup->engine[which]), "engine");
+    set_options(&cfg, setup->options, setup->option_count);
+    if (which)
+        set_options(&cfg, setup->second_options, setup->second_option_count);
+    must(mh_machine_create(&s->m, &cfg), "create");
+    must(mh_machine_init(s->m), "init");
+    for (unsigned i = 0; i < 2; i++)
+        if (i == which || (which && setup->change))
+            must(mh_engine_create(&s->engine[i], s->m, 0, setup->engine[i]), "engine");
+    s->which = which;
+    s->h = rv_hart(s->m->gt->smp(s->m->guest)->harts[0]);
+    s->ram = physmem_host(s->m->pm, RAM);
+}
+
+static void side_destroy(struct side *s)
+{
+    mh_engine_destroy(s->engine[0]);
+    mh_engine_destroy(s->engine[1]);
+    mh_machine_destroy(s->m);
+}
+
+static void side_load(struct side *s, const struct program *p, const struct image *image)
+{
+    struct mh_hart_state state = {.pc = RAM};
+    must(mh_memory_write(s->m, (mh_gpa){RAM}, image->low, sizeof(image->low)), "write");
+    must(mh_memory_write(s->m, (mh_gpa){RAM + AT_WINDOWS}, image->windows, sizeof(image->windows)),
+         "write");
+    must(mh_mmu_set_strict_align(s->m, p->strict_align), "strict-align");
+    memcpy(state.x, p->x, sizeof(state.x));
+    memcpy(state.f, p->f, sizeof(state.f));
+    must(mh_hart_set_state(s->m, 0, &state), "set state");
+}
+
+/* What a mistake of the second engine would look like. */
+static void falsify(struct side *s, const struct duel_setup *setup, const struct image *image)
+{
+    uint32_t mask = rv_op_info(setup->flaw)->mask, match = rv_op_info(setup->flaw)->match;
+    for (unsigned at = 0; setup->flaw && at + 4 <= image->code.size; at += 2) {
+        uint32_t raw;
+        memcpy(&raw, image->code.bytes + at, 4);
+        if ((raw & mask) != match)
+            continue;
+        raw = (raw & ~mask) | rv_op_info(setup->flawed)->match;
+        must(mh_memory_write(s->m, (mh_gpa){RAM + AT_CODE + at}, &raw, 4), "write");
+    }
+}
+
+int duel_check(const struct duel_setup *s)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < 2 && !rc; i++) {
+        struct mh_engine_info info;
+        unsigned k = 0;
+        while (!(rc = mh_engine_describe("riscv64", k, &info)) && strcmp(info.name, s->engine[i]))
+            k++;
+        if (rc)
+            printf("there is no engine %s\n", s->engine[i]);
+        else if (info.missing)
+            printf("no engine %s: %s\n", s->engine[i], info.missing);
+        rc = rc || info.missing ? -ENOTSUP : 0;
+    }
+    return rc;
+}
+
+/* --- executing --- */
+
+static uint64_t progress(const struct side *s)
+{
+    return s->h->insns + s->h->stats.traps + s->h->stats.interrupts;
+}
+
+static void side_piece(struct side *s, uint64_t insns, bool step)
+{
+    struct mh_engine_result r;
+    uint64_t begin = progress(s);
+    do {
+        must(mh_engine_execute(s->engine[s->which], step ? 1 : insns, &r), "execute");
+    } while (step && r.why == MH_STOP_LIMIT && progress(s) - begin < insns);
+    s->why = r.why;
+}
+
+static void side_irq(struct side *s)
+{
+    must(mh_devices_write(s->m, (mh_gpa){CLINT}, 4, 1), "msip");
+}
+
+static void side_change(struct side *s)
+{
+    must(mh_engine_sync_to(s->engine[s->which], s->engine[!s->which]), "change of engine");
+    s->which = !s->which;
+}
+
+/* --- comparing --- */
+
+struct report {
+    char *text;
+    size_t size;
+    unsigned lines;
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(struct report *r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (r->lines++ < 40) {
+        int n = vsnprintf(r->text, r->size, fmt, ap);
+        size_t used = n < 0 ? 0 : (size_t)n < r->size ? (size_t)n : r->size - 1;
+        r->text += used;
+        r->size -= used;
+    }
+    va_end(ap);
+}
+
+static void compare(struct report *r, const char *what, uint64_t a, uint64_t b)
+{
+    if (a != b)
+        tell(r, "  %-8s 0x%016" PRIx64 "  0x%016" PRIx64 "\n", what, a, b);
+}
+
+static void compare_array(struct report *r, const char *file, const uint64_t *a, const uint64_t *b,
+                          unsigned first)
+{
+    char name[8];
+    if (!memcmp(a, b, 32 * sizeof(*a)))
+        return;
+    for (unsigned i = first; i < 32; i++) {
+        snprintf(name, sizeof(name), "%s%u", file, i);
+        compare(r, name, a[i], b[i]);
+    }
+}
+
+static void compare_csrs(struct report *r, struct side *s)
+{
+    static const uint16_t csrs[] = {0x003, 0x300, 0x341, 0x342, 0x343, 0x344, 0x141,
+                                    0x142, 0x143, 0x180, 0xb02, 0x304, 0x340, 0x140};
+    for (unsigned i = 0; i < sizeof(csrs) / sizeof(csrs[0]); i++) {
+        uint64_t v[2] = {0, 0};
+        for (unsigned k = 0; k < 2; k++)
+            must(rv_csr_peek(s[k].h, csrs[i], &v[k]), "CSR");
+        compare(r, rv_csr_name(csrs[i]), v[0], v[1]);
+    }
+}
+
+static void compare_harts(struct report *r, struct side *s)
+{
+    const struct rv_hart *a = s[0].h, *b = s[1].h;
+    compare(r, "stop", s[0].why, s[1].why);
+    compare(r, "pc", a->pc, b->pc);
+    compare(r, "insns", a->insns, b->insns);
+    compare(r, "traps", a->stats.traps, b->stats.traps);
+    compare(r, "irqs", a->stats.interrupts, b->stats.interrupts);
+    compare(r, "mode", a->priv, b->priv);
+    compare_array(r, "x", a->x, b->x, 1);
+    compare_array(r, "f", a->f, b->f, 0);
+    compare_csrs(r, s);
+}
+
+static void compare_log(struct report *r, const struct side *s, uint32_t at, char mode)
+{
+    const struct trap_entry *a = (const void *)(s[0].ram + at), *b = (const void *)(s[1].ram + at);
+    for (unsigned i = 0; i < LOG_ENTRIES; i++)
+        if (memcmp(&a[i], &b[i], sizeof(a[i]))) {
+            char name[32];
+            snprintf(name, sizeof(name), "trap %u to %c", i, mode);
+            compare(r, name, 0, 1);
+            compare(r, "  cause", a[i].cause, b[i].cause);
+            compare(r, "  epc", a[i].epc, b[i].epc);
+            compare(r, "  tval", a[i].tval, b[i].tval);
+            compare(r, "  status", a[i].status, b[i].status);
+            compare(r, "  instret", a[i].instret, b[i].instret);
+            compare(r, "  fcsr", a[i].fcsr, b[i].fcsr);
+            return;
+        }
+}
+
+static void compare_range(struct report *r, const struct side *s, uint32_t from, uint32_t to)
+{
+    unsigned told = 0;
+    if (!memcmp(s[0].ram + from, s[1].ram + from, to - from))
+        return;
+    for (uint32_t at = from; at < to && told < 4; at += 8) {
+        char name[24];
+        uint64_t a, b;
+        memcpy(&a, s[0].ram + at, 8);
+        memcpy(&b, s[1].ram + at, 8);
+        snprintf(name, sizeof(name), "[%llx]", RAM + at);
+        told += a != b;
+        compare(r, name, a, b);
+    }
+}
+
+static void compare_memory(struct report *r, const struct side *s, const struct duel_setup *setup)
+{
+    static const uint32_t data = AT_DATA_END - AT_DATA;
+    static const uint8_t powers[] = {20, 21, 22, 24};
+    compare_log(r, s, AT_LOG_M, 'M');
+    compare_log(r, s, AT_LOG_S, 'S');
+    compare_range(r, s, 0, AT_LOG_M);
+    compare_range(r, s, AT_TABLES, AT_TABLES_END);
+    if (!setup->flaw)
+        compare_range(r, s, AT_CODE, AT_CODE_END);
+    compare_range(r, s, AT_CODE_END, AT_LOW_END);
+    compare_range(r, s, AT_WINDOWS, AT_WINDOWS + WINDOWS * PAGE);
+    for (unsigned i = 0; i < sizeof(powers); i++)
+        compare_range(r, s, AT_DATA + (1u << powers[i]), AT_DATA + (1u << powers[i]) + data);
+}
+
+/* --- both together --- */
+
+static struct image image;
+
+static void start(struct side *s, const struct duel_setup *setup, const struct program *p)
+{
+    image_make(&image, p);
+    for (unsigned i = 0; i < 2; i++) {
+        side_create(&s[i], setup, i);
+        side_load(&s[i], p, &image);
+    }
+    falsify(&s[1], setup, &image);
+}
+
+static bool at_end(const struct side *s)
+{
+    return s->h->pc - image.end < 8;
+}
+
+static void before_piece(struct side *s, const struct duel_setup *setup, const struct piece *q)
+{
+    if (q->irq)
+        for (unsigned i = 0; i < 2; i++)
+            side_irq(&s[i]);
+    if (q->change && setup->change)
+        side_change(&s[1]);
+}
+
+/* A WFI ends a piece early; then the rest of it follows. */
+static void run_piece(struct side *s, const struct duel_setup *setup, uint64_t insns,
+                      struct report *r)
+{
+    for (uint64_t begin = progress(&s[0]), done = 0; done < insns && !r->lines;) {
+        side_piece(&s[0], insns - done, setup->step);
+        side_piece(&s[1], insns - done, false);
+        compare_harts(r, s);
+        done = progress(&s[0]) - begin;
+        if (at_end(&s[0]))
+            break;
+    }
+}
+
+static void run_pieces(struct side *s, const struct duel_setup *setup, const struct program *p,
+                       struct duel_result *out)
+{
+    struct report r = {out->report, sizeof(out->report), 0};
+    for (unsigned i = 0; i < p->piece_count && !out->ended && !out->differs; i++) {
+        const struct piece *q = &p->pieces[i];
+        out->piece = i;
+        out->before = progress(&s[0]);
+        before_piece(s, setup, q);
+        run_piece(s, setup, q->insns, &r);
+        out->ended = at_end(&s[0]);
+        if (r.lines || out->ended || setup->memory_often || i % 8 == 7 || i + 1 == p->piece_count)
+            compare_memory(&r, s, setup);
+        out->differs = r.lines > 0;
+    }
+    compare_range(&r, s, AT_STREAM - PAGE, AT_STREAM_END);
+    out->differs = r.lines > 0;
+    out->insns = s[0].h->insns;
+    out->traps = s[0].h->stats.traps;
+    out->irqs = s[0].h->stats.interrupts;
+}
+
+void duel_run(const struct duel_setup *setup, const struct program *p, struct duel_result *out)
+{
+    struct side s[2] = {0};
+    out->differs = out->ended = false;
+    out->report[0] = 0;
+    start(s, setup, p);
+    run_pieces(s, setup, p, out);
+    side_destroy(&s[0]);
+    side_destroy(&s[1]);
+}
+
+/* --- explaining --- */
+
+enum { TRACE = 24 };
+
+/* The instructions that were executed last, and who wrote each register last. */
+struct trace {
+    struct traced {
+        uint64_t count, pc;
+        int item;
+    } last[TRACE], wrote_x[32], wrote_f[32];
+    unsigned n;
+};
+
+static void trace_step(struct trace *t, struct side *s, const struct program *p)
+{
+    uint64_t x[32], f[32], base = p->literals[12] - p->start;
+    struct traced now = {progress(s), s->h->pc, -1};
+    uint64_t pc = s->h->pc < RAM && s->h->pc >= RAM - ALIAS ? s->h->pc + ALIAS : s->h->pc;
+    (void)base;
+    if (pc - (RAM + AT_CODE) < AT_CODE_END - AT_CODE)
+        now.item = program_item_at(p, &image.code, (unsigned)(pc - (RAM + AT_CODE)));
+    memcpy(x, s->h->x, sizeof(x));
+    memcpy(f, s->h->f, sizeof(f));
+    side_piece(s, 1, false);
+    for (unsigned i = 0; i < 32; i++) {
+        if (x[i] != s->h->x[i])
+            t->wrote_x[i] = now;
+        if (f[i] != s->h->f[i])
+            t->wrote_f[i] = now;
+    }
+    t->last[t->n++ % TRACE] = now;
+}
+
+static void print_insn(const struct side *s, const struct traced *t, const struct program *p,
+                       FILE *out)
+{
+    struct mh_decoder *d;
+    struct mh_insn in = {0};
+    if (mh_decoder_create(&d, "riscv64", NULL))
+        return;
+    uint64_t at = t->pc < RAM ? t->pc + ALIAS : t->pc;
+    if (at - RAM < RAM_BYTES - 4)
+        mh_decoder_decode(d, s->ram + (at - RAM), 4, (mh_gva){t->pc}, &in);
+    mh_decoder_destroy(d);
+    fprintf(out, "#%-7" PRIu64 " %10" PRIx64 "  %-32s", t->count, t->pc, in.text);
+    if (t->item >= 0)
+        fprintf(out, " item %d, %s", t->item, program_item_name(p, (unsigned)t->item));
+    else if (t->pc - RAM < AT_LITERALS)
+        fprintf(out, " runtime");
+    fputc('\n', out);
+}
+
+static void print_writers(const struct side *s, const struct trace *t, const struct program *p,
+                          const char *report, FILE *out)
+{
+    for (unsigned i = 0; i < 64; i++) {
+        char name[16];
+        const struct traced *w = i < 32 ? &t->wrote_x[i] : &t->wrote_f[i - 32];
+        snprintf(name, sizeof(name), "\n  %c%u ", i < 32 ? 'x' : 'f', i % 32);
+        if (!strstr(report, name) && strncmp(report, name + 1, strlen(name + 1)))
+            continue;
+        fprintf(out, "%s last changed by ", name + 1);
+        if (w->pc)
+            print_insn(s, w, p, out);
+        else
+            fputs("nothing in this piece\n", out);
+    }
+}
+
+void duel_explain(const struct duel_setup *setup, const struct program *p,
+                  const struct duel_result *found, FILE *out)
+{
+    static struct trace t;
+    struct side s[2] = {0};
+    t = (struct trace){.n = 0};
+    image_make(&image, p);
+    side_create(&s[0], setup, 0);
+    side_load(&s[0], p, &image);
+    for (unsigned i = 0; i <= found->piece; i++) {
+        const struct piece *q = &p->pieces[i];
+        if (q->irq)
+            side_irq(&s[0]);
+        for (uint64_t begin = progress(&s[0]), done = 0; done < q->insns && !at_end(&s[0]);) {
+            if (i < found->piece)
+                side_piece(&s[0], q->insns - done, false);
+            else
+                trace_step(&t, &s[0], p);
+            done = progress(&s[0]) - begin;
+        }
+    }
+    print_writers(&s[0], &t, p, found->report, out);
+    fprintf(out, "the last instructions of %s (number, pc; of %u in the piece):\n",
+            setup->engine[0], t.n);
+    for (unsigned i = t.n > TRACE ? t.n - TRACE : 0; i < t.n; i++)
+        print_insn(&s[0], &t.last[i % TRACE], p, out);
+    side_destroy(&s[0]);
+}
