@@ -23,7 +23,7 @@ struct side {
 
 /* --- life --- */
 
-static void must(int rc, const char *what)
+void duel_must(int rc, const char *what)
 {
     if (!rc)
         return;
@@ -38,27 +38,34 @@ static void set_options(struct mh_vm_config *cfg, const char *const *options, un
         char name[64];
         const char *value = strchr(options[i], '=');
         snprintf(name, sizeof(name), "%.*s", value ? (int)(value - options[i]) : 63, options[i]);
-        must(mh_config_set(cfg, name, value ? value + 1 : "true"), options[i]);
+        duel_must(mh_config_set(cfg, name, value ? value + 1 : "true"), options[i]);
     }
+}
+
+struct mh_machine *duel_machine(const struct duel_setup *s, const char *engine, unsigned harts)
+{
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    mh_config_default(&cfg);
+    cfg.harts = harts;
+    cfg.memory_size = RAM_BYTES;
+    cfg.console = "none";
+    cfg.pin = "none";
+    duel_must(mh_config_set(&cfg, "engine", engine), "engine");
+    set_options(&cfg, s->options, s->option_count);
+    if (engine == s->engine[1])
+        set_options(&cfg, s->second_options, s->second_option_count);
+    duel_must(mh_machine_create(&m, &cfg), "create");
+    duel_must(mh_machine_init(m), "init");
+    return m;
 }
 
 static void side_create(struct side *s, const struct duel_setup *setup, unsigned which)
 {
-    struct mh_vm_config cfg;
-    mh_config_default(&cfg);
-    cfg.harts = 1;
-    cfg.memory_size = RAM_BYTES;
-    cfg.console = "none";
-    cfg.pin = "none";
-    must(mh_config_set(&cfg, "engine", setup->engine[which]), "engine");
-    set_options(&cfg, setup->options, setup->option_count);
-    if (which)
-        set_options(&cfg, setup->second_options, setup->second_option_count);
-    must(mh_machine_create(&s->m, &cfg), "create");
-    must(mh_machine_init(s->m), "init");
+    s->m = duel_machine(setup, setup->engine[which], 1);
     for (unsigned i = 0; i < 2; i++)
         if (i == which || (which && setup->change))
-            must(mh_engine_create(&s->engine[i], s->m, 0, setup->engine[i]), "engine");
+            duel_must(mh_engine_create(&s->engine[i], s->m, 0, setup->engine[i]), "engine");
     s->which = which;
     s->h = rv_hart(s->m->gt->smp(s->m->guest)->harts[0]);
     s->ram = physmem_host(s->m->pm, RAM);
@@ -74,13 +81,14 @@ static void side_destroy(struct side *s)
 static void side_load(struct side *s, const struct program *p, const struct image *image)
 {
     struct mh_hart_state state = {.pc = RAM};
-    must(mh_memory_write(s->m, (mh_gpa){RAM}, image->low, sizeof(image->low)), "write");
-    must(mh_memory_write(s->m, (mh_gpa){RAM + AT_WINDOWS}, image->windows, sizeof(image->windows)),
-         "write");
-    must(mh_mmu_set_strict_align(s->m, p->strict_align), "strict-align");
+    duel_must(mh_memory_write(s->m, (mh_gpa){RAM}, image->low, sizeof(image->low)), "write");
+    duel_must(
+        mh_memory_write(s->m, (mh_gpa){RAM + AT_WINDOWS}, image->windows, sizeof(image->windows)),
+        "write");
+    duel_must(mh_mmu_set_strict_align(s->m, p->strict_align), "strict-align");
     memcpy(state.x, p->x, sizeof(state.x));
     memcpy(state.f, p->f, sizeof(state.f));
-    must(mh_hart_set_state(s->m, 0, &state), "set state");
+    duel_must(mh_hart_set_state(s->m, 0, &state), "set state");
 }
 
 /* What a mistake of the second engine would look like. */
@@ -93,7 +101,7 @@ static void falsify(struct side *s, const struct duel_setup *setup, const struct
         if ((raw & mask) != match)
             continue;
         raw = (raw & ~mask) | rv_op_info(setup->flawed)->match;
-        must(mh_memory_write(s->m, (mh_gpa){RAM + AT_CODE + at}, &raw, 4), "write");
+        duel_must(mh_memory_write(s->m, (mh_gpa){RAM + AT_CODE + at}, &raw, 4), "write");
     }
 }
 
@@ -126,19 +134,19 @@ static void side_piece(struct side *s, uint64_t insns, bool step)
     struct mh_engine_result r;
     uint64_t begin = progress(s);
     do {
-        must(mh_engine_execute(s->engine[s->which], step ? 1 : insns, &r), "execute");
+        duel_must(mh_engine_execute(s->engine[s->which], step ? 1 : insns, &r), "execute");
     } while (step && r.why == MH_STOP_LIMIT && progress(s) - begin < insns);
     s->why = r.why;
 }
 
 static void side_irq(struct side *s)
 {
-    must(mh_devices_write(s->m, (mh_gpa){CLINT}, 4, 1), "msip");
+    duel_must(mh_devices_write(s->m, (mh_gpa){CLINT}, 4, 1), "msip");
 }
 
 static void side_change(struct side *s)
 {
-    must(mh_engine_sync_to(s->engine[s->which], s->engine[!s->which]), "change of engine");
+    duel_must(mh_engine_sync_to(s->engine[s->which], s->engine[!s->which]), "change of engine");
     s->which = !s->which;
 }
 
@@ -188,7 +196,7 @@ static void compare_csrs(struct report *r, struct side *s)
     for (unsigned i = 0; i < sizeof(csrs) / sizeof(csrs[0]); i++) {
         uint64_t v[2] = {0, 0};
         for (unsigned k = 0; k < 2; k++)
-            must(rv_csr_peek(s[k].h, csrs[i], &v[k]), "CSR");
+            duel_must(rv_csr_peek(s[k].h, csrs[i], &v[k]), "CSR");
         compare(r, rv_csr_name(csrs[i]), v[0], v[1]);
     }
 }

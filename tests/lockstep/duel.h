@@ -6,6 +6,7 @@
 #ifndef TESTS_LOCKSTEP_DUEL_H
 #define TESTS_LOCKSTEP_DUEL_H
 
+#include "sim/include/manyhart.h"
 #include "tests/lockstep/program.h"
 
 enum { OPTIONS_MAX = 16, REPORT_BYTES = 8192 };
@@ -34,6 +35,10 @@ void duel_run(const struct duel_setup *s, const struct program *p, struct duel_r
 /* Steps through the piece that differs and tells what the first machine executed in it. */
 void duel_explain(const struct duel_setup *s, const struct program *p,
                   const struct duel_result *found, FILE *out);
+/* A machine that is built, with the setup's options; second ones if the engine is the second. */
+struct mh_machine *duel_machine(const struct duel_setup *s, const char *engine, unsigned harts);
+/* Exits with the library's last error unless rc is 0. */
+void duel_must(int rc, const char *what);
 /* 0, or -ENOTSUP: there is no such engine; the reason was printed. */
 int duel_check(const struct duel_setup *s);
 

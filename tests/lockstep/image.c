@@ -2,11 +2,10 @@
 /* The guest's memory around a program; see image.h. */
 #include "tests/lockstep/image.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "isa/riscv/rv.h"
+#include "tests/lockstep/assemble.h"
 
 enum {
     TABLE_ROOT = AT_TABLES, /* and the second */
@@ -16,44 +15,6 @@ enum {
 };
 
 #define PTE_RWX (PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D)
-
-/* --- assembling --- */
-
-struct writer {
-    uint8_t *ram;
-    uint32_t at;
-};
-
-/* One instruction; branch targets are absolute addresses. */
-__attribute__((format(printf, 2, 3))) static uint32_t put(struct writer *w, const char *fmt, ...)
-{
-    char text[96];
-    uint32_t raw, at = w->at;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    int len = rv_asm(text, RAM + at, &raw);
-    if (len < 0) {
-        fprintf(stderr, "lockstep: cannot assemble '%s'\n", text);
-        abort();
-    }
-    memcpy(w->ram + at, &raw, (size_t)len);
-    w->at += (uint32_t)len;
-    return at;
-}
-
-/* The branch or jump at a hole comes here: text without the target. */
-static void land(struct writer *w, uint32_t hole, const char *text)
-{
-    struct writer at = {w->ram, hole};
-    put(&at, "%s0x%llx", text, RAM + w->at);
-}
-
-static uint32_t hole(struct writer *w)
-{
-    return put(w, "nop");
-}
 
 /* --- handlers --- */
 

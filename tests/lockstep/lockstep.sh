@@ -22,11 +22,12 @@ case ${1-} in
 	;;
 --long)
 	seed=${MH_LOCKSTEP_SEED:-$(date +%s)}
-	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 6 + 1))
+	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 8 + 1))
 	echo "seed $seed: MH_LOCKSTEP_SEED=$seed repeats it"
 	failed=0
 	for what in "--engine-b hybrid" "--engine-b hybrid --switch" "--engine-b jit" \
-		"--engine-b jit --switch" "--engine-a hybrid --engine-b jit" "--engine-b interp --step"; do
+		"--engine-b jit --switch" "--engine-a hybrid --engine-b jit" "--engine-b interp --step" \
+		"--engine-b hybrid --harts" "--engine-b jit --harts"; do
 		# shellcheck disable=SC2086
 		"$program" --seed "$seed" --seconds "$seconds" $what
 		case $? in 0 | 77) ;; *) failed=1 ;; esac

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "sim/base/clock.h"
+#include "tests/lockstep/harts.h"
 #include "tests/lockstep/shrink.h"
 
 static const char usage[] =
@@ -27,6 +28,7 @@ static const char usage[] =
     "  --engine-b NAME    the other (default hybrid)\n"
     "  --step             A executes instruction by instruction\n"
     "  --switch           B's hart moves between both engines\n"
+    "  --harts            programs for 2 to 4 harts that write each other's code, on B alone\n"
     "  --memory           compare memory after each piece\n"
     "  --option K=V       a parameter of both machines' configuration; again for more\n"
     "  --option-b K=V     of the second machine alone\n"
@@ -46,6 +48,7 @@ enum {
     OPT_ENGINE_B,
     OPT_STEP,
     OPT_SWITCH,
+    OPT_HARTS,
     OPT_MEMORY,
     OPT_OPTION,
     OPT_OPTION_B,
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
     {"engine-b", required_argument, NULL, OPT_ENGINE_B},
     {"step", no_argument, NULL, OPT_STEP},
     {"switch", no_argument, NULL, OPT_SWITCH},
+    {"harts", no_argument, NULL, OPT_HARTS},
     {"memory", no_argument, NULL, OPT_MEMORY},
     {"option", required_argument, NULL, OPT_OPTION},
     {"option-b", required_argument, NULL, OPT_OPTION_B},
@@ -80,7 +84,8 @@ struct lockstep {
     struct duel_setup setup;
     uint64_t seed;
     unsigned programs, first, max_failures, runs, seconds;
-    bool only, no_shrink, verbose;
+    bool only, no_shrink, verbose, harts;
+    struct harts_counts counts;
     char **argv;
     int argc;
     uint64_t insns, traps, irqs;
@@ -149,6 +154,8 @@ static bool take_option(struct lockstep *l, int id, const char *value)
         return s->step = true;
     case OPT_SWITCH:
         return s->change = true;
+    case OPT_HARTS:
+        return l->harts = true;
     case OPT_MEMORY:
         return s->memory_often = true;
     case OPT_NO_SHRINK:
@@ -212,6 +219,8 @@ static void print_command(const struct lockstep *l, unsigned index)
 {
     printf("repeat: %s --seed %" PRIu64 " --only %u --engine-a %s --engine-b %s", l->argv[0],
            l->seed, index, l->setup.engine[0], l->setup.engine[1]);
+    if (l->harts)
+        printf(" --harts");
     if (l->setup.step)
         printf(" --step");
     if (l->setup.change)
@@ -293,6 +302,31 @@ static void run_program(struct lockstep *l, unsigned index)
     }
 }
 
+static void run_harts(struct lockstep *l, unsigned index)
+{
+    running_index = (sig_atomic_t)index;
+    l->done++;
+    if (harts_run(&l->setup, l->setup.engine[1], l->seed, index, l->runs, &l->counts))
+        return;
+    l->failures++;
+    print_command(l, index);
+}
+
+static void print_summary(const struct lockstep *l, double seconds)
+{
+    printf("lockstep: seed %" PRIu64 ", ", l->seed);
+    if (l->harts)
+        printf("harts on %s: %u programs, %" PRIu64 " calls, %" PRIu64
+               " instructions written, %" PRIu64 " rounds of interrupts",
+               l->setup.engine[1], l->done, l->counts.calls, l->counts.patches, l->counts.ipis);
+    else
+        printf("%s and %s%s%s: %u programs (%u came to their end), %" PRIu64
+               " instructions, %" PRIu64 " exceptions, %" PRIu64 " interrupts",
+               l->setup.engine[0], l->setup.engine[1], l->setup.step ? ", stepped" : "",
+               l->setup.change ? ", changing" : "", l->done, l->ended, l->insns, l->traps, l->irqs);
+    printf(", %u %s (%.1f s)\n", l->failures, l->harts ? "went wrong" : "differ", seconds);
+}
+
 int main(int argc, char **argv)
 {
     static struct lockstep l = {
@@ -316,12 +350,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < l.programs && l.failures < l.max_failures; i++) {
         if (l.seconds && clock_now_ns() - begin > l.seconds * 1000000000ull)
             break;
-        run_program(&l, l.first + i);
+        (l.harts ? run_harts : run_program)(&l, l.first + i);
     }
-    printf("lockstep: seed %" PRIu64 ", %s and %s%s%s: %u programs (%u came to their end), %" PRIu64
-           " instructions, %" PRIu64 " exceptions, %" PRIu64 " interrupts, %u differ (%.1f s)\n",
-           l.seed, l.setup.engine[0], l.setup.engine[1], l.setup.step ? ", stepped" : "",
-           l.setup.change ? ", changing" : "", l.done, l.ended, l.insns, l.traps, l.irqs,
-           l.failures, (double)(clock_now_ns() - begin) / 1e9);
+    print_summary(&l, (double)(clock_now_ns() - begin) / 1e9);
     return l.failures ? 1 : 0;
 }

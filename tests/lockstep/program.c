@@ -214,11 +214,21 @@ static bool translated(const struct gen *g)
     return g->p->paging && g->p->mode != PRIV_M;
 }
 
+/* There are more forms of AMOs than of all else, and misaligned ones trap. */
+static unsigned memory_form(struct gen *g, bool odd)
+{
+    for (;;) {
+        unsigned form = g->memory[rng_below(&g->r, g->memory_count)];
+        if (!(encode_flags(form) & RV_IS_AMO) || rng_one_in(&g->r, odd && g->rounds > 4 ? 80 : 4))
+            return form;
+    }
+}
+
 /* Any load, store or AMO relative to base; imm: below 0 for any. */
 static bool put_access(struct gen *g, struct item *it, unsigned base, int imm)
 {
     for (unsigned i = 0; i < 32; i++) {
-        unsigned form = g->memory[rng_below(&g->r, g->memory_count)];
+        unsigned form = memory_form(g, base != REG_A);
         struct rv_field rs1 = rv_forms()[form].rs1;
         struct encode_fix fix = ENCODE_FREE;
         struct rv_insn in;
@@ -283,7 +293,7 @@ static bool make_memory(struct gen *g, struct item *it)
 {
     static const uint8_t bases[] = {REG_A, REG_A, REG_A, REG_B, REG_B, REG_STREAM};
     for (unsigned i = 0; i < 8; i++) {
-        unsigned form = g->memory[rng_below(&g->r, g->memory_count)];
+        unsigned form = memory_form(g, false);
         struct encode_fix fix = ENCODE_FREE;
         struct rv_field rs1 = rv_forms()[form].rs1;
         struct rv_insn in;
