@@ -6,8 +6,8 @@
 #
 #   unit    release   unit tests and checks of the tree
 #   guest   release   guest programs on bare metal and on an SBI, also under QEMU; engines compared
-#   asan    asan      unit tests and guest programs again, boots of Linux
-#   tsan    tsan      unit tests and guest programs again, boots of Linux
+#   asan    asan      unit tests, guest programs and lockstep again, boots of Linux
+#   tsan    tsan      the same
 #   fuzz    fuzz      fuzz targets, a minute each from a fixed seed
 #   linux   release   boots of Linux
 #   soak    release   the long runs, briefly (tests/soak)
@@ -174,8 +174,8 @@ for name in $stages; do
 	case $name in
 	unit) stage unit release 'unit|tools' "$jobs" ;;
 	guest) fetch_linux && stage guest release 'guest|oracle|lockstep' "$jobs" ;;
-	asan) fetch_linux && stage asan asan 'unit|guest|linux' "$jobs" ;;
-	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux' "$jobs" ;;
+	asan) fetch_linux && stage asan asan 'unit|guest|linux|lockstep' "$jobs" ;;
+	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux|lockstep' "$jobs" ;;
 	oracle) stage oracle release oracle-long 1 ;;
 	lockstep) stage lockstep release lockstep-long 1 ;;
 	linux) fetch_linux && fetch_bench && stage linux release linux 1 ;;
