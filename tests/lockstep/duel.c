@@ -18,8 +18,13 @@ struct side {
     unsigned which;              /* of the two it is with */
     struct rv_hart *h;
     const uint8_t *ram;
+    uint64_t begin; /* progress when the program began */
     enum mh_stop why;
 };
+
+/* Further areas of data lie so many powers of two behind AT_DATA. */
+static const uint8_t far_powers[] = {20, 21, 22, 24};
+enum { FAR_AREAS = sizeof(far_powers) };
 
 /* --- life --- */
 
@@ -76,6 +81,7 @@ static void side_destroy(struct side *s)
     mh_engine_destroy(s->engine[0]);
     mh_engine_destroy(s->engine[1]);
     mh_machine_destroy(s->m);
+    *s = (struct side){0};
 }
 
 static void side_load(struct side *s, const struct program *p, const struct image *image)
@@ -126,7 +132,7 @@ int duel_check(const struct duel_setup *s)
 
 static uint64_t progress(const struct side *s)
 {
-    return s->h->insns + s->h->stats.traps + s->h->stats.interrupts;
+    return s->h->insns + s->h->stats.traps + s->h->stats.interrupts - s->begin;
 }
 
 static void side_piece(struct side *s, uint64_t insns, bool step)
@@ -252,7 +258,6 @@ static void compare_range(struct report *r, const struct side *s, uint32_t from,
 static void compare_memory(struct report *r, const struct side *s, const struct duel_setup *setup)
 {
     static const uint32_t data = AT_DATA_END - AT_DATA;
-    static const uint8_t powers[] = {20, 21, 22, 24};
     compare_log(r, s, AT_LOG_M, 'M');
     compare_log(r, s, AT_LOG_S, 'S');
     compare_range(r, s, 0, AT_LOG_M);
@@ -261,19 +266,40 @@ static void compare_memory(struct report *r, const struct side *s, const struct 
         compare_range(r, s, AT_CODE, AT_CODE_END);
     compare_range(r, s, AT_CODE_END, AT_LOW_END);
     compare_range(r, s, AT_WINDOWS, AT_WINDOWS + WINDOWS * PAGE);
-    for (unsigned i = 0; i < sizeof(powers); i++)
-        compare_range(r, s, AT_DATA + (1u << powers[i]), AT_DATA + (1u << powers[i]) + data);
+    for (unsigned i = 0; i < FAR_AREAS; i++)
+        compare_range(r, s, AT_DATA + (1u << far_powers[i]),
+                      AT_DATA + (1u << far_powers[i]) + data);
 }
 
 /* --- both together --- */
 
 static struct image image;
 
+/* A machine that has executed another program. */
+static void side_renew(struct side *s, unsigned which)
+{
+    static const uint8_t zeros[AT_STREAM_END - AT_STREAM + 2 * PAGE];
+    if (s->which != which)
+        side_change(s);
+    duel_must(mh_engine_reset(s->engine[which]), "reset");
+    duel_must(mh_devices_write(s->m, (mh_gpa){CLINT}, 4, 0), "msip");
+    duel_must(mh_memory_write(s->m, (mh_gpa){RAM + AT_STREAM - PAGE}, zeros, sizeof(zeros)),
+              "write");
+    for (unsigned i = 0; i < FAR_AREAS; i++)
+        duel_must(mh_memory_write(s->m, (mh_gpa){RAM + AT_DATA + (1u << far_powers[i])}, zeros,
+                                  AT_DATA_END - AT_DATA),
+                  "write");
+    s->begin = s->h->insns + s->h->stats.traps + s->h->stats.interrupts;
+}
+
 static void start(struct side *s, const struct duel_setup *setup, const struct program *p)
 {
     image_make(&image, p);
     for (unsigned i = 0; i < 2; i++) {
-        side_create(&s[i], setup, i);
+        if (s[i].m)
+            side_renew(&s[i], i);
+        else
+            side_create(&s[i], setup, i);
         side_load(&s[i], p, &image);
     }
     falsify(&s[1], setup, &image);
@@ -324,32 +350,36 @@ static void run_pieces(struct side *s, const struct duel_setup *setup, const str
     }
     compare_range(&r, s, AT_STREAM - PAGE, AT_STREAM_END);
     out->differs = r.lines > 0;
-    out->insns = s[0].h->insns;
-    out->traps = s[0].h->stats.traps;
-    out->irqs = s[0].h->stats.interrupts;
 }
 
 void duel_run(const struct duel_setup *setup, const struct program *p, struct duel_result *out)
 {
-    struct side s[2] = {0};
-    out->differs = out->ended = false;
-    out->report[0] = 0;
+    static struct side s[2];
+    bool alone = setup->reuse < 2;
+    memset(out, 0, sizeof(*out));
+    if (s[0].m && (alone || p->index % setup->reuse == 0))
+        for (unsigned i = 0; i < 2; i++)
+            side_destroy(&s[i]);
     start(s, setup, p);
+    uint64_t traps = s[0].h->stats.traps, irqs = s[0].h->stats.interrupts;
     run_pieces(s, setup, p, out);
-    side_destroy(&s[0]);
-    side_destroy(&s[1]);
+    out->traps = s[0].h->stats.traps - traps;
+    out->irqs = s[0].h->stats.interrupts - irqs;
+    out->insns = progress(&s[0]) - out->traps - out->irqs;
+    for (unsigned i = 0; i < 2 && alone; i++)
+        side_destroy(&s[i]);
 }
 
 /* --- explaining --- */
 
-enum { TRACE = 24 };
+enum { TRACE = 24, TRACE_MAX = 1 << 17 };
 
-/* The instructions that were executed last, and who wrote each register last. */
+/* What was executed in a piece, and who wrote each register last. */
 struct trace {
     struct traced {
         uint64_t count, pc;
         int item;
-    } last[TRACE], wrote_x[32], wrote_f[32];
+    } all[TRACE_MAX], wrote_x[32], wrote_f[32];
     unsigned n;
 };
 
@@ -370,7 +400,8 @@ static void trace_step(struct trace *t, struct side *s, const struct program *p)
         if (f[i] != s->h->f[i])
             t->wrote_f[i] = now;
     }
-    t->last[t->n++ % TRACE] = now;
+    if (t->n < TRACE_MAX)
+        t->all[t->n++] = now;
 }
 
 static void print_insn(const struct side *s, const struct traced *t, const struct program *p,
@@ -409,12 +440,59 @@ static void print_writers(const struct side *s, const struct trace *t, const str
     }
 }
 
+static bool in_runtime(const struct traced *t)
+{
+    return t->item < 0 && t->pc - RAM < AT_LITERALS;
+}
+
+/* The last of the trace before `to`: so many of the program's own, those of handlers as a number.
+ */
+static void print_some(const struct side *s, const struct trace *t, const struct program *p,
+                       unsigned to, unsigned many, FILE *out)
+{
+    unsigned from = to, runtime = 0;
+    while (from && many)
+        many -= !in_runtime(&t->all[--from]);
+    for (unsigned i = from; i < to; i++) {
+        bool shown = !in_runtime(&t->all[i]) || i + 3 >= to;
+        if (shown && runtime)
+            fprintf(out, "  (%u of the runtime)\n", runtime);
+        runtime = shown ? 0 : runtime + 1;
+        if (shown)
+            print_insn(s, &t->all[i], p, out);
+    }
+}
+
+/*
+ * The end of the piece; and where the second engine came back, since it executes the last
+ * instructions of a piece, as many as it may overrun by, one by one.
+ */
+static void print_trace(const struct duel_setup *setup, const struct side *s, const struct trace *t,
+                        const struct program *p, FILE *out)
+{
+    unsigned id = 0;
+    while (engine_name(id) && strcmp(engine_name(id), setup->engine[1]))
+        id++;
+    unsigned overrun = s->m->gt->engine((enum guest_engine)id)->overrun;
+    if (t->n > overrun + TRACE) {
+        unsigned at = t->n - overrun;
+        fprintf(
+            out,
+            "%s may overrun by %u instructions; before it came back %s executed (number, pc):\n",
+            setup->engine[1], overrun, setup->engine[0]);
+        print_some(s, t, p, at, TRACE, out);
+    }
+    fprintf(out, "the last instructions of %s (number, pc; of %u in the piece):\n",
+            setup->engine[0], t->n);
+    print_some(s, t, p, t->n, TRACE, out);
+}
+
 void duel_explain(const struct duel_setup *setup, const struct program *p,
                   const struct duel_result *found, FILE *out)
 {
     static struct trace t;
     struct side s[2] = {0};
-    t = (struct trace){.n = 0};
+    memset(&t, 0, sizeof(t));
     image_make(&image, p);
     side_create(&s[0], setup, 0);
     side_load(&s[0], p, &image);
@@ -431,9 +509,6 @@ void duel_explain(const struct duel_setup *setup, const struct program *p,
         }
     }
     print_writers(&s[0], &t, p, found->report, out);
-    fprintf(out, "the last instructions of %s (number, pc; of %u in the piece):\n",
-            setup->engine[0], t.n);
-    for (unsigned i = t.n > TRACE ? t.n - TRACE : 0; i < t.n; i++)
-        print_insn(&s[0], &t.last[i % TRACE], p, out);
+    print_trace(setup, &s[0], &t, p, out);
     side_destroy(&s[0]);
 }

@@ -15,6 +15,7 @@ struct duel_setup {
     const char *engine[2];
     bool step;         /* the first machine executes instruction by instruction */
     bool change;       /* the second one changes between both engines */
+    unsigned reuse;    /* so many programs run on the same machines; 0, 1: each has its own */
     bool memory_often; /* memory is compared after each piece */
     const char *options[OPTIONS_MAX], *second_options[OPTIONS_MAX]; /* KEY=VALUE */
     unsigned option_count, second_option_count;
@@ -30,7 +31,10 @@ struct duel_result {
     char report[REPORT_BYTES]; /* the differences, a line each */
 };
 
-/* Exits with the reason when a machine or an engine cannot be had. */
+/*
+ * Exits with the reason when a machine or an engine cannot be had.  With reuse, machines are new
+ * for a program whose number is a multiple of it, or when there are none yet.
+ */
 void duel_run(const struct duel_setup *s, const struct program *p, struct duel_result *out);
 /* Steps through the piece that differs and tells what the first machine executed in it. */
 void duel_explain(const struct duel_setup *s, const struct program *p,

@@ -45,6 +45,7 @@ enum {
     STABLE_AT = 24,  /* of each page: a function that nobody writes */
     WORDS = 7,
 };
+#define WAIT_NS 20000000000ull
 
 enum command {
     DO_END,
@@ -551,7 +552,7 @@ static bool run_once(const struct duel_setup *setup, const char *engine,
 {
     struct mh_machine *m = machine_start(setup, engine, p);
     struct mh_result result;
-    int rc = mh_machine_wait(m, 60000000000ull, &result);
+    int rc = mh_machine_wait(m, WAIT_NS, &result);
     bool right;
     if (rc) {
         mh_machine_stop(m);

@@ -22,10 +22,10 @@ case ${1-} in
 	;;
 --long)
 	seed=${MH_LOCKSTEP_SEED:-$(date +%s)}
-	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 8 + 1))
+	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 9 + 1))
 	echo "seed $seed: MH_LOCKSTEP_SEED=$seed repeats it"
 	failed=0
-	for what in "--engine-b hybrid" "--engine-b hybrid --switch" "--engine-b jit" \
+	for what in "--engine-b hybrid" "--engine-b hybrid --switch" "--engine-b jit" "--engine-b jit --reuse 100" \
 		"--engine-b jit --switch" "--engine-a hybrid --engine-b jit" "--engine-b interp --step" \
 		"--engine-b hybrid --harts" "--engine-b jit --harts"; do
 		# shellcheck disable=SC2086

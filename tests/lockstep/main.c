@@ -8,14 +8,13 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sim/base/clock.h"
 #include "tests/lockstep/harts.h"
 #include "tests/lockstep/shrink.h"
+#include "tests/lockstep/trial.h"
 
 static const char usage[] =
     "usage: lockstep [option...]\n"
@@ -29,6 +28,7 @@ static const char usage[] =
     "  --step             A executes instruction by instruction\n"
     "  --switch           B's hart moves between both engines\n"
     "  --harts            programs for 2 to 4 harts that write each other's code, on B alone\n"
+    "  --reuse N          N programs in turn on the same machines\n"
     "  --memory           compare memory after each piece\n"
     "  --option K=V       a parameter of both machines' configuration; again for more\n"
     "  --option-b K=V     of the second machine alone\n"
@@ -49,6 +49,7 @@ enum {
     OPT_STEP,
     OPT_SWITCH,
     OPT_HARTS,
+    OPT_REUSE,
     OPT_MEMORY,
     OPT_OPTION,
     OPT_OPTION_B,
@@ -70,6 +71,7 @@ static const struct option long_options[] = {
     {"step", no_argument, NULL, OPT_STEP},
     {"switch", no_argument, NULL, OPT_SWITCH},
     {"harts", no_argument, NULL, OPT_HARTS},
+    {"reuse", required_argument, NULL, OPT_REUSE},
     {"memory", no_argument, NULL, OPT_MEMORY},
     {"option", required_argument, NULL, OPT_OPTION},
     {"option-b", required_argument, NULL, OPT_OPTION_B},
@@ -85,11 +87,20 @@ struct lockstep {
     uint64_t seed;
     unsigned programs, first, max_failures, runs, seconds;
     bool only, no_shrink, verbose, harts;
-    struct harts_counts counts;
     char **argv;
-    int argc;
+    uint64_t begin_ns;
+    unsigned failures;
+    struct progress *progress;
+};
+
+/* What the process that runs the programs has done; its parent reads it. */
+struct progress {
+    unsigned next; /* program */
+    unsigned done, ended;
     uint64_t insns, traps, irqs;
-    unsigned done, ended, failures;
+    struct harts_counts counts;
+    bool found;                /* program `next` is the one */
+    struct duel_result result; /* its difference */
 };
 
 static bool take_number(struct lockstep *l, int id, uint64_t number)
@@ -115,6 +126,9 @@ static bool take_number(struct lockstep *l, int id, uint64_t number)
         return true;
     case OPT_MAX_FAILURES:
         l->max_failures = (unsigned)number;
+        return number;
+    case OPT_REUSE:
+        l->setup.reuse = (unsigned)number;
         return number;
     case OPT_RUNS:
         l->runs = (unsigned)number;
@@ -187,50 +201,24 @@ static bool take_options(struct lockstep *l, int argc, char **argv)
     return optind == argc;
 }
 
-/* --- a program that kills this process is told as well --- */
-
-static volatile sig_atomic_t running_index;
-static uint64_t running_seed;
-
-static void died(int sig)
-{
-    char text[96];
-    int n = snprintf(text, sizeof(text), "lockstep: signal %d in program %d of seed %" PRIu64 "\n",
-                     sig, (int)running_index, running_seed);
-    ssize_t rc = write(2, text, (size_t)n);
-    (void)rc;
-    signal(sig, SIG_DFL);
-    raise(sig);
-}
-
-static void watch_signals(void)
-{
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGALRM};
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        struct sigaction a = {.sa_handler = died, .sa_flags = SA_NODEFER};
-        sigaction(signals[i], &a, NULL);
-    }
-}
-
 /* --- failures --- */
 
-/* The command line without what chooses the programs. */
-static void print_command(const struct lockstep *l, unsigned index)
+/* A command line that repeats the programs from first to last. */
+static void print_command(const struct lockstep *l, unsigned first, unsigned last)
 {
-    printf("repeat: %s --seed %" PRIu64 " --only %u --engine-a %s --engine-b %s", l->argv[0],
-           l->seed, index, l->setup.engine[0], l->setup.engine[1]);
-    if (l->harts)
-        printf(" --harts");
-    if (l->setup.step)
-        printf(" --step");
-    if (l->setup.change)
-        printf(" --switch");
-    if (l->setup.memory_often)
-        printf(" --memory");
-    for (unsigned i = 0; i < l->setup.option_count; i++)
-        printf(" --option %s", l->setup.options[i]);
-    for (unsigned i = 0; i < l->setup.second_option_count; i++)
-        printf(" --option-b %s", l->setup.second_options[i]);
+    const struct duel_setup *s = &l->setup;
+    printf("repeat: %s --seed %" PRIu64, l->argv[0], l->seed);
+    if (first == last)
+        printf(" --only %u", first);
+    else
+        printf(" --first %u --programs %u --reuse %u", first, last - first + 1, s->reuse);
+    printf(" --engine-a %s --engine-b %s%s%s%s%s", s->engine[0], s->engine[1],
+           l->harts ? " --harts" : "", s->step ? " --step" : "", s->change ? " --switch" : "",
+           s->memory_often ? " --memory" : "");
+    for (unsigned i = 0; i < s->option_count; i++)
+        printf(" --option %s", s->options[i]);
+    for (unsigned i = 0; i < s->second_option_count; i++)
+        printf(" --option-b %s", s->second_options[i]);
     if (l->runs != 1)
         printf(" --runs %u", l->runs);
     putchar('\n');
@@ -256,75 +244,154 @@ static void print_pieces(const struct lockstep *l, const struct program *p)
     puts(p->piece_count > 64 ? " ..." : "");
 }
 
+/* False: it takes the programs before, on the same machines. */
+static bool differs_alone(struct lockstep *l, struct program *p, struct duel_result *r)
+{
+    static struct duel_result again;
+    unsigned reuse = l->setup.reuse;
+    if (reuse < 2)
+        return true;
+    l->setup.reuse = 0;
+    again.differs = false;
+    for (unsigned i = 0; i < l->runs && !again.differs; i++)
+        trial_run(&l->setup, p, &again);
+    if (again.differs)
+        *r = again;
+    else
+        l->setup.reuse = reuse;
+    return again.differs;
+}
+
 static void fail(struct lockstep *l, struct program *p, struct duel_result *r)
 {
+    unsigned reuse = l->setup.reuse;
     printf("\nprogram %u of seed %" PRIu64 " differs between %s and %s%s\n", p->index, p->seed,
            l->setup.engine[0], l->setup.engine[1], l->setup.step ? " (A stepped)" : "");
     print_found(l, p, r);
-    print_command(l, p->index);
-    if (!l->no_shrink) {
-        unsigned items = program_items(p);
-        shrink(&l->setup, p, l->runs, r);
-        printf("shrunken from %u items to %u:\n", items, program_items(p));
-        print_found(l, p, r);
+    if (differs_alone(l, p, r)) {
+        print_command(l, p->index, p->index);
+        if (!l->no_shrink) {
+            unsigned items = program_items(p);
+            shrink(&l->setup, p, l->runs, r);
+            printf("shrunken from %u items to %u:\n", items, program_items(p));
+            print_found(l, p, r);
+        }
+    } else {
+        puts("it does not differ on machines of its own; the whole program:");
     }
     duel_explain(&l->setup, p, r, stdout);
     print_pieces(l, p);
     program_print(p, stdout);
-    print_command(l, p->index);
+    print_command(l, p->index - (l->setup.reuse ? p->index % l->setup.reuse : 0), p->index);
+    l->setup.reuse = reuse;
     fflush(stdout);
 }
 
 /* --- all of it --- */
 
-static void run_program(struct lockstep *l, unsigned index)
+static void count(struct lockstep *l, const struct program *p)
 {
-    static struct program p;
-    static struct duel_result r;
-    running_index = (sig_atomic_t)index;
-    program_make(&p, l->seed, index);
-    if (l->only)
-        program_print(&p, stdout);
-    duel_run(&l->setup, &p, &r);
-    l->insns += r.insns;
-    l->traps += r.traps;
-    l->irqs += r.irqs;
-    l->done++;
-    l->ended += r.ended;
+    struct progress *g = l->progress;
+    const struct duel_result *r = &g->result;
+    g->insns += r->insns;
+    g->traps += r->traps;
+    g->irqs += r->irqs;
+    g->ended += r->ended;
+    g->done++;
     if (l->verbose || l->only)
         printf("program %u: %u items, %u pieces, %" PRIu64 " instructions, %" PRIu64
                " exceptions, %" PRIu64 " interrupts%s%s\n",
-               index, program_items(&p), r.piece + 1, r.insns, r.traps, r.irqs,
-               r.ended ? "" : ", not ended", r.differs ? ", differs" : "");
-    if (r.differs) {
-        l->failures++;
-        fail(l, &p, &r);
+               p->index, program_items(p), r->piece + 1, r->insns, r->traps, r->irqs,
+               r->ended ? "" : ", not ended", r->differs ? ", differs" : "");
+}
+
+/* True: it differs. */
+static bool run_program(struct lockstep *l)
+{
+    static struct program p;
+    program_make(&p, l->seed, l->progress->next);
+    if (l->only)
+        program_print(&p, stdout);
+    duel_run(&l->setup, &p, &l->progress->result);
+    count(l, &p);
+    return l->progress->result.differs;
+}
+
+static bool run_harts(struct lockstep *l)
+{
+    l->progress->done++;
+    return !harts_run(&l->setup, l->setup.engine[1], l->seed, l->progress->next, l->runs,
+                      &l->progress->counts);
+}
+
+static bool more(const struct lockstep *l)
+{
+    return l->progress->next - l->first < l->programs &&
+           (!l->seconds || clock_now_ns() - l->begin_ns < l->seconds * 1000000000ull);
+}
+
+/* In a process of its own: until one is found, or there are no more. */
+static void run_programs(void *opaque)
+{
+    struct lockstep *l = opaque;
+    for (; more(l); l->progress->next++) {
+        trial_alive();
+        if (l->harts ? run_harts(l) : run_program(l)) {
+            l->progress->found = true;
+            return;
+        }
     }
 }
 
-static void run_harts(struct lockstep *l, unsigned index)
+static void tell_failure(struct lockstep *l, const char *death)
 {
-    running_index = (sig_atomic_t)index;
-    l->done++;
-    if (harts_run(&l->setup, l->setup.engine[1], l->seed, index, l->runs, &l->counts))
+    static struct program p;
+    struct progress *g = l->progress;
+    if (death && l->harts)
+        printf("program %u of seed %" PRIu64 " for several harts on %s:\n%s", g->next, l->seed,
+               l->setup.engine[1], death);
+    if (l->harts) {
+        print_command(l, g->next, g->next);
         return;
-    l->failures++;
-    print_command(l, index);
+    }
+    if (death)
+        snprintf(g->result.report, sizeof(g->result.report), "%s", death);
+    program_make(&p, l->seed, g->next);
+    fail(l, &p, &g->result);
 }
 
-static void print_summary(const struct lockstep *l, double seconds)
+static void run_all(struct lockstep *l)
 {
+    struct progress *g = l->progress;
+    g->next = l->first;
+    while (more(l) && l->failures < l->max_failures) {
+        char death[128];
+        g->found = false;
+        memset(&g->result, 0, sizeof(g->result));
+        int rc = trial_call(run_programs, l, TRIAL_SECONDS, death, sizeof(death));
+        if (!rc && !g->found)
+            return;
+        l->failures++;
+        tell_failure(l, g->found ? NULL : death);
+        g->next++;
+    }
+}
+
+static void print_summary(const struct lockstep *l)
+{
+    const struct progress *g = l->progress;
     printf("lockstep: seed %" PRIu64 ", ", l->seed);
     if (l->harts)
         printf("harts on %s: %u programs, %" PRIu64 " calls, %" PRIu64
                " instructions written, %" PRIu64 " rounds of interrupts",
-               l->setup.engine[1], l->done, l->counts.calls, l->counts.patches, l->counts.ipis);
+               l->setup.engine[1], g->done, g->counts.calls, g->counts.patches, g->counts.ipis);
     else
         printf("%s and %s%s%s: %u programs (%u came to their end), %" PRIu64
                " instructions, %" PRIu64 " exceptions, %" PRIu64 " interrupts",
                l->setup.engine[0], l->setup.engine[1], l->setup.step ? ", stepped" : "",
-               l->setup.change ? ", changing" : "", l->done, l->ended, l->insns, l->traps, l->irqs);
-    printf(", %u %s (%.1f s)\n", l->failures, l->harts ? "went wrong" : "differ", seconds);
+               l->setup.change ? ", changing" : "", g->done, g->ended, g->insns, g->traps, g->irqs);
+    printf(", %u %s (%.1f s)\n", l->failures, l->harts ? "went wrong" : "differ",
+           (double)(clock_now_ns() - l->begin_ns) / 1e9);
 }
 
 int main(int argc, char **argv)
@@ -341,17 +408,12 @@ int main(int argc, char **argv)
         return 2;
     }
     l.argv = argv;
+    l.progress = trial_shared(sizeof(*l.progress));
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (duel_check(&l.setup))
         return 77;
-    running_seed = l.seed;
-    watch_signals();
-    uint64_t begin = clock_now_ns();
-    for (unsigned i = 0; i < l.programs && l.failures < l.max_failures; i++) {
-        if (l.seconds && clock_now_ns() - begin > l.seconds * 1000000000ull)
-            break;
-        (l.harts ? run_harts : run_program)(&l, l.first + i);
-    }
-    print_summary(&l, (double)(clock_now_ns() - begin) / 1e9);
+    l.begin_ns = clock_now_ns();
+    run_all(&l);
+    print_summary(&l);
     return l.failures ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a program that differs small; see shrink.h. */
 #include "tests/lockstep/shrink.h"
+#include "tests/lockstep/trial.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ static bool accept(struct work *w, struct program *p)
     static struct duel_result r;
     for (unsigned i = 0; i < w->runs; i++) {
         w->tried++;
-        duel_run(w->setup, &w->candidate, &r);
+        trial_run(w->setup, &w->candidate, &r);
         if (!r.differs)
             continue;
         w->candidate.piece_count = r.piece + 1;
