@@ -143,6 +143,7 @@ static bool step(const struct eval *e, const struct ir_insn *i, uint64_t *value)
     uint64_t a = e->values[i->a];
     switch (i->op) {
     case IR_start:
+    case IR_nop:
     case IR_arg:
     case IR_point:
         return true;
