@@ -5,7 +5,8 @@
  * instruction (or a straight-line program) with the interpreter, the other
  * evaluates its IR; registers, CSRs, traps, pc, counts and memory must be equal
  * afterwards.  The texts themselves are shared by both: what they say is tested
- * elsewhere, against programs that manyhart did not write.
+ * elsewhere, against programs that manyhart did not write.  Half of the runs
+ * evaluate the block as the passes (jit/pass.h) left it, all of them or some.
  *
  * MH_SEED repeats a run; the seed is printed.
  */
@@ -20,6 +21,7 @@
 #include "isa/riscv/fp.h"
 #include "isa/riscv/isa_string.h"
 #include "isa/riscv/ops.h"
+#include "jit/pass.h"
 
 #define CODE       (RAM_BASE + 0x10000)
 #define DATA       (RAM_BASE + 0x20000)
@@ -50,9 +52,11 @@ struct pair {
     gva_t pc;
     unsigned count; /* guest instructions of the code */
     bool ran_on;    /* the interpreter reached the breakpoint behind the code */
-    struct ir_block block;
-    struct ir_insn ir[4096];
+    struct ir_block block, optimized;
+    const struct ir_block *run; /* one of the two */
+    struct ir_insn ir[4096], optimized_ir[4096];
     uint64_t values[4096];
+    uint32_t passes; /* of optimized */
     /* What was seen. */
     unsigned traps, faults, exits, leaves;
 };
@@ -368,6 +372,10 @@ static void print_case(void)
         at += insn.len;
     }
     ir_dump(&pair->block, stderr);
+    if (pair->run == &pair->optimized) {
+        print_error("passes %#x:\n", pair->passes);
+        ir_dump(pair->run, stderr);
+    }
     print_error("MH_SEED=%#lx\n", (unsigned long)seed);
 }
 
@@ -387,7 +395,8 @@ static void run_ir(void)
     struct ir_outcome out;
     rv_code_enter(h->guest->code, h);
     rv_fp_enter(h);
-    ir_eval(&pair->block, pair->pc, &env, h, pair->values, &out);
+    pair->run = one_in(2) ? &pair->optimized : &pair->block;
+    ir_eval(pair->run, pair->pc, &env, h, pair->values, &out);
     rv_fp_leave(h);
     rv_code_leave(h->guest->code, h);
     h->pc = out.pc;
@@ -459,6 +468,28 @@ static void compare_memory(gpa_t from, gpa_t to)
 
 /* --- code --- */
 
+static void check_block(const struct ir_block *b)
+{
+    struct ir_fault fault;
+    if (!ir_check(b, &fault))
+        return;
+    pair->run = b;
+    print_case();
+    fail_msg("%%%u: %s", fault.at, fault.what);
+}
+
+static void optimize(void)
+{
+    pair->passes = ir_passes_of_level(3);
+    if (one_in(2))
+        pair->passes &= (uint32_t)random_64();
+    pair->optimized = pair->block;
+    pair->optimized.insns = pair->optimized_ir;
+    memcpy(pair->optimized_ir, pair->ir, pair->block.count * sizeof(pair->ir[0]));
+    ir_optimize(&pair->optimized, pair->passes, NULL, NULL);
+    check_block(&pair->optimized);
+}
+
 /* Puts the code, which pair->code holds, where both machines fetch it, and translates it. */
 static void place_code(void)
 {
@@ -466,7 +497,6 @@ static void place_code(void)
     static const uint32_t ebreak = 0x00100073;
     bool short_forms = rv_ext_has(&pair->exts, RV_EXT_Zca);
     size_t after = short_forms ? 2 : 4;
-    struct ir_fault fault;
     pair->pc = CODE + 2 * below(PAGE_SIZE / 2);
     if (one_in(16))
         pair->pc = CODE + PAGE_SIZE - 2;
@@ -478,10 +508,8 @@ static void place_code(void)
     unsigned n =
         rv_translate_block(&pair->block, &pair->exts, pair->code, pair->code_len, PROGRAM_MAX + 1);
     assert_int_equal(n, pair->count);
-    if (ir_check(&pair->block, &fault)) {
-        print_case();
-        fail_msg("%%%u: %s", fault.at, fault.what);
-    }
+    check_block(&pair->block);
+    optimize();
 }
 
 /* CSRs that hold still and need nothing around the hart. */
@@ -841,6 +869,31 @@ static void returns_leave(void **state)
     assert_int_equal(find_op("jalr zero,0(ra)", IR_exit_to)->sub, IR_EXIT_CHAIN);
 }
 
+static unsigned count_of(enum ir_op op)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < pair->block.count; i++)
+        n += pair->ir[i].op == op;
+    return n;
+}
+
+/* Each instruction tests FS and sets it dirty; the passes leave one of each. */
+static void a_block_tests_fs_once(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"fsd fa0,0(sp)", "fsd fa1,8(sp)", "fadd.d fa0,fa1,fa2",
+                                        "fmul.d fa0,fa0,fa2", "fsd fa0,0(sp)"};
+    uint32_t code[ARRAY_LEN(texts)];
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
+        assert_int_equal(rv_asm(texts[i], 4 * i, &code[i]), 4);
+    assert_int_equal(translate(code, sizeof(code), 100, 4096), ARRAY_LEN(texts));
+    assert_int_equal(count_of(IR_trap_if), 5);
+    assert_int_equal(count_of(IR_slot_set), 4);
+    ir_optimize(&pair->block, ir_passes_of_level(2), NULL, NULL);
+    assert_int_equal(count_of(IR_trap_if), 1);
+    assert_int_equal(count_of(IR_slot_set), 3); /* FS, fa0 twice: a store between might fault */
+}
+
 static void text_of_programs_round_trips(void **state)
 {
     (void)state;
@@ -920,6 +973,7 @@ int main(void)
         cmocka_unit_test(csr_calls_say_what_they_need),
         cmocka_unit_test(fences_order_what_they_say),
         cmocka_unit_test(returns_leave),
+        cmocka_unit_test(a_block_tests_fs_once),
         cmocka_unit_test(text_of_programs_round_trips),
     };
     const struct CMUnitTest without_c[] = {
