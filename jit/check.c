@@ -127,7 +127,7 @@ static void check_fields(struct check *k, const struct ir_insn *i)
         break;
     case IR_EXTRA_EXIT:
         check_unused(k, i, true, false, true, i->op != IR_exit_to);
-        demand(k, i->sub <= IR_EXIT_LEAVE, "an invalid kind of exit");
+        demand(k, i->sub <= IR_EXIT_INTERP, "an invalid kind of exit");
         break;
     }
 }

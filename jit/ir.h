@@ -83,8 +83,10 @@ enum ir_call_flag {
 };
 
 enum ir_exit_kind {
-    IR_EXIT_CHAIN, /* may go straight on in the next block */
-    IR_EXIT_LEAVE, /* the run loop must look at the hart first */
+    IR_EXIT_CHAIN,  /* may go straight on in the next block */
+    IR_EXIT_LEAVE,  /* the run loop must look at the hart first */
+    IR_EXIT_FIND,   /* to be looked up anew: what code may be used may have changed */
+    IR_EXIT_INTERP, /* the instruction there is for the interpreter */
 };
 
 struct ir_insn {

@@ -52,8 +52,11 @@ static int table_alloc(struct tlb_table *tab, uint64_t count)
     return 0;
 }
 
+/* Whatever was known of the current contexts is known no more. */
 static void ctx_nowhere(struct tlb *t)
 {
+    tlb_streams_forget(t);
+    t->fetch_epoch++;
     for (int k = 0; k < TLB_KINDS; k++)
         t->ctx[k] = TLB_CTX_NOWHERE;
 }
@@ -87,6 +90,30 @@ void tlb_fini(struct tlb *t)
 unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind)
 {
     return (unsigned)table_count(&t->table[kind]);
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
+                    const struct tlb_stream *s)
+{
+    t->stream[kind][i] = *s;
+    t->stream_used[kind][i / 64] |= 1ull << (i % 64);
+}
+
+static void streams_forget(struct tlb *t, enum tlb_stream_kind kind)
+{
+    for (unsigned w = 0; w < TLB_STREAMS / 64; w++) {
+        for (uint64_t used = t->stream_used[kind][w]; used; used &= used - 1)
+            t->stream[kind][w * 64 + (unsigned)__builtin_ctzll(used)].limit = 0;
+        t->stream_used[kind][w] = 0;
+    }
+}
+
+void tlb_streams_forget(struct tlb *t)
+{
+    streams_forget(t, TLB_STREAM_READ);
+    streams_forget(t, TLB_STREAM_WRITE);
 }
 
 /* ---- contexts ------------------------------------------------------------ */
@@ -349,6 +376,8 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     }
     for (int k = 0; k < TLB_KINDS; k++)
         drop_range(t, k, align_down(va, 1ull << shift), pages);
+    tlb_streams_forget(t);
+    t->fetch_epoch++;
     return false;
 }
 
@@ -366,6 +395,7 @@ void tlb_drop_host_page(struct tlb *t, const void *host)
 
     drop_host_page(tab->entries, table_count(tab), page);
     drop_host_page(t->victim[TLB_WRITE], TLB_VICTIMS, page);
+    streams_forget(t, TLB_STREAM_WRITE);
 }
 
 static void drop_addend(struct tlb_entry *e, uint64_t count, uint64_t addend)
@@ -381,6 +411,7 @@ void tlb_drop_fetch(struct tlb *t, uint64_t addend)
 
     drop_addend(tab->entries, table_count(tab), addend);
     drop_addend(t->victim[TLB_FETCH], TLB_VICTIMS, addend);
+    t->fetch_epoch++;
 }
 
 /* ---- resizing ------------------------------------------------------------ */

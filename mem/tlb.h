@@ -60,6 +60,19 @@ struct tlb_table {
     uint64_t mask; /* (number of entries - 1) << 4: byte offsets */
 };
 
+/*
+ * What the last access of a place in translated code found: an access at va with
+ * va - start < limit lies at host + (va - start).  Good for the current context of
+ * its kind; every flush, dropped page and change of context forgets all streams.
+ */
+struct tlb_stream {
+    uint64_t start, limit, host;
+};
+
+#define TLB_STREAMS 512 /* of reads, and as many of writes */
+
+enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
+
 struct tlb_stats {
     uint64_t misses[TLB_KINDS];      /* slow path entered for a translation */
     uint64_t victim_hits[TLB_KINDS]; /* of those, found in the victim array */
@@ -89,6 +102,10 @@ struct tlb {
     } large[TLB_LARGE_RANGES];
     unsigned large_count;
     bool aliased; /* tlb_alias since the last full flush */
+
+    struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
+    uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
+    uint64_t fetch_epoch; /* rises when a fetch mapping may have gone */
 
     /* since the table was last looked at by tlb_adapt */
     uint64_t fills_since_resize[TLB_KINDS];
@@ -161,6 +178,12 @@ bool tlb_flush_page(struct tlb *t, gva_t va);
 void tlb_drop_host_page(struct tlb *t, const void *host);
 /* Drops each fetch entry with the addend; all fetch entries if addend is 0. */
 void tlb_drop_fetch(struct tlb *t, uint64_t addend);
+
+/* Sets a stream; limit 0 is none. */
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
+                    const struct tlb_stream *s);
+/* Forgets all streams of the kind, or all.  The guest calls it when it changes a data context. */
+void tlb_streams_forget(struct tlb *t);
 
 /*
  * Grows or shrinks a table by its load; called from the slow path, before tlb_fill, as often as

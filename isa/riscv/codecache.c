@@ -25,6 +25,7 @@
  * the next FENCE.I of any hart gives it up.
  */
 #include "isa/riscv/ops.h"
+#include "isa/riscv/jit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,8 +52,9 @@ struct array {
     gpa_t gpa;
     uint64_t given_up; /* generation at which it was given up, 0 while live */
     bool mapped, suspect;
-    bool used; /* since the clock's hand was here; atomic */
-    int next;  /* in the free or given-up list */
+    bool used;               /* since the clock's hand was here; atomic */
+    int next;                /* in the free or given-up list */
+    struct rv_jit_page *jit; /* its translations; atomic */
 };
 
 struct rv_code_cache {
@@ -148,6 +150,8 @@ void rv_code_destroy(struct rv_code_cache *c)
 {
     if (!c)
         return;
+    for (int i = 0; i < c->made; i++)
+        rv_jit_page_free(c->g->jit, c->array[i].jit);
     if (c->base)
         munmap(c->base, (size_t)ARRAYS_MAX * ARRAY_STRIDE);
     if (c->template_fd >= 0)
@@ -206,6 +210,8 @@ static void reclaim_locked(struct rv_code_cache *c)
         *link = a->next;
         c->given_up_count--;
         madvise(array_ops(c, i), ARRAY_BYTES, MADV_DONTNEED); /* back to the template */
+        rv_jit_page_free(c->g->jit, a->jit);
+        a->jit = NULL;
         a->next = c->free;
         c->free = i;
     }
@@ -451,6 +457,34 @@ void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h)
 {
     (void)c;
     store_release(&h->code_epoch, UINT64_MAX);
+}
+
+/* --- translations --- */
+
+struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d)
+{
+    return &c->array[array_of(c, d)].jit;
+}
+
+void rv_code_give_up_if(struct rv_code_cache *c, bool (*pick)(void *opaque, struct rv_jit_page *p),
+                        void *opaque)
+{
+    lock_take(&c->lock);
+    for (int i = 0; i < c->made; i++) {
+        const struct array *a = &c->array[i];
+        if (a->mapped && !a->given_up && pick(opaque, load_acquire(&a->jit))) {
+            c->stats.evictions++;
+            give_up_locked(c, i);
+        }
+    }
+    lock_drop(&c->lock);
+}
+
+void rv_code_reclaim(struct rv_code_cache *c)
+{
+    lock_take(&c->lock);
+    reclaim_locked(c);
+    lock_drop(&c->lock);
 }
 
 void rv_code_stats(struct rv_code_cache *c, struct rv_code_stats *out)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engines of the RISC-V guest (isa/engine.h).  There is the interpreter;
- * hybrid is the interpreter until there is a translator, and says so by having
- * the same functions.  What the interpreter holds outside struct rv_hart while
+ * The engines of the RISC-V guest (isa/engine.h).  What they hold outside struct rv_hart while
  * it runs is the host's FP control register; what it derives are the TLB's
  * contexts.
  */
@@ -34,19 +32,40 @@ static void interp_sync_to(struct hart *hart)
     rv_mmu_update(rv_hart(hart));
 }
 
-#define INTERPRETER                                                                                \
-    .overrun = RV_SLOTS + 1, .run = interp_run, .step = interp_step,                               \
-    .needs_sync = interp_needs_sync, .sync_from = interp_sync_from, .sync_to = interp_sync_to
+static void jit_run(struct hart *hart)
+{
+    rv_jit_run(rv_hart(hart), 1);
+}
+
+static void hybrid_run(struct hart *hart)
+{
+    struct rv_hart *h = rv_hart(hart);
+    rv_jit_run(h, rv_jit_threshold(h->guest->jit));
+}
+
+/* All step by the interpreter, and all keep the state between rounds where it does. */
+#define COMMON                                                                                     \
+    .overrun = RV_SLOTS + 1, .step = interp_step, .needs_sync = interp_needs_sync,                 \
+    .sync_from = interp_sync_from, .sync_to = interp_sync_to
 
 static const struct engine engines[ENGINE_COUNT] = {
-    [ENGINE_HYBRID] = {.id = ENGINE_HYBRID, INTERPRETER},
-    [ENGINE_INTERP] = {.id = ENGINE_INTERP, INTERPRETER},
+    [ENGINE_HYBRID] = {.id = ENGINE_HYBRID, .run = hybrid_run, COMMON},
+    [ENGINE_INTERP] = {.id = ENGINE_INTERP, .run = interp_run, COMMON},
+    [ENGINE_JIT] = {.id = ENGINE_JIT, .run = jit_run, COMMON},
+};
+
+/* Where there is no back end for the host. */
+static const struct engine engines_without[ENGINE_COUNT] = {
+    [ENGINE_HYBRID] = {.id = ENGINE_HYBRID, .run = interp_run, COMMON},
+    [ENGINE_INTERP] = {.id = ENGINE_INTERP, .run = interp_run, COMMON},
     [ENGINE_JIT] = {.id = ENGINE_JIT,
-                    .missing = "the translator does not exist yet; give interp or hybrid (which "
-                               "then interprets)"},
+                    .missing = "there is no translator for this processor; give interp or hybrid "
+                               "(which then interprets)"},
 };
 
 const struct engine *rv_engine(enum guest_engine id)
 {
-    return (unsigned)id < ENGINE_COUNT ? &engines[id] : NULL;
+    if ((unsigned)id >= ENGINE_COUNT)
+        return NULL;
+    return jit_host() ? &engines[id] : &engines_without[id];
 }

@@ -25,6 +25,7 @@ static void hart_destroy(struct rv_hart *h)
         return;
     rv_timer_fini(h);
     rv_interp_fini(h);
+    rv_jit_hart_fini(h);
     hart_fini(&h->hart);
     free(h);
 }
@@ -82,6 +83,7 @@ static void rv_destroy(struct guest *guest)
         hart_destroy(g->harts[i]);
     smp_destroy(g->smp);
     rv_code_destroy(g->code);
+    rv_jit_destroy(g->jit);
     free(g->harts);
     free(g);
 }
@@ -144,6 +146,8 @@ static int rv_create(struct guest **out, const struct guest_config *cfg,
         err = harts_create(g);
     if (!err)
         err = rv_code_create(&g->code, g);
+    if (!err && jit_host())
+        err = rv_jit_create(&g->jit, g, &(struct rv_jit_config){32u << 20, 8, 2});
     if (err) {
         rv_destroy((struct guest *)g);
         return err;

@@ -396,12 +396,17 @@ static const struct rv_op *fetch_slot(struct rv_hart *h)
     return rv_slot(ops, h->pc);
 }
 
-void rv_interp(struct rv_hart *h)
+void rv_interp_inside(struct rv_hart *h)
 {
-    rv_code_enter(h->guest->code, h);
     const struct rv_op *d = fetch_slot(h);
     while (d) /* once, where handlers jump to each other */
         d = load_acquire(&d->fn)(h, d, h->insns);
+}
+
+void rv_interp(struct rv_hart *h)
+{
+    rv_code_enter(h->guest->code, h);
+    rv_interp_inside(h);
     rv_code_leave(h->guest->code, h);
 }
 

@@ -98,6 +98,14 @@ void rv_code_fence_i(struct rv_code_cache *c, struct rv_hart *h);
 /* Around rv_interp's loop: between them the hart may hold slot addresses. */
 void rv_code_enter(struct rv_code_cache *c, struct rv_hart *h);
 void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h);
+/* The place for the translations of an array's page; who makes them owns them until they are freed
+ * with the array.  Inside rv_code_enter only. */
+struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d);
+/* Gives up the pages with translations that the function picks. */
+void rv_code_give_up_if(struct rv_code_cache *c, bool (*pick)(void *opaque, struct rv_jit_page *p),
+                        void *opaque);
+/* Frees what was given up and no hart is in any more. */
+void rv_code_reclaim(struct rv_code_cache *c);
 void rv_code_stats(struct rv_code_cache *c, struct rv_code_stats *out);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "isa/guest.h"
 #include "isa/riscv/decode.h"
+#include "isa/riscv/jit.h"
 #include "mem/walk.h"
 #include "smp/smp.h"
 
@@ -247,6 +248,7 @@ struct rv_hart {
     uint64_t code_epoch; /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
     uint64_t
         code_seen; /* codecache.c: generation whose given-up pages it has dropped; own thread */
+    struct rv_jit_hart jit;
     struct hart hart;
 };
 
@@ -264,6 +266,7 @@ struct rv_guest {
     struct smp *smp;
     struct rv_hart **harts;
     struct rv_code_cache *code;
+    struct rv_jit *jit; /* NULL: this host has no translator */
     struct guest_boot boot;
 };
 
@@ -488,6 +491,8 @@ void rv_take_exception(struct rv_hart *h);
 void rv_round_counted(struct rv_hart *h);
 /* Executes from h->pc until something needs attention, an alarm or an exception. */
 void rv_interp(struct rv_hart *h);
+/* The same between rv_code_enter and rv_code_leave. */
+void rv_interp_inside(struct rv_hart *h);
 /* The same for one instruction; the alarm must be due right after it (hart.limit). */
 void rv_interp_step(struct rv_hart *h);
 int rv_interp_init(struct rv_hart *h); /* -ENOMEM */

@@ -33,6 +33,7 @@ struct rv_tr {
     int32_t disp;
     unsigned retired; /* before it */
     bool ialign_32;   /* instructions are aligned to 4 */
+    struct rv_assume assume;
 };
 
 #define SEM(name)                                                                                  \
@@ -308,6 +309,8 @@ static inline val tr_call(struct rv_tr *t, enum rv_helper helper, unsigned count
 /* Returns FS as it is. */
 static inline val tr_fp_need(struct rv_tr *t)
 {
+    if (t->assume.fp_dirty)
+        return (val){IR_NONE};
     val status = tr_slot(t, RV_SLOT_MSTATUS);
     val fs = v_and(status, K(MSTATUS_FS));
     tr_illegal_if(t, v_eq(fs, K(0)));
@@ -317,6 +320,8 @@ static inline val tr_fp_need(struct rv_tr *t)
 static inline void tr_fp_dirty(struct rv_tr *t)
 {
     val status = tr_fp_need(t);
+    if (t->assume.fp_dirty)
+        return;
     ir_slot_set(t->b, RV_SLOT_MSTATUS, v_or(status, K((int64_t)(MSTATUS_FS | MSTATUS_SD))).ref);
 }
 

@@ -4,8 +4,9 @@
  * function each, and the loop that goes through a basic block.
  *
  * A block reads no state while it is translated: what may change from one
- * execution to the next (FS, frm) is tested by the block itself.  So a block
- * depends on its bytes and the extensions alone.
+ * execution to the next (FS, frm) is tested by the block itself, unless the
+ * caller lets it assume it.  So a block depends on its bytes, the extensions and
+ * what it may assume.
  */
 #include "isa/riscv/translate.h"
 
@@ -48,11 +49,13 @@ static bool jal_misaligned(struct rv_tr *t)
 }
 
 bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
-                       const struct rv_insn *insn, int32_t disp, unsigned retired)
+                       const struct rv_assume *assume, const struct rv_insn *insn, int32_t disp,
+                       unsigned retired)
 {
     unsigned before = b->count;
     struct rv_tr t = {.b = b,
                       .insn = insn,
+                      .assume = *assume,
                       .disp = disp,
                       .retired = retired,
                       .ialign_32 = !rv_ext_has(exts, RV_EXT_Zca)};
@@ -93,6 +96,7 @@ static bool code_word(const uint8_t *code, size_t len, uint32_t *word)
 unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, const uint8_t *code,
                             size_t len, unsigned max)
 {
+    static const struct rv_assume nothing;
     unsigned n = 0;
     size_t at = 0;
     uint32_t word;
@@ -101,7 +105,7 @@ unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, c
            code_word(code + at, len - at, &word)) {
         struct rv_insn insn;
         rv_decode(word, exts, &insn);
-        goes_on = rv_translate_insn(b, exts, &insn, (int32_t)at, n);
+        goes_on = rv_translate_insn(b, exts, &nothing, &insn, (int32_t)at, n);
         at += insn.len;
         n++;
     }

@@ -33,11 +33,20 @@ extern const struct ir_guest rv_ir_guest;
 #define RV_IR_PER_INSN 48
 
 /*
+ * What the translation may rely on, because whoever runs it has looked: it is
+ * part of what a piece of code is found by.
+ */
+struct rv_assume {
+    bool fp_dirty; /* FS is 3 */
+};
+
+/*
  * Appends one instruction, disp bytes from the block's start and after `retired` others of the
  * block.  False: the block ends with it (it may lack its last exit: ir_ended).
  */
 bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
-                       const struct rv_insn *insn, int32_t disp, unsigned retired);
+                       const struct rv_assume *assume, const struct rv_insn *insn, int32_t disp,
+                       unsigned retired);
 
 /*
  * Translates code (len bytes that follow each other in guest memory) to the end of its first basic

@@ -14,18 +14,19 @@
 #include "sim/base/bits.h"
 
 enum lock_rank {
-    RANK_NONE,     /* several may be held, in no order: only leaf statistics */
-    RANK_MACHINE,  /* life cycle of a machine */
-    RANK_WORLD,    /* stop-the-world */
-    RANK_DEVICE,   /* one device's registers; devices never call each other under it */
-    RANK_BACKEND,  /* host side of a device */
-    RANK_IRQCHIP,  /* PLIC, CLINT: taken by a device that raises a line */
-    RANK_LOOP,     /* event loop's lists */
-    RANK_CODE,     /* code caches */
-    RANK_MMIO_MAP, /* writers of the MMIO map */
-    RANK_SHARD,    /* one memory shard */
-    RANK_MAILBOX,  /* a hart's mailbox */
-    RANK_LEAF,     /* nothing is taken under it */
+    RANK_NONE,        /* several may be held, in no order: only leaf statistics */
+    RANK_MACHINE,     /* life cycle of a machine */
+    RANK_WORLD,       /* stop-the-world */
+    RANK_DEVICE,      /* one device's registers; devices never call each other under it */
+    RANK_BACKEND,     /* host side of a device */
+    RANK_IRQCHIP,     /* PLIC, CLINT: taken by a device that raises a line */
+    RANK_LOOP,        /* event loop's lists */
+    RANK_CODE,        /* code caches */
+    RANK_TRANSLATION, /* chunks of translated code */
+    RANK_MMIO_MAP,    /* writers of the MMIO map */
+    RANK_SHARD,       /* one memory shard */
+    RANK_MAILBOX,     /* a hart's mailbox */
+    RANK_LEAF,        /* nothing is taken under it */
 };
 
 struct lock {

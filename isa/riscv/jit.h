@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The translating engines of the RISC-V guest: translations of a machine and
+ * what each hart keeps for running them.
+ */
+#ifndef ISA_RISCV_JIT_H
+#define ISA_RISCV_JIT_H
+
+#include "jit/codemem.h"
+#include "jit/jit.h"
+
+struct rv_guest;
+struct rv_hart;
+struct rv_jit;
+struct rv_jit_page; /* the translations of a decoded page */
+
+#define RV_JIT_BANKS 8
+
+/* Owner hart only. */
+struct rv_jit_hart {
+    struct jit_hart run;
+    struct jit_room room; /* the chunk it fills; size 0: none */
+    int chunk;
+    struct rv_jit_bank {
+        struct jit_jump *jumps;
+        uint64_t key;   /* fetch context and mode that it is for */
+        uint64_t epoch; /* of the TLB's fetch mappings, when it was good last */
+    } bank[RV_JIT_BANKS];
+    struct rv_jit_bank *now;
+    unsigned next_bank;
+    unsigned mode; /* index of the assumptions that code may rely on now */
+    struct rv_region_builder *builder;
+    struct {
+        uint64_t translations, translated_insns, code_bytes, translate_ns, enters, chains, finds,
+            interp_blocks, slow_accesses, jumps_cleared;
+    } stats;
+};
+
+struct rv_jit_config {
+    size_t cache_bytes;
+    unsigned threshold; /* executions of a block by the interpreter before it is translated */
+    unsigned level;     /* 0 to 3 */
+};
+
+/* -ENOTSUP: there is no back end for this host. */
+int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg);
+void rv_jit_destroy(struct rv_jit *j);
+void rv_jit_hart_fini(struct rv_hart *h);
+
+/* No hart can be in the page's code any more. */
+void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p);
+
+/* The engines' run (isa/engine.h): translates what was executed `threshold` times. */
+void rv_jit_run(struct rv_hart *h, unsigned threshold);
+unsigned rv_jit_threshold(const struct rv_jit *j);
+
+#endif

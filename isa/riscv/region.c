@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a place in a page to a region: first the places where blocks begin, by
+ * following jumps and branches, then the IR of each block.
+ *
+ * A call's way back is part of the region and an entry of it: the return comes
+ * through the jump cache.  What a call leads to is not, unless it is the
+ * region's own beginning (recursion).
+ *
+ * Some instructions are left to the interpreter: those that go on in the next
+ * page, and floating point while FS is not dirty.  A region ends behind
+ * instructions that may change what code may be used (system instructions).
+ */
+#include "isa/riscv/region.h"
+
+#include <string.h>
+
+#include "sim/base/atomic.h"
+#include "sim/base/log.h"
+
+struct walk {
+    struct rv_region_builder *b;
+    const struct rv_guest *g;
+    const struct rv_assume *assume;
+    const struct rv_op *ops;
+    const uint8_t *code;
+    const struct rv_region_limits *limits;
+    unsigned start;
+    unsigned work, leaders;
+};
+
+static bool bit_get(const uint64_t *bits, unsigned offset)
+{
+    return bits[offset / 128] >> (offset / 2 % 64) & 1;
+}
+
+static void bit_put(uint64_t *bits, unsigned offset)
+{
+    bits[offset / 128] |= 1ull << (offset / 2 % 64);
+}
+
+/* Decodes at offset; false: the instruction goes on in the next page. */
+static bool decode(const struct walk *w, unsigned offset, struct rv_insn *insn)
+{
+    const uint16_t *p = (const uint16_t *)(const void *)(w->code + offset);
+    uint32_t raw = load_relaxed(p);
+    if ((raw & 3) == 3) {
+        if (offset == PAGE_SIZE - 2)
+            return false;
+        raw |= (uint32_t)load_relaxed(p + 1) << 16;
+    }
+    rv_decode(raw, &w->g->exts, insn);
+    return true;
+}
+
+static bool is_fp(const struct rv_insn *insn)
+{
+    return rv_op_info(insn->op)->flags & RV_IS_FP;
+}
+
+static bool for_interpreter(const struct walk *w, const struct rv_insn *insn)
+{
+    return is_fp(insn) && !w->assume->fp_dirty;
+}
+
+/* --- where blocks begin --- */
+
+static bool worth(const struct walk *w, unsigned offset)
+{
+    return !w->limits->executed_only || load_relaxed(&w->ops[offset / 2].fn) != rv_handlers.decode;
+}
+
+static bool add_leader(struct walk *w, int64_t offset, bool outside)
+{
+    if (offset < 0 || offset >= (int64_t)PAGE_SIZE)
+        return false;
+    unsigned at = (unsigned)offset;
+    if (!bit_get(w->b->leaders, at)) {
+        if (w->leaders == w->limits->blocks || !worth(w, at))
+            return false;
+        bit_put(w->b->leaders, at);
+        w->b->work[w->leaders++] = (uint16_t)at;
+    }
+    if (outside)
+        bit_put(w->b->outside, at);
+    return true;
+}
+
+/* Where control goes after the last instruction of a block, at `at`. */
+static void follow(struct walk *w, unsigned at, const struct rv_insn *insn)
+{
+    uint32_t flags = rv_op_info(insn->op)->flags;
+    int64_t next = (int64_t)at + insn->len, target = (int64_t)at + insn->imm;
+    if (flags & RV_IS_BRANCH) {
+        add_leader(w, next, false);
+        add_leader(w, target, false);
+        return;
+    }
+    if (!(flags & RV_IS_JUMP))
+        return;
+    if (insn->op == RV_OP_jal && !insn->rd)
+        add_leader(w, target, false);
+    if (insn->rd)
+        add_leader(w, next, true);
+}
+
+/* Goes through one block; returns the number of its instructions that were not seen before. */
+static unsigned scan(struct walk *w, unsigned at, unsigned room)
+{
+    unsigned n = 0;
+    struct rv_insn insn;
+    while (at < PAGE_SIZE && n < room && !bit_get(w->b->seen, at) && decode(w, at, &insn) &&
+           !for_interpreter(w, &insn)) {
+        bit_put(w->b->seen, at);
+        n++;
+        if (insn.op == RV_OP_illegal)
+            break;
+        if (rv_op_info(insn.op)->flags & RV_ENDS_BLOCK) {
+            follow(w, at, &insn);
+            break;
+        }
+        at += insn.len;
+    }
+    return n;
+}
+
+static void find_leaders(struct walk *w)
+{
+    unsigned insns = 0;
+    memset(w->b->leaders, 0, sizeof(w->b->leaders));
+    memset(w->b->outside, 0, sizeof(w->b->outside));
+    memset(w->b->seen, 0, sizeof(w->b->seen));
+    bit_put(w->b->leaders, w->start);
+    bit_put(w->b->outside, w->start);
+    w->b->work[w->leaders++] = (uint16_t)w->start;
+    while (w->work < w->leaders && insns < w->limits->insns)
+        insns += scan(w, w->b->work[w->work++], w->limits->insns - insns);
+    /* What was not looked at for lack of room is not in the region. */
+    for (; w->work < w->leaders; w->work++) {
+        unsigned at = w->b->work[w->work];
+        w->b->leaders[at / 128] &= ~(1ull << (at / 2 % 64));
+    }
+}
+
+/* --- their IR --- */
+
+struct tail {
+    enum ir_exit_kind kind;
+    unsigned retired, at;
+};
+
+/* After a system instruction the mode may be another. */
+static enum ir_exit_kind kind_after(const struct rv_insn *insn)
+{
+    return rv_op_info(insn->op)->flags & RV_IS_SYSTEM ? IR_EXIT_FIND : IR_EXIT_CHAIN;
+}
+
+static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn *ir,
+                            unsigned capacity)
+{
+    struct tail t = {IR_EXIT_CHAIN, 0, jb->disp};
+    struct rv_insn insn;
+    bool goes_on = true;
+    ir_begin(&jb->ir, &rv_ir_guest, ir, capacity);
+    while (goes_on && ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
+           (!t.retired || !bit_get(w->b->leaders, t.at))) {
+        if (!decode(w, t.at, &insn) || for_interpreter(w, &insn)) {
+            t.kind = IR_EXIT_INTERP;
+            break;
+        }
+        goes_on =
+            rv_translate_insn(&jb->ir, &w->g->exts, w->assume, &insn, (int32_t)t.at, t.retired);
+        t.at += insn.len;
+        t.retired++;
+        t.kind = kind_after(&insn);
+    }
+    if (!ir_ended(&jb->ir))
+        ir_exit(&jb->ir, t.kind, t.retired, (int32_t)t.at);
+    w->b->insns += t.retired;
+}
+
+static void translate(struct walk *w)
+{
+    struct jit_region *r = &w->b->region;
+    unsigned used = 0;
+    for (unsigned at = 0; at < PAGE_SIZE; at += 2) {
+        if (!bit_get(w->b->leaders, at))
+            continue;
+        struct jit_block *jb = &w->b->blocks[r->count];
+        *jb = (struct jit_block){.disp = (uint16_t)at, .entry = bit_get(w->b->outside, at)};
+        unsigned room = ARRAY_LEN(w->b->ir) - used;
+        if (room <= RV_IR_PER_INSN + 1)
+            break;
+        translate_block(w, jb, &w->b->ir[used], room);
+        used += jb->ir.count;
+        r->count++;
+    }
+}
+
+/* --- loops --- */
+
+/* A jump back makes a loop of all blocks between: compilers lay loops out so. */
+static void mark_loop(struct jit_region *r, unsigned from, int32_t target)
+{
+    for (unsigned k = 0; k <= from; k++) {
+        struct jit_block *jb = &r->blocks[k];
+        if (jb->disp < target)
+            continue;
+        jb->header |= jb->disp == target;
+        if (jb->depth < 3)
+            jb->depth++;
+    }
+}
+
+static bool is_block(const struct jit_region *r, int32_t disp)
+{
+    for (unsigned k = 0; k < r->count; k++)
+        if (r->blocks[k].disp == disp)
+            return true;
+    return false;
+}
+
+static void find_loops(struct jit_region *r)
+{
+    bool loops = false, calls = false;
+    for (unsigned k = 0; k < r->count; k++) {
+        const struct jit_block *jb = &r->blocks[k];
+        calls |= k && jb->entry;
+        for (unsigned n = 1; n < jb->ir.count; n++) {
+            const struct ir_insn *i = &jb->ir.insns[n];
+            bool jumps = i->op == IR_exit || i->op == IR_exit_if;
+            if (!jumps || i->sub != IR_EXIT_CHAIN || i->disp > jb->disp || !is_block(r, i->disp))
+                continue;
+            mark_loop(r, k, i->disp);
+            loops = true;
+        }
+    }
+    r->own_map = loops && !calls;
+}
+
+void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
+                     const struct rv_assume *assume, const struct rv_op *ops, const uint8_t *code,
+                     unsigned offset, const struct rv_region_limits *limits)
+{
+    struct walk w = {.b = b,
+                     .g = g,
+                     .assume = assume,
+                     .ops = ops,
+                     .code = code,
+                     .limits = limits,
+                     .start = offset};
+    b->insns = 0;
+    b->region = (struct jit_region){.blocks = b->blocks, .strict_align = g->cfg.strict_align};
+    find_leaders(&w);
+    translate(&w);
+    find_loops(&b->region);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From blocks of the intermediate representation to host code, and into it and
+ * out again: what a guest's engine (isa/<guest>/) and a host back end
+ * (jit/<host>/) agree on.  Knows neither.
+ *
+ * A region is some blocks of one page of guest code that are translated as one
+ * piece; it is entered at some of its blocks.  Its code keeps guest registers
+ * in homes: for the whole region a register is either in one host register or
+ * in its slot.  Which ones at a region's borders is fixed for all code (the
+ * border map), so that one piece can jump to another; inside, a region with a
+ * loop has a map of its own.
+ *
+ * Addresses: code knows its offset in the page, and finds the page's virtual
+ * address in the hart (page_va), so one translation serves all mappings.
+ *
+ * Running code talks to the engine through struct jit_hart, which the guest
+ * embeds in its hart structure.  Owner thread only.
+ */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "jit/ir.h"
+#include "mem/tlb.h"
+
+/* --- what running code shares with the engine --- */
+
+/* Why code came back (jit_enter's result). */
+enum jit_left {
+    JIT_LEFT_FAULT,  /* an exception was recorded at the point */
+    JIT_LEFT_LEAVE,  /* the run loop must look at the hart; pc is in place */
+    JIT_LEFT_ALARM,  /* the alarm is due; pc is in place */
+    JIT_LEFT_FIND,   /* go on at pc, which is to be looked up */
+    JIT_LEFT_CHAIN,  /* the same, in the same page; the jump at exit_site may be led there */
+    JIT_LEFT_INTERP, /* the instruction at pc is not for translated code */
+    JIT_LEFT_TRAP,   /* the exception `site` with the value `value` at the point */
+};
+
+/* A place of the jump cache: where code for a virtual address is.  Never-matching: va 1. */
+struct jit_jump {
+    uint64_t va;
+    uintptr_t code;
+};
+
+#define JIT_JUMPS 1024 /* of a bank */
+
+/* Where in a bank va belongs. */
+static inline unsigned jit_jump_index(uint64_t va)
+{
+    return (unsigned)((va ^ va >> 11) >> 1) & (JIT_JUMPS - 1);
+}
+
+/* How an access off the fast path ended. */
+enum jit_slow { JIT_SLOW_FAULT, JIT_SLOW_DONE, JIT_SLOW_RETRY };
+
+enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS };
+
+struct jit_hart {
+    struct jit_jump *jumps; /* the bank in force */
+    uint64_t rsp;           /* of the running code's frame */
+    uint64_t va, value, desired;
+    uint32_t point; /* jit_point() */
+    uint32_t site;  /* jit_site() of an access; or which helper is called */
+    uint64_t args[IR_ARGS_MAX];
+    uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance */
+};
+
+/* A point of the region: offset in the page, and instructions retired since the block began. */
+static inline uint32_t jit_point(unsigned disp, unsigned retired)
+{
+    return disp | retired << 12;
+}
+
+static inline unsigned jit_point_disp(uint32_t point)
+{
+    return point & 0xfff;
+}
+
+static inline unsigned jit_point_retired(uint32_t point)
+{
+    return point >> 12;
+}
+
+/* An access: what, how many bytes, which stream; an AMO's operation. */
+static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
+{
+    return (uint32_t)access | size << 4 | op << 8 | stream << 16;
+}
+
+/* --- a guest, as far as host code knows it; offsets in its hart structure --- */
+
+struct jit_guest {
+    const struct ir_guest *ir;
+    int32_t insns;   /* retired instructions: uint64_t */
+    int32_t until;   /* the alarm word */
+    int32_t page_va; /* virtual address of the page whose code runs */
+    int32_t pc;
+    int32_t tlb;           /* struct tlb */
+    int32_t jit;           /* struct jit_hart */
+    int32_t bias;          /* the base register points so far into the structure */
+    const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
+                              registers; ends with 0 */
+    /*
+     * An access that no stream led to, described by struct jit_hart.  Registers are in their slots;
+     * insns is that of the block's start.
+     */
+    int (*slow)(void *hart);
+};
+
+/* --- regions --- */
+
+struct jit_block {
+    struct ir_block ir; /* disp: from the page's start */
+    uint16_t disp;      /* where it begins */
+    bool entry;         /* the region is entered here from outside */
+    bool header;        /* a jump inside the region leads back to it */
+    uint8_t depth;      /* loops around it */
+};
+
+#define JIT_BLOCKS_MAX 64
+
+struct jit_region {
+    const struct jit_guest *guest;
+    struct jit_block *blocks; /* by rising disp */
+    unsigned count;
+    unsigned stream_base; /* where its streams begin, any number */
+    bool strict_align;    /* misaligned accesses are for the slow path */
+    bool own_map;         /* worth a register map of its own */
+};
+
+/* What compiling gave. */
+struct jit_code {
+    uintptr_t start;
+    unsigned size;                   /* bytes */
+    uintptr_t entry[JIT_BLOCKS_MAX]; /* by block, where its entry is set */
+};
+
+/* --- hosts --- */
+
+/* Room for code: a piece of code memory that one thread fills. */
+struct jit_room {
+    uint8_t *rw;  /* writable view */
+    uintptr_t rx; /* the same bytes where they run */
+    size_t size, used;
+};
+
+/* The code that all regions share, made once per code cache. */
+struct jit_stubs {
+    uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
+};
+
+struct jit_host {
+    const char *name;
+    /* -ENOSPC: too small a room. */
+    int (*stubs)(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room);
+    /* Appends the region's code to the room.  -ENOSPC: no room; -E2BIG: it is too much for any. */
+    int (*compile)(const struct jit_region *r, const struct jit_stubs *s, struct jit_room *room,
+                   struct jit_code *out);
+    /* Leads the jump whose distance is at site (running view) to code; atomic. */
+    void (*chain)(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code);
+};
+
+/* The back end for the machine that this runs on, or NULL. */
+const struct jit_host *jit_host(void);
+
+/* Runs code (an entry) of the hart until it comes back. */
+typedef uint64_t jit_enter_fn(void *hart, uintptr_t code);
+
+static inline enum jit_left jit_enter(const struct jit_stubs *s, void *hart, uintptr_t code)
+{
+    return (enum jit_left)((jit_enter_fn *)s->enter)(hart, code);
+}
+
+#endif

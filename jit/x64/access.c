@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accesses to guest memory.
+ *
+ * Each access has a stream (mem/tlb.h): a range of guest addresses and where it
+ * is in host memory, as the last access found it.  The check costs a
+ * subtraction and a comparison with memory that is always in the cache, and the
+ * load of the host address does not wait for the guest's.  A probe of the TLB
+ * itself has a chain of seven dependent steps.  An access outside its stream's
+ * range goes through C (struct jit_guest.slow), which finds the stream a new
+ * range and lets the code try again, or makes the access itself.
+ *
+ * Misaligned accesses inside the range are the host's own.  That is right where
+ * the host makes those inside an aligned 16 bytes atomic; else they go through C.
+ */
+#include "jit/x64/lower.h"
+
+static unsigned stream_new(struct lower *l)
+{
+    return (l->r->stream_base + l->streams++) % TLB_STREAMS;
+}
+
+static struct x64_mem at_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
+                                size_t member)
+{
+    size_t offset = offsetof(struct tlb, stream) +
+                    (kind * TLB_STREAMS + i) * sizeof(struct tlb_stream) + member;
+    return at_hart(l, l->g->tlb + (int32_t)offset);
+}
+
+/* The access in hand, hot part. */
+struct access {
+    const struct ir_insn *i;
+    enum jit_access what;
+    enum tlb_stream_kind kind;
+    unsigned size, stream;
+    struct cold *cold;
+    enum x64_reg t; /* the address, then its distance from the stream's start */
+};
+
+static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
+{
+    return at_stream(l, a->kind, a->stream, member);
+}
+#define STREAM(l, a, member) stream_word(l, a, offsetof(struct tlb_stream, member))
+
+/* The address in a register that may be written. */
+static enum x64_reg address(struct lower *l, const struct ir_insn *i)
+{
+    enum x64_reg t = alloc_scratch(l);
+    const struct val *val = &l->val[i->a];
+    if (i->disp && (val->kind == LOC_REG || val->kind == LOC_HOME)) {
+        x64_lea(&l->e, t, x64_at(alloc_use(l, i->a), i->disp));
+        return t;
+    }
+    alloc_copy(l, t, i->a);
+    if (i->disp)
+        x64_lea(&l->e, t, x64_at(t, i->disp));
+    return t;
+}
+
+static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
+                  unsigned size)
+{
+    *a = (struct access){.i = i, .what = what, .size = size};
+    a->kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->stream = stream_new(l);
+    a->cold = lower_cold(l);
+    a->t = address(l, i);
+}
+
+/* From here on the access may be tried again: nothing before it may be skipped by the cold code. */
+static void check(struct lower *l, struct access *a)
+{
+    const struct ir_insn *point = &l->b->insns[a->i->point];
+    struct cold *c = a->cold;
+    unsigned op = a->what == JIT_AMO ? ir_amo_op(a->i->sub) : 0;
+    bool aligned_only =
+        a->size > 1 && (l->r->strict_align || a->what >= JIT_AMO || !x64_cpu()->line_atomic);
+    c->kind = COLD_ACCESS;
+    c->retry = x64_here(&l->e);
+    c->addr = (uint8_t)a->t;
+    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    c->site = jit_site(a->what, a->size, a->stream, op);
+    if (aligned_only) {
+        x64_test8_imm(&l->e, a->t, a->size - 1);
+        c->from[1] = x64_jcc(&l->e, CC_NE, 0);
+    }
+    x64_alu_mem(&l->e, ALU_SUB, X64_W, a->t, STREAM(l, a, start));
+    x64_alu_mem(&l->e, ALU_CMP, X64_W, a->t, STREAM(l, a, limit));
+    c->from[0] = x64_jcc(&l->e, CC_AE, 0);
+}
+
+/* The host address as base and index: host start, distance. */
+static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
+{
+    x64_load(&l->e, base, STREAM(l, a, host));
+    return x64_at_index(base, a->t, 0);
+}
+
+static void end(struct lower *l, struct access *a)
+{
+    a->cold->after = x64_here(&l->e);
+}
+
+/* Temporaries that the cold code must keep: all but the address and the result. */
+static void keep(struct lower *l, struct access *a, enum x64_reg dst)
+{
+    uint32_t used = (X64_ALL_TEMPS & ~l->map.homes & ~l->free) & ~X64_BIT(a->t);
+    if (dst != X64_NO_REG)
+        used &= ~X64_BIT(dst);
+    a->cold->saved = used;
+}
+
+static void value_for(struct lower *l, ir_ref v, uint8_t *reg, int32_t *imm)
+{
+    int64_t k;
+    if (alloc_const(l, v, &k) && x64_fits32(k)) {
+        *reg = X64_NO_REG;
+        *imm = (int32_t)k;
+        return;
+    }
+    *reg = (uint8_t)alloc_use(l, v);
+}
+
+/* --- loads --- */
+
+static void load(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    bool used = l->val[l->at].uses;
+    unsigned sign = l->val[l->at].sign;
+    begin(l, &a, i, JIT_LOAD, i->sub);
+    enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
+    keep(l, &a, d);
+    check(l, &a);
+    a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
+    a.cold->sign = (uint8_t)sign;
+    struct x64_mem m = host_place(l, &a, d);
+    if (sign)
+        x64_load_sx(&l->e, d, m, i->sub);
+    else
+        x64_load_zx(&l->e, d, m, i->sub);
+    end(l, &a);
+}
+
+/* --- stores --- */
+
+static void store(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    begin(l, &a, i, JIT_STORE, i->sub);
+    struct cold *c = a.cold;
+    value_for(l, i->b, &c->value, &c->value_imm);
+    enum x64_reg base = alloc_scratch(l);
+    keep(l, &a, base);
+    check(l, &a);
+    struct x64_mem m = host_place(l, &a, base);
+    if (c->value == X64_NO_REG)
+        x64_store_imm(&l->e, m, c->value_imm, i->sub);
+    else
+        x64_store_size(&l->e, m, (enum x64_reg)c->value, i->sub);
+    end(l, &a);
+}
+
+/* --- atomics --- */
+
+static bool op_is_plain(enum amo_op op)
+{
+    return op == AMO_SWAP || op == AMO_ADD;
+}
+
+static void zero_extend(struct lower *l, enum x64_reg r, unsigned size)
+{
+    if (size < 4)
+        x64_zx(&l->e, r, r, size);
+    else if (size == 4)
+        x64_mov32(&l->e, r, r);
+}
+
+/* What memory shall hold, in t, from the old value in rax. */
+static void combine(struct lower *l, enum amo_op op, unsigned size, enum x64_reg t,
+                    enum x64_reg value)
+{
+    struct x64_buf *e = &l->e;
+    static const enum x64_alu alus[] = {
+        [AMO_XOR] = ALU_XOR, [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR};
+    static const enum x64_cond keeps[] = {
+        [AMO_MIN] = CC_LE, [AMO_MAX] = CC_GE, [AMO_MINU] = CC_BE, [AMO_MAXU] = CC_AE};
+    if (op <= AMO_OR) {
+        x64_mov(e, t, RAX);
+        x64_alu(e, alus[op], X64_W, t, value);
+        return;
+    }
+    /* The operands moved up, so that the host compares what counts: the value was before the loop.
+     */
+    x64_mov(e, t, RAX);
+    if (size < 8)
+        x64_shift_imm(e, SH_SHL, X64_W, t, 64 - 8 * size);
+    x64_alu(e, ALU_CMP, X64_W, t, value);
+    x64_cmov(e, keeps[op] ^ 1, t, value);
+    if (size < 8)
+        x64_shift_imm(e, SH_SHR, X64_W, t, 64 - 8 * size);
+}
+
+/* A compare-and-swap loop.  rax: the old value, and the result. */
+static void amo_loop(struct lower *l, struct access *a, enum x64_reg base, enum x64_reg value)
+{
+    struct x64_buf *e = &l->e;
+    enum amo_op op = ir_amo_op(a->i->sub);
+    enum x64_reg t = alloc_scratch(l);
+    keep(l, a, base);
+    check(l, a);
+    struct x64_mem m = host_place(l, a, base);
+    x64_lea(e, base, m);
+    m = x64_at(base, 0);
+    x64_load_zx(e, RAX, m, a->size);
+    if (op >= AMO_MIN && a->size < 8) {
+        x64_mov(e, a->t, value);
+        x64_shift_imm(e, SH_SHL, X64_W, a->t, 64 - 8 * a->size);
+        value = a->t;
+    }
+    uint8_t *again = e->p;
+    combine(l, op, a->size, t, value);
+    x64_cmpxchg(e, a->size, m, t);
+    uint8_t *back = x64_jcc8(e, CC_NE);
+    if (!e->full)
+        back[-1] = (uint8_t)(again - back);
+    zero_extend(l, RAX, a->size);
+}
+
+static void amo(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    enum amo_op op = ir_amo_op(i->sub);
+    unsigned size = ir_amo_size(i->sub);
+    bool plain = op_is_plain(op);
+    if (!plain)
+        alloc_take(l, RAX);
+    begin(l, &a, i, JIT_AMO, size);
+    enum x64_reg value = alloc_use(l, i->b);
+    enum x64_reg result = plain ? alloc_scratch(l) : RAX;
+    enum x64_reg base = alloc_scratch(l);
+    a.cold->value = (uint8_t)value;
+    if (plain) {
+        keep(l, &a, result);
+        a.cold->saved &= ~X64_BIT(base);
+        check(l, &a);
+        x64_mov(&l->e, result, value);
+        struct x64_mem m = host_place(l, &a, base);
+        if (op == AMO_SWAP)
+            x64_xchg_mem(&l->e, size, m, result);
+        else
+            x64_xadd(&l->e, size, m, result);
+        zero_extend(l, result, size);
+    } else {
+        amo_loop(l, &a, base, value);
+        a.cold->saved &= ~X64_BIT(RAX);
+    }
+    a.cold->dst = (uint8_t)result;
+    end(l, &a);
+    if (l->val[l->at].uses)
+        alloc_result(l, result);
+}
+
+static void cas(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    alloc_take(l, RAX);
+    begin(l, &a, i, JIT_CAS, i->sub);
+    enum x64_reg expected = alloc_use(l, i->b), desired = alloc_use(l, i->c);
+    enum x64_reg base = alloc_scratch(l);
+    struct cold *c = a.cold;
+    c->value = (uint8_t)expected;
+    c->desired = (uint8_t)desired;
+    c->dst = RAX;
+    keep(l, &a, RAX);
+    c->saved &= ~X64_BIT(base);
+    check(l, &a);
+    struct x64_mem m = host_place(l, &a, base);
+    x64_mov(&l->e, RAX, expected);
+    x64_cmpxchg(&l->e, i->sub, m, desired);
+    zero_extend(l, RAX, i->sub);
+    end(l, &a);
+    if (l->val[l->at].uses)
+        alloc_result(l, RAX);
+}
+
+void access_insn(struct lower *l, const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_load:
+        load(l, i);
+        break;
+    case IR_store:
+        store(l, i);
+        break;
+    case IR_amo:
+        amo(l, i);
+        break;
+    default:
+        cas(l, i);
+    }
+}
+
+/* --- off the fast path --- */
+
+static void save_temps(struct lower *l, uint32_t regs, bool back)
+{
+    for (; regs; regs &= regs - 1) {
+        enum x64_reg r = (enum x64_reg)__builtin_ctz(regs);
+        if (back)
+            x64_load(&l->e, r, at_save(r));
+        else
+            x64_store(&l->e, at_save(r), r);
+    }
+}
+
+static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t imm)
+{
+    if (reg == X64_NO_REG)
+        x64_store_imm(&l->e, to, imm, 8);
+    else
+        x64_store(&l->e, to, (enum x64_reg)reg);
+}
+
+void access_cold(struct lower *l, struct cold *c)
+{
+    struct x64_buf *e = &l->e;
+    enum jit_access what = (enum jit_access)(c->site & 15);
+    enum tlb_stream_kind kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    enum x64_reg t = (enum x64_reg)c->addr;
+    x64_patch(e, c->from[0]);
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    if (c->from[1])
+        x64_patch(e, c->from[1]);
+    x64_store(e, AT_JIT(l, va), t);
+    if (what != JIT_LOAD)
+        give_value(l, AT_JIT(l, value), c->value, c->value_imm);
+    if (what == JIT_CAS)
+        give_value(l, AT_JIT(l, desired), c->desired, 0);
+    save_temps(l, c->saved, false);
+    x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
+    x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
+    lower_call_miss(l);
+    save_temps(l, c->saved, true);
+    x64_load(e, t, AT_JIT(l, va));
+    x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */
+    if (what != JIT_STORE && c->dst != X64_NO_REG) {
+        if (c->sign)
+            x64_load_sx(e, (enum x64_reg)c->dst, AT_JIT(l, value), c->sign);
+        else
+            x64_load(e, (enum x64_reg)c->dst, AT_JIT(l, value));
+    }
+    x64_jmp(e, c->after);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the processor has beyond x86-64's base, asked once.  Any thread.
+ */
+#include "jit/x64/lower.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* Intel: any access inside a cache line (SDM 3A, 9.1.1); AMD promises aligned 8 bytes only. */
+static bool is_intel(void)
+{
+    unsigned a, b = 0, c = 0, d = 0;
+    __cpuid(0, a, b, c, d);
+    return b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e; /* "GenuineIntel" */
+}
+
+const struct x64_cpu *x64_cpu(void)
+{
+    static struct x64_cpu cpu;
+    static bool asked;
+    if (likely(load_acquire(&asked)))
+        return &cpu;
+    __builtin_cpu_init();
+    cpu.bmi1 = __builtin_cpu_supports("bmi");
+    cpu.bmi2 = __builtin_cpu_supports("bmi2");
+    cpu.popcnt = __builtin_cpu_supports("popcnt");
+    cpu.lzcnt = __builtin_cpu_supports("lzcnt");
+    cpu.fma = __builtin_cpu_supports("fma");
+    cpu.line_atomic = is_intel();
+    store_release(&asked, true); /* two threads write the same */
+    return &cpu;
+}
+#else
+const struct x64_cpu *x64_cpu(void)
+{
+    static const struct x64_cpu none;
+    return &none;
+}
+#endif

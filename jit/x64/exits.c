@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ways out of a block: to another block of the region, to other code, to the
+ * engine.
+ *
+ * In the same page other code is reached by a jump whose distance is written
+ * once the code is there (chaining): code of a page lives and dies together, so
+ * such a jump never leads to what is gone.  Everything else goes by the address:
+ * the hart's jump cache says where its code is, if it knows.
+ *
+ * The alarm is looked for at jumps back inside the page and at all jumps by
+ * address; a way that passes none of them ends with the page.
+ */
+#include "jit/x64/lower.h"
+
+static void border_stores(struct lower *l, const struct map *from, const struct map *to, bool all)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        unsigned slot = from->slot[r];
+        if (slot && to->home[slot] != r && (all || slot > 63 || from->written >> slot & 1))
+            x64_store(&l->e, at_slot(l, slot), (enum x64_reg)r);
+    }
+}
+
+static void border_loads(struct lower *l, const struct map *from, const struct map *to)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        unsigned slot = to->slot[r];
+        if (slot && from->home[slot] != r)
+            x64_load(&l->e, (enum x64_reg)r, at_slot(l, slot));
+    }
+}
+
+void exits_to_border(struct lower *l)
+{
+    border_stores(l, &l->map, &l->border, false);
+    border_loads(l, &l->map, &l->border);
+}
+
+void exits_from_border(struct lower *l)
+{
+    border_stores(l, &l->border, &l->map, true);
+    border_loads(l, &l->border, &l->map);
+}
+
+/* --- leaving the region; registers are as the border map says --- */
+
+/* To the address in rax. */
+static void jump_by_address(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    x64_alu_mem(e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
+    x64_jcc(e, CC_AE, l->s->alarm_at);
+    x64_mov(e, RCX, RAX);
+    x64_shift_imm(e, SH_SHR, X64_W, RCX, 11);
+    x64_alu(e, ALU_XOR, 0, RCX, RAX);
+    x64_alu_imm(e, ALU_AND, 0, RCX, (JIT_JUMPS - 1) << 1);
+    x64_shift_imm(e, SH_SHL, 0, RCX, 3);
+    x64_alu_mem(e, ALU_ADD, X64_W, RCX, AT_JIT(l, jumps));
+    x64_alu_mem(e, ALU_CMP, X64_W, RAX, x64_at(RCX, offsetof(struct jit_jump, va)));
+    x64_jcc(e, CC_NE, l->s->find_at);
+    x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
+    x64_store(e, at_hart(l, l->g->page_va), RAX);
+    x64_jmp_mem(e, x64_at(RCX, offsetof(struct jit_jump, code)));
+}
+_Static_assert(sizeof(struct jit_jump) == 16, "an index becomes an offset by a shift");
+
+static void to_stub(struct lower *l, uintptr_t stub, int32_t disp)
+{
+    x64_mov_imm(&l->e, RCX, (uint64_t)(int64_t)disp);
+    x64_jmp(&l->e, stub);
+}
+
+static void look_for_alarm(struct lower *l, int32_t disp)
+{
+    x64_alu_mem(&l->e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
+    uint8_t *over = x64_jcc8(&l->e, CC_B);
+    to_stub(l, l->s->alarm, disp);
+    x64_patch8(&l->e, over);
+}
+
+/* The distance is aligned, so that writing it is one atomic store; at first it leads behind itself.
+ */
+static void chainable_jump(struct lower *l, int32_t disp)
+{
+    struct x64_buf *e = &l->e;
+    while (!e->full && (x64_here(e) + 1) & 3) {
+        x64_begin(e);
+        x64_byte(e, 0x90);
+    }
+    uint8_t *site = x64_jmp(e, x64_here(e) + 5);
+    x64_rm(e, 0x8d, X64_W, RDX, x64_at(RBP, 0)); /* lea rdx, [rip + ...]: patched below */
+    if (!e->full) {
+        e->p[-2] = 0x15; /* mod 0, rm 5: relative to rip */
+        e->p--;
+        x64_dword(e, (uint32_t)(site - (e->p + 4)));
+    }
+    to_stub(l, l->s->chain, disp);
+}
+
+static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
+{
+    exits_to_border(l);
+    switch (kind) {
+    case IR_EXIT_CHAIN:
+        if (disp < 0 || disp >= (int32_t)PAGE_SIZE) {
+            x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
+            x64_alu_imm(&l->e, ALU_ADD, X64_W, RAX, disp);
+            jump_by_address(l);
+            break;
+        }
+        if (disp <= (int32_t)l->r->blocks[l->block].disp)
+            look_for_alarm(l, disp);
+        chainable_jump(l, disp);
+        break;
+    case IR_EXIT_LEAVE:
+        to_stub(l, l->s->leave, disp);
+        break;
+    case IR_EXIT_FIND:
+        to_stub(l, l->s->find, disp);
+        break;
+    case IR_EXIT_INTERP:
+        to_stub(l, l->s->interp, disp);
+        break;
+    }
+}
+
+/* --- in the block --- */
+
+/* Brings the count up to date; keeps the flags. */
+static void count(struct lower *l, unsigned retired)
+{
+    if (retired != l->counted)
+        x64_lea(&l->e, NOW, x64_at(NOW, (int32_t)(retired - l->counted)));
+    l->counted = retired;
+}
+
+static int inside(const struct lower *l, const struct ir_insn *i)
+{
+    return i->sub == IR_EXIT_CHAIN ? lower_find_block(l, i->disp) : -1;
+}
+
+static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)
+{
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_EXIT;
+    c->from[0] = from;
+    c->exit = *i;
+    c->site = l->block;
+}
+
+static void exit_if(struct lower *l, const struct ir_insn *i)
+{
+    int block = inside(l, i);
+    count(l, i->index);
+    enum x64_cond cc = isel_condition(l, i->a);
+    uint8_t *from = x64_jcc(&l->e, cc, 0);
+    if (block >= 0)
+        lower_jump_block(l, from, (unsigned)block);
+    else
+        cold_exit(l, from, i);
+}
+
+static void exit_always(struct lower *l, const struct ir_insn *i)
+{
+    int block = inside(l, i);
+    count(l, i->index);
+    if (block < 0) {
+        leave_region(l, (enum ir_exit_kind)i->sub, i->disp);
+        return;
+    }
+    if ((unsigned)block != l->block + 1)
+        lower_jump_block(l, x64_jmp(&l->e, 0), (unsigned)block);
+}
+
+static void exit_to(struct lower *l, const struct ir_insn *i)
+{
+    count(l, i->index);
+    alloc_take(l, RAX);
+    alloc_copy(l, RAX, i->a);
+    exits_to_border(l);
+    if (i->sub == IR_EXIT_CHAIN)
+        jump_by_address(l);
+    else
+        x64_jmp(&l->e, i->sub == IR_EXIT_FIND ? l->s->find_at : l->s->leave_at);
+}
+
+static void trap(struct lower *l, const struct ir_insn *i)
+{
+    const struct ir_insn *point = &l->b->insns[i->point];
+    enum x64_reg tval = alloc_use(l, i->a);
+    uint8_t *from;
+    if (i->op == IR_trap_if)
+        from = x64_jcc(&l->e, isel_condition(l, i->b), 0);
+    else
+        from = x64_jmp(&l->e, 0);
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_TRAP;
+    c->from[0] = from;
+    c->value = (uint8_t)tval;
+    c->site = i->index;
+    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
+}
+
+void exits_insn(struct lower *l, const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_exit_if:
+        exit_if(l, i);
+        break;
+    case IR_exit:
+        exit_always(l, i);
+        break;
+    case IR_exit_to:
+        exit_to(l, i);
+        break;
+    default:
+        trap(l, i);
+    }
+}
+
+void exits_cold(struct lower *l, struct cold *c)
+{
+    x64_patch(&l->e, c->from[0]);
+    if (c->kind == COLD_ALARM) {
+        exits_to_border(l);
+        to_stub(l, l->s->alarm, c->exit.disp);
+        return;
+    }
+    if (c->kind == COLD_EXIT) {
+        l->block = c->site;
+        leave_region(l, (enum ir_exit_kind)c->exit.sub, c->exit.disp);
+        return;
+    }
+    x64_store(&l->e, AT_JIT(l, value), (enum x64_reg)c->value);
+    x64_store_imm(&l->e, AT_JIT(l, site), (int32_t)c->site, 4);
+    x64_store_imm(&l->e, AT_JIT(l, point), (int32_t)c->point, 4);
+    exits_to_border(l);
+    x64_jmp(&l->e, l->s->trap);
+}

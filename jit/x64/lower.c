@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compiling a region for x86-64: choosing its register map, lowering its blocks
+ * one after the other, then the code off the fast path, the entries and the two
+ * routines through which C is called.
+ *
+ * Reserve, commit, abort: code is written straight into the caller's room; if it
+ * does not fit, the room stays as it was.
+ */
+#include "jit/x64/lower.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/atomic.h"
+#include "sim/base/log.h"
+
+const uint8_t x64_homes[X64_HOMES] = {RBX, R12, R13, R14, RSI, RDI, R8, R9, R10, R11};
+
+struct lower *lower_state(void)
+{
+    static _Thread_local struct lower *state; /* some 600 KiB, kept for the thread's life */
+    if (!state)
+        state = malloc(sizeof(*state));
+    return state;
+}
+
+/* --- register maps --- */
+
+static void map_clear(struct map *m)
+{
+    memset(m->home, X64_NO_REG, sizeof(m->home));
+    memset(m->slot, 0, sizeof(m->slot));
+    m->homes = 0;
+    m->written = UINT64_MAX;
+}
+
+static void map_set(struct map *m, enum x64_reg r, unsigned slot)
+{
+    m->home[slot] = (uint8_t)r;
+    m->slot[r] = (uint8_t)slot;
+    m->homes |= X64_BIT(r);
+}
+
+void lower_border(const struct jit_guest *g, struct map *m)
+{
+    map_clear(m);
+    for (unsigned i = 0; i < X64_HOMES && g->border[i]; i++)
+        map_set(m, (enum x64_reg)x64_homes[i], g->border[i]);
+}
+
+static void weigh(const struct jit_region *r, uint32_t *weight, uint64_t *written)
+{
+    for (unsigned k = 0; k < r->count; k++) {
+        const struct jit_block *jb = &r->blocks[k];
+        uint32_t w = 1u << (4 * (jb->depth < 4 ? jb->depth : 4));
+        for (unsigned n = 1; n < jb->ir.count; n++) {
+            const struct ir_insn *i = &jb->ir.insns[n];
+            if (i->op != IR_slot_get && i->op != IR_slot_set)
+                continue;
+            weight[i->index] += w;
+            if (i->op == IR_slot_set && i->index < 64)
+                *written |= 1ull << i->index;
+        }
+    }
+}
+
+static bool mappable(const struct lower *l, unsigned slot)
+{
+    const struct ir_slot *s = &l->g->ir->slots[slot];
+    return s->kind == IR_SLOT_REG && s->size == 8 && slot < 32;
+}
+
+/* The slots of most use; those that the border map has stay where it has them. */
+static void choose_map(struct lower *l)
+{
+    uint32_t weight[SLOTS_MAX] = {0};
+    uint64_t written = 0;
+    uint8_t chosen[X64_HOMES];
+    unsigned n = 0;
+    weigh(l->r, weight, &written);
+    l->map = l->border;
+    l->map.written = written;
+    if (!l->r->own_map)
+        return;
+    for (; n < X64_HOMES; n++) {
+        unsigned best = 0;
+        for (unsigned slot = 1; slot < l->g->ir->slot_count; slot++)
+            if (mappable(l, slot) && weight[slot] > weight[best])
+                best = slot;
+        if (!best)
+            break;
+        chosen[n] = (uint8_t)best;
+        weight[best] = 0;
+    }
+    map_clear(&l->map);
+    l->map.written = written;
+    for (unsigned i = 0; i < n; i++)
+        if (l->border.home[chosen[i]] != X64_NO_REG)
+            map_set(&l->map, (enum x64_reg)l->border.home[chosen[i]], chosen[i]);
+    for (unsigned i = 0, h = 0; i < n; i++) {
+        if (l->map.home[chosen[i]] != X64_NO_REG)
+            continue;
+        while (l->map.slot[x64_homes[h]])
+            h++;
+        map_set(&l->map, (enum x64_reg)x64_homes[h], chosen[i]);
+    }
+}
+
+/* --- blocks --- */
+
+struct cold *lower_cold(struct lower *l)
+{
+    if (l->colds == COLD_MAX - 1)
+        l->too_much = true;
+    else
+        l->colds++;
+    struct cold *c = &l->cold[l->colds - 1];
+    *c = (struct cold){
+        .addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG, .desired = X64_NO_REG};
+    return c;
+}
+
+int lower_find_block(const struct lower *l, int32_t disp)
+{
+    unsigned lo = 0, hi = l->r->count;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (l->r->blocks[mid].disp < disp)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < l->r->count && l->r->blocks[lo].disp == disp ? (int)lo : -1;
+}
+
+void lower_jump_block(struct lower *l, uint8_t *from, unsigned block)
+{
+    if (l->label[block]) {
+        uint32_t rel = (uint32_t)(l->label[block] - ((uintptr_t)from + (uintptr_t)l->e.delta + 4));
+        if (!l->e.full)
+            memcpy(from, &rel, 4);
+        return;
+    }
+    if (l->fixes == FIX_MAX) {
+        l->too_much = true;
+        return;
+    }
+    l->fix[l->fixes].from = from;
+    l->fix[l->fixes++].block = (uint8_t)block;
+}
+
+static void look_for_alarm(struct lower *l, const struct jit_block *jb)
+{
+    x64_alu_mem(&l->e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_ALARM;
+    c->from[0] = x64_jcc(&l->e, CC_AE, 0);
+    c->exit.disp = jb->disp;
+}
+
+static void lower_block(struct lower *l, unsigned k)
+{
+    const struct jit_block *jb = &l->r->blocks[k];
+    if (jb->ir.count > VALUES_MAX) {
+        l->too_much = true;
+        return;
+    }
+    l->block = k;
+    l->label[k] = x64_here(&l->e);
+    l->counted = 0;
+    if (jb->header)
+        look_for_alarm(l, jb);
+    alloc_block(l, &jb->ir);
+    for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++)
+        isel_insn(l);
+}
+
+/* --- calls of C --- */
+
+static void add_call(struct lower *l, uint8_t *from, unsigned kind)
+{
+    if (l->calls == CALLS_MAX) {
+        l->too_much = true;
+        return;
+    }
+    l->call[l->calls].from = from;
+    l->call[l->calls++].kind = (uint8_t)kind;
+}
+
+void lower_call_miss(struct lower *l)
+{
+    add_call(l, x64_call(&l->e, 0), CALL_MISS);
+}
+
+void lower_call_helper(struct lower *l, bool regs)
+{
+    add_call(l, x64_call(&l->e, 0), regs ? CALL_HELPER_REGS : CALL_HELPER);
+}
+
+static void homes_store(struct lower *l)
+{
+    for (unsigned r = 0; r < 16; r++)
+        if (l->map.slot[r])
+            x64_store(&l->e, at_slot(l, l->map.slot[r]), (enum x64_reg)r);
+}
+
+static void homes_load(struct lower *l, uint32_t which)
+{
+    for (unsigned r = 0; r < 16; r++)
+        if (l->map.slot[r] && which & X64_BIT(r))
+            x64_load(&l->e, (enum x64_reg)r, at_slot(l, l->map.slot[r]));
+}
+
+/* Calls the function in rax with the hart; the frame is a call deep.  Keeps the flags after it. */
+static void call_c(struct lower *l)
+{
+    x64_lea(&l->e, RDI, x64_at(HART, -l->g->bias));
+    x64_lea(&l->e, RSP, x64_at(RSP, -8));
+    x64_call_reg(&l->e, RAX);
+    x64_lea(&l->e, RSP, x64_at(RSP, 8));
+}
+
+static void miss_routine(struct lower *l)
+{
+    homes_store(l);
+    x64_store(&l->e, at_hart(l, l->g->insns), NOW);
+    x64_mov_imm(&l->e, RAX, (uintptr_t)l->g->slow);
+    call_c(l);
+    x64_alu_imm(&l->e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
+    x64_jcc(&l->e, CC_B, l->s->fault);
+    homes_load(l, ~X64_CALL_SAVED);
+    x64_ret(&l->e);
+}
+
+static void helper_routine(struct lower *l, bool regs)
+{
+    static const uint8_t args[IR_ARGS_MAX] = {RSI, RDX, RCX, R8, R9};
+    struct x64_buf *e = &l->e;
+    homes_store(l);
+    x64_load_zx(e, RAX, AT_JIT(l, point), 4);
+    x64_shift_imm(e, SH_SHR, 0, RAX, 12);
+    x64_alu(e, ALU_ADD, X64_W, RAX, NOW);
+    x64_store(e, at_hart(l, l->g->insns), RAX);
+    for (size_t i = 0; i < IR_ARGS_MAX; i++)
+        x64_load(e, (enum x64_reg)args[i], at_jit(l, offsetof(struct jit_hart, args) + 8 * i));
+    x64_load_zx(e, RAX, AT_JIT(l, site), 4);
+    x64_imul_imm(e, X64_W, RAX, RAX, sizeof(struct ir_helper));
+    x64_mov_imm(e, R10, (uintptr_t)l->g->ir->helpers + offsetof(struct ir_helper, fn));
+    x64_load(e, RAX, x64_at_index(R10, RAX, 0));
+    call_c(l);
+    x64_test(e, X64_W, RDX, RDX);
+    x64_jcc(e, CC_E, l->s->fault);
+    homes_load(l, regs ? ~0u : ~X64_CALL_SAVED);
+    x64_ret(e);
+}
+
+static void make_routines(struct lower *l)
+{
+    for (unsigned kind = 0; kind < CALL_KINDS; kind++) {
+        uint8_t *start = NULL;
+        for (unsigned i = 0; i < l->calls; i++) {
+            if (l->call[i].kind != kind)
+                continue;
+            if (!start) {
+                start = l->e.p;
+                if (kind == CALL_MISS)
+                    miss_routine(l);
+                else
+                    helper_routine(l, kind == CALL_HELPER_REGS);
+            }
+            uint32_t rel = (uint32_t)(start - (l->call[i].from + 4));
+            if (!l->e.full)
+                memcpy(l->call[i].from, &rel, 4);
+        }
+    }
+}
+
+/* --- the region --- */
+
+static void make_cold(struct lower *l)
+{
+    for (unsigned i = 0; i < l->colds && !l->too_much && !l->e.full; i++) {
+        struct cold *c = &l->cold[i];
+        if (c->kind == COLD_ACCESS)
+            access_cold(l, c);
+        else
+            exits_cold(l, c);
+    }
+}
+
+static void make_entries(struct lower *l, struct jit_code *out)
+{
+    for (unsigned k = 0; k < l->r->count; k++) {
+        out->entry[k] = 0;
+        if (!l->r->blocks[k].entry)
+            continue;
+        out->entry[k] = l->label[k];
+        if (!l->r->own_map)
+            continue;
+        out->entry[k] = x64_here(&l->e);
+        exits_from_border(l);
+        x64_jmp(&l->e, l->label[k]);
+    }
+}
+
+static void fix_jumps(struct lower *l)
+{
+    for (unsigned i = 0; i < l->fixes && !l->too_much; i++)
+        lower_jump_block(l, l->fix[i].from, l->fix[i].block);
+}
+
+static int compile(const struct jit_region *r, const struct jit_stubs *s, struct jit_room *room,
+                   struct jit_code *out)
+{
+    struct lower *l = lower_state();
+    if (!l)
+        return -ENOMEM;
+    if (room->size - room->used < 64)
+        return -ENOSPC;
+    l->r = r;
+    l->g = r->guest;
+    l->s = s;
+    l->too_much = false;
+    l->fixes = l->colds = l->calls = l->streams = 0;
+    memset(l->label, 0, r->count * sizeof(l->label[0]));
+    l->e = (struct x64_buf){.p = room->rw + room->used,
+                            .end = room->rw + room->size,
+                            .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
+    lower_border(l->g, &l->border);
+    choose_map(l);
+    out->start = x64_here(&l->e);
+    for (unsigned k = 0; k < r->count && !l->too_much && !l->e.full; k++)
+        lower_block(l, k);
+    make_cold(l);
+    make_entries(l, out);
+    make_routines(l);
+    if (l->too_much)
+        return -E2BIG;
+    if (l->e.full)
+        return -ENOSPC;
+    fix_jumps(l);
+    out->size = (unsigned)(x64_here(&l->e) - out->start);
+    room->used += (out->size + 15) & ~15u;
+    if (room->used > room->size)
+        room->used = room->size;
+    return 0;
+}
+
+static void chain(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code)
+{
+    /* Aligned, so that a processor fetches the old distance or the new one (chainable_jump). */
+    store_release((uint32_t *)(void *)site_rw, (uint32_t)(code - (site_rx + 4)));
+}
+
+const struct jit_host jit_host_x64 = {
+    .name = "x64",
+    .stubs = x64_stubs,
+    .compile = compile,
+    .chain = chain,
+};

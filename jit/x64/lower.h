@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lowering, inside jit/x64: the state of compiling a region, shared by the
+ * files that do it.
+ *
+ *   lower.c   the region: register map, blocks in turn, entries, cold code
+ *   alloc.c   where values are: homes, temporaries, spills
+ *   isel.c    an instruction for each operation
+ *   access.c  loads, stores, atomics
+ *   exits.c   ways out of a block
+ *   stubs.c   code that all regions share
+ *
+ * Registers.  rsp is the host's stack, rbp the hart (plus a bias, so that its
+ * registers have one-byte distances), r15 the count of retired instructions at
+ * the block's start.  rax, rcx, rdx are always temporaries.  The other ten are
+ * homes of guest registers, or temporaries where a region has no use for them.
+ *
+ * One thread at a time per struct lower; it is large and lives in the thread's
+ * own storage.
+ */
+#ifndef JIT_X64_LOWER_H
+#define JIT_X64_LOWER_H
+
+#include "jit/jit.h"
+#include "jit/x64/emit.h"
+#include "sim/base/atomic.h"
+
+#define HART RBP
+#define NOW  R15
+
+/* Homes, in the order in which the border map fills them. */
+#define X64_HOMES 10
+extern const uint8_t x64_homes[X64_HOMES];
+
+#define X64_BIT(r)     (1u << (r))
+#define X64_CALL_SAVED (X64_BIT(RBX) | X64_BIT(R12) | X64_BIT(R13) | X64_BIT(R14))
+#define X64_ALL_TEMPS                                                                              \
+    (0xffffu & ~(X64_BIT(RSP) | X64_BIT(RBP) | X64_BIT(R15))) /* before homes are taken out */
+
+/* The frame of running code: a place to save each register, then spilled values. */
+#define FRAME_SAVE  0
+#define FRAME_SPILL 128
+#define FRAME_SLOTS 112
+#define FRAME_BYTES (FRAME_SPILL + 8 * FRAME_SLOTS + 8) /* 8: keeps the stack aligned */
+
+#define SLOTS_MAX 96
+
+enum loc_kind {
+    LOC_NONE,
+    LOC_REG,   /* in a temporary of its own: reg */
+    LOC_HOME,  /* in the home register of a slot */
+    LOC_SLOT,  /* in the slot's memory */
+    LOC_FRAME, /* spilled: slot is the frame's */
+    LOC_CONST,
+    LOC_PC,
+    LOC_FUSED, /* a comparison made where it is used */
+};
+
+struct val {
+    uint16_t uses; /* operands that name it */
+    uint16_t last; /* index of the last instruction that needs it */
+    uint16_t slot;
+    uint16_t next; /* of the values in the same home or slot */
+    uint8_t kind, reg;
+    uint8_t hint; /* slot that it becomes, or 0 */
+    uint8_t sign; /* a load: bytes from which it is to be sign-extended */
+};
+
+struct map {
+    uint8_t home[SLOTS_MAX]; /* register of a slot, or X64_NO_REG */
+    uint8_t slot[16];        /* slot of a register, or 0 */
+    uint32_t homes;          /* registers that are homes */
+    uint64_t written;        /* slots up to 63 that the region writes */
+};
+
+/* Code off the fast path, emitted after the blocks. */
+struct cold {
+    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM } kind;
+    uint8_t *from[2]; /* jumps that lead here */
+    uintptr_t retry, after;
+    uint32_t saved; /* temporaries that live across it */
+    uint32_t point, site;
+    uint8_t addr, dst, value, desired; /* registers; X64_NO_REG: none or constant */
+    uint8_t sign;
+    int32_t value_imm, desired_imm;
+    /* exits */
+    struct ir_insn exit;
+};
+
+#define COLD_MAX   4096
+#define VALUES_MAX 4096
+#define FIX_MAX    1024
+#define CALLS_MAX  8192
+
+/* The routines of a region through which C is called. */
+enum call_kind { CALL_MISS, CALL_HELPER, CALL_HELPER_REGS, CALL_KINDS };
+
+struct lower {
+    struct x64_buf e;
+    const struct jit_region *r;
+    const struct jit_guest *g;
+    const struct jit_stubs *s;
+    struct map map, border;
+    bool too_much;
+    unsigned block; /* being lowered */
+
+    /* the block */
+    const struct ir_block *b;
+    unsigned at;
+    struct val *val;
+    uint16_t in_slot[SLOTS_MAX]; /* first value that is in the slot or its home */
+    uint16_t owner[16];          /* value in a temporary, or 0 */
+    uint32_t free;               /* temporaries that hold nothing */
+    uint32_t scratch;            /* taken for the instruction */
+    uint32_t pinned;             /* not to be spilled by the instruction */
+    uint16_t frame[FRAME_SLOTS]; /* value in each place */
+    unsigned frame_top;          /* places above were not used in this block */
+    unsigned counted;            /* retired instructions that NOW has already */
+
+    /* the region */
+    uintptr_t label[JIT_BLOCKS_MAX]; /* 0: not emitted */
+    struct {
+        uint8_t *from;
+        uint8_t block;
+    } fix[FIX_MAX];
+    unsigned fixes;
+    struct cold cold[COLD_MAX];
+    unsigned colds;
+    struct {
+        uint8_t *from;
+        uint8_t kind; /* enum call_kind */
+    } call[CALLS_MAX];
+    unsigned calls;
+    unsigned streams; /* given out so far */
+    struct val values[VALUES_MAX];
+};
+
+/* --- places in memory --- */
+
+static inline struct x64_mem at_hart(const struct lower *l, int32_t offset)
+{
+    return x64_at(HART, offset - l->g->bias);
+}
+
+static inline struct x64_mem at_jit(const struct lower *l, size_t offset)
+{
+    return at_hart(l, l->g->jit + (int32_t)offset);
+}
+#define AT_JIT(l, member) at_jit(l, offsetof(struct jit_hart, member))
+
+static inline struct x64_mem at_slot(const struct lower *l, unsigned slot)
+{
+    return at_hart(l, (int32_t)l->g->ir->slots[slot].offset);
+}
+
+static inline struct x64_mem at_frame(unsigned i)
+{
+    return x64_at(RSP, FRAME_SPILL + 8 * (int32_t)i);
+}
+
+static inline struct x64_mem at_save(unsigned reg)
+{
+    return x64_at(RSP, FRAME_SAVE + 8 * (int32_t)reg);
+}
+
+/* --- alloc.c --- */
+
+struct opnd {
+    enum { OPND_REG, OPND_MEM, OPND_IMM } kind;
+    enum x64_reg reg;
+    struct x64_mem mem;
+    int32_t imm;
+};
+
+void alloc_block(struct lower *l, const struct ir_block *b);
+/* The value in a register, pinned for the instruction; not to be written. */
+enum x64_reg alloc_use(struct lower *l, ir_ref v);
+/* The value as the second operand of an instruction. */
+struct opnd alloc_operand(struct lower *l, ir_ref v);
+bool alloc_const(const struct lower *l, ir_ref v, int64_t *value);
+/* A register for the instruction alone. */
+enum x64_reg alloc_scratch(struct lower *l);
+/* That very register (one of rax, rcx, rdx) for the instruction alone. */
+void alloc_take(struct lower *l, enum x64_reg r);
+/*
+ * The register for the result of the instruction at l->at, which the caller then
+ * writes.  Operands that die may still be in it.
+ */
+enum x64_reg alloc_dst(struct lower *l);
+/* The same where it must not be one of the operands' registers. */
+enum x64_reg alloc_dst_apart(struct lower *l);
+/* The result's register is that of a, a temporary which dies here. */
+enum x64_reg alloc_take_over(struct lower *l, ir_ref a);
+/* A result that is in r, a register from alloc_scratch or alloc_take. */
+void alloc_result(struct lower *l, enum x64_reg r);
+void alloc_slot_get(struct lower *l, unsigned slot);
+void alloc_slot_set(struct lower *l, unsigned slot, ir_ref v);
+/* The result is the operand's register, which it takes over. */
+void alloc_rename(struct lower *l, ir_ref from);
+/* All register slots are about to change: moves the values that live on out of them. */
+void alloc_clobber_all(struct lower *l);
+/* Moves what lives on out of the temporaries: C code is called. */
+void alloc_spill_temps(struct lower *l);
+/* Temporaries that hold something (not scratch). */
+uint32_t alloc_live_temps(const struct lower *l);
+void alloc_end_insn(struct lower *l);
+/* Copies a value into a register of the caller's. */
+void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v);
+
+/* --- isel.c --- */
+
+void isel_insn(struct lower *l);
+/* Emits a comparison that was fused into its user; which condition says that it holds. */
+enum x64_cond isel_condition(struct lower *l, ir_ref v);
+
+/* --- access.c --- */
+
+void access_insn(struct lower *l, const struct ir_insn *i);
+void access_cold(struct lower *l, struct cold *c);
+
+/* --- exits.c --- */
+
+void exits_insn(struct lower *l, const struct ir_insn *i);
+void exits_cold(struct lower *l, struct cold *c);
+/* Between the region's map and the border's. */
+void exits_to_border(struct lower *l);
+void exits_from_border(struct lower *l);
+
+/* The thread's own; NULL: no memory. */
+struct lower *lower_state(void);
+struct cold *lower_cold(struct lower *l);
+/* A jump to a block of the region. */
+void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
+int lower_find_block(const struct lower *l, int32_t disp);
+void lower_call_miss(struct lower *l);
+/* regs: the helper reads and writes register slots. */
+void lower_call_helper(struct lower *l, bool regs);
+/* The border map. */
+void lower_border(const struct jit_guest *g, struct map *m);
+
+int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room);
+
+/* What the processor has. */
+struct x64_cpu {
+    bool bmi1, bmi2, lzcnt, popcnt, fma;
+    bool line_atomic; /* misaligned accesses inside a cache line are atomic */
+};
+const struct x64_cpu *x64_cpu(void);
+
+#endif

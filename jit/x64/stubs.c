@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code that all regions share: the way in, the ways out.
+ *
+ * In: saves what C wants kept, makes the frame, loads the border map's homes.
+ * Out: stores them, brings back C's registers, and returns why (enum jit_left).
+ */
+#include "jit/x64/lower.h"
+
+#include <errno.h>
+
+static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
+
+struct stubs {
+    struct lower *l; /* for places in memory, and the buffer */
+    uintptr_t leave; /* eax says why; homes are in registers */
+    uintptr_t epilogue;
+};
+
+static uintptr_t make_enter(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    uintptr_t start = x64_here(e);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        x64_push(e, (enum x64_reg)kept[i]);
+    x64_alu_imm(e, ALU_SUB, X64_W, RSP, FRAME_BYTES);
+    x64_lea(e, HART, x64_at(RDI, l->g->bias));
+    x64_store(e, AT_JIT(l, rsp), RSP);
+    x64_load(e, NOW, at_hart(l, l->g->insns));
+    x64_mov(e, RAX, RSI);
+    for (unsigned r = 0; r < 16; r++)
+        if (l->border.slot[r])
+            x64_load(e, (enum x64_reg)r, at_slot(l, l->border.slot[r]));
+    x64_jmp_reg(e, RAX);
+    return start;
+}
+
+static void make_epilogue(struct stubs *s)
+{
+    struct lower *l = s->l;
+    struct x64_buf *e = &l->e;
+    s->leave = x64_here(e);
+    for (unsigned r = 0; r < 16; r++)
+        if (l->border.slot[r])
+            x64_store(e, at_slot(l, l->border.slot[r]), (enum x64_reg)r);
+    x64_store(e, at_hart(l, l->g->insns), NOW);
+    s->epilogue = x64_here(e);
+    x64_load(e, RSP, AT_JIT(l, rsp));
+    x64_alu_imm(e, ALU_ADD, X64_W, RSP, FRAME_BYTES);
+    for (size_t i = ARRAY_LEN(kept); i-- > 0;)
+        x64_pop(e, (enum x64_reg)kept[i]);
+    x64_ret(e);
+}
+
+/* To the address in rax. */
+static uintptr_t make_at(struct stubs *s, enum jit_left why)
+{
+    struct lower *l = s->l;
+    uintptr_t start = x64_here(&l->e);
+    x64_store(&l->e, at_hart(l, l->g->pc), RAX);
+    x64_mov_imm(&l->e, RAX, why);
+    x64_jmp(&l->e, s->leave);
+    return start;
+}
+
+/* To rcx from the page's start. */
+static uintptr_t make_disp(struct stubs *s, enum jit_left why)
+{
+    struct lower *l = s->l;
+    uintptr_t start = x64_here(&l->e);
+    if (why == JIT_LEFT_CHAIN)
+        x64_store(&l->e, AT_JIT(l, exit_site), RDX);
+    x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
+    x64_alu(&l->e, ALU_ADD, X64_W, RAX, RCX);
+    (void)make_at(s, why);
+    return start;
+}
+
+static uintptr_t make_why(struct stubs *s, enum jit_left why, uintptr_t to)
+{
+    uintptr_t start = x64_here(&s->l->e);
+    x64_mov_imm(&s->l->e, RAX, why);
+    x64_jmp(&s->l->e, to);
+    return start;
+}
+
+int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room)
+{
+    struct lower *l = lower_state();
+    struct stubs s = {.l = l};
+    if (!l)
+        return -ENOMEM;
+    l->g = g;
+    l->e = (struct x64_buf){.p = room->rw + room->used,
+                            .end = room->rw + room->size,
+                            .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
+    lower_border(g, &l->border);
+    out->enter = make_enter(l);
+    make_epilogue(&s);
+    out->fault = make_why(&s, JIT_LEFT_FAULT, s.epilogue);
+    out->trap = make_why(&s, JIT_LEFT_TRAP, s.leave);
+    out->chain = make_disp(&s, JIT_LEFT_CHAIN);
+    out->find = make_disp(&s, JIT_LEFT_FIND);
+    out->leave = make_disp(&s, JIT_LEFT_LEAVE);
+    out->alarm = make_disp(&s, JIT_LEFT_ALARM);
+    out->interp = make_disp(&s, JIT_LEFT_INTERP);
+    out->find_at = make_at(&s, JIT_LEFT_FIND);
+    out->leave_at = make_at(&s, JIT_LEFT_LEAVE);
+    out->alarm_at = make_at(&s, JIT_LEFT_ALARM);
+    if (l->e.full)
+        return -ENOSPC;
+    room->used = (size_t)(l->e.p - room->rw);
+    return 0;
+}
