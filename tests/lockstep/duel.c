@@ -383,12 +383,18 @@ struct trace {
     unsigned n;
 };
 
+/* Where an address of RAM or of its aliases is in RAM. */
+static uint64_t unaliased(uint64_t va)
+{
+    uint64_t offset = va & (ALIAS - 1);
+    return offset < RAM_BYTES ? RAM | offset : va;
+}
+
 static void trace_step(struct trace *t, struct side *s, const struct program *p)
 {
-    uint64_t x[32], f[32], base = p->literals[12] - p->start;
+    uint64_t x[32], f[32];
     struct traced now = {progress(s), s->h->pc, -1};
-    uint64_t pc = s->h->pc < RAM && s->h->pc >= RAM - ALIAS ? s->h->pc + ALIAS : s->h->pc;
-    (void)base;
+    uint64_t pc = unaliased(s->h->pc);
     if (pc - (RAM + AT_CODE) < AT_CODE_END - AT_CODE)
         now.item = program_item_at(p, &image.code, (unsigned)(pc - (RAM + AT_CODE)));
     memcpy(x, s->h->x, sizeof(x));
@@ -411,7 +417,7 @@ static void print_insn(const struct side *s, const struct traced *t, const struc
     struct mh_insn in = {0};
     if (mh_decoder_create(&d, "riscv64", NULL))
         return;
-    uint64_t at = t->pc < RAM ? t->pc + ALIAS : t->pc;
+    uint64_t at = unaliased(t->pc);
     if (at - RAM < RAM_BYTES - 4)
         mh_decoder_decode(d, s->ram + (at - RAM), 4, (mh_gva){t->pc}, &in);
     mh_decoder_destroy(d);

@@ -10,6 +10,10 @@
  * handlers have executed FENCE.I.  Meanwhile the others call, and while they
  * wait they call functions of the same pages that nobody writes.
  *
+ * With translation (then the harts run in S) the pages exist twice, and functions
+ * are called through addresses that are mapped to the one or the other set: in
+ * some phases a hart changes the mapping, and SFENCE.VMA goes with FENCE.I.
+ *
  * Each hart has a register that the functions change.  What it holds after each
  * phase follows from the program.
  *
@@ -33,9 +37,13 @@ enum {
     COMMANDS_BYTES = 0x8000,
     AT_RESULTS = 0x30000, /* RESULTS_BYTES of each hart */
     RESULTS_BYTES = 0x400,
-    AT_SLOTS = 0x40000,
+    AT_SLOTS = 0x40000, /* SLOT_PAGES, and BANK_BYTES behind them the second set */
     SLOT_PAGES = 3,
-    IMAGE_BYTES = AT_SLOTS + SLOT_PAGES * PAGE,
+    BANKS = 2,
+    BANK_BYTES = 4 * PAGE,
+    AT_ROOT = 0x50000, /* page tables */
+    IMAGE_BYTES = AT_ROOT + 3 * PAGE,
+    AT_CALLED = 0x100000, /* with translation, where slots are called */
 
     HARTS_MAX = 4,
     PHASES_MAX = 24,
@@ -56,11 +64,13 @@ enum command {
     DO_FENCE,
     DO_BARRIER,
     DO_IPI,
+    DO_STORE,
     DO_NOTE
 };
 
 struct action {
     uint8_t what;         /* DO_CALL, DO_WORD, DO_HALVES, DO_SWAP */
+    uint8_t bank;         /* of what is written */
     uint8_t slot, second; /* second: which of the slot's two instructions is written */
     uint8_t word;         /* its new one */
     uint16_t times;
@@ -68,7 +78,8 @@ struct action {
 
 struct phase {
     bool left_out, ipi;
-    uint8_t writer; /* of a phase with interrupts */
+    bool map;       /* the mapping goes to the other set; nobody calls */
+    uint8_t writer; /* of a phase with interrupts; who changes the mapping */
     uint8_t count[HARTS_MAX];
     struct action actions[HARTS_MAX][ACTIONS_MAX];
 };
@@ -76,8 +87,9 @@ struct phase {
 struct smp_program {
     uint64_t seed;
     unsigned index, harts, phases;
-    uint32_t at[SLOTS]; /* offset in RAM */
-    uint8_t words[SLOTS][2];
+    bool paging;
+    uint32_t at[SLOTS]; /* offset in RAM, in the first set */
+    uint8_t words[BANKS][SLOTS][2];
     uint64_t start[HARTS_MAX];
     struct phase phase[PHASES_MAX];
 };
@@ -163,7 +175,8 @@ static void place_slots(struct smp_program *p, struct rng *r)
         p->at[i] = at;
         at += SLOT_BYTES;
         for (unsigned k = 0; k < 2; k++)
-            p->words[i][k] = pick_word(r, k);
+            for (unsigned b = 0; b < BANKS; b++)
+                p->words[b][i][k] = pick_word(r, k);
     }
 }
 
@@ -177,6 +190,7 @@ static void add_action(struct smp_program *p, struct phase *ph, struct rng *r, u
     a->slot = (uint8_t)slot;
     if (writes) {
         a->second = rng_one_in(r, 2);
+        a->bank = p->paging && rng_one_in(r, 2);
         a->what = RNG_PICK(r, kinds);
         if (a->what == DO_SWAP && (p->at[slot] + 4 * a->second) % 4)
             a->what = DO_WORD;
@@ -193,9 +207,10 @@ static void make_phase(struct smp_program *p, struct phase *ph, struct rng *r)
 {
     int writers[SLOTS];
     ph->ipi = rng_one_in(r, 3);
+    ph->map = p->paging && rng_one_in(r, 3);
     ph->writer = (uint8_t)rng_below(r, p->harts);
     for (unsigned i = 0; i < SLOTS; i++) {
-        writers[i] = rng_one_in(r, 3) ? (int)rng_below(r, p->harts) : -1;
+        writers[i] = ph->map || rng_one_in(r, 3) ? (int)rng_below(r, p->harts) : -1;
         if (writers[i] >= 0 && ph->ipi)
             writers[i] = ph->writer;
     }
@@ -214,6 +229,7 @@ static void make_program(struct smp_program *p, uint64_t seed, unsigned index)
     memset(p, 0, sizeof(*p));
     p->seed = seed;
     p->index = index;
+    p->paging = rng_one_in(&r, 2);
     p->harts = 2 + rng_below(&r, HARTS_MAX - 1);
     p->phases = 4 + rng_below(&r, PHASES_MAX - 3);
     place_slots(p, &r);
@@ -227,7 +243,8 @@ static void make_program(struct smp_program *p, uint64_t seed, unsigned index)
 
 /*
  * x8 next command, x10 what functions change, x12 of stable functions, x18 number of the hart, x19
- * variables, x20 number of harts, x21 errors; x28 to x31 belong to the handler.
+ * variables, x20 number of harts, x21 errors; x22 satp and x23 mstatus to begin with; x30 and x31
+ * belong to the handler.
  */
 static struct guest_code {
     bool made;
@@ -344,7 +361,11 @@ static void put_commands(struct writer *w)
     end_command(w, other, loop);
     put_writes(w, loop);
     other = begin_command(w, DO_FENCE);
+    put(w, "sfence.vma x0,x0");
     put(w, "fence.i");
+    end_command(w, other, loop);
+    other = begin_command(w, DO_STORE);
+    put(w, "sd x7,0(x6)");
     end_command(w, other, loop);
     other = begin_command(w, DO_BARRIER);
     put(w, "fence rw,rw");
@@ -365,19 +386,28 @@ static void make_guest_code(void)
     struct writer w = {guest_code.bytes, 0};
     if (guest_code.made)
         return;
-    put(&w, "auipc x31,0");
-    put(&w, "addi x31,x31,256");
+    put(&w, "auipc x30,0");
+    put(&w, "addi x31,x30,256");
     put(&w, "csrrw x0,mtvec,x31");
+    put(&w, "addi x31,x0,-1");
+    put(&w, "srli x31,x31,10");
+    put(&w, "csrrw x0,pmpaddr0,x31");
+    put(&w, "addi x31,x0,0x1f");
+    put(&w, "csrrw x0,pmpcfg0,x31");
+    put(&w, "csrrw x0,satp,x22");
+    put(&w, "addi x31,x30,512");
+    put(&w, "csrrw x0,mepc,x31");
     put(&w, "addi x31,x0,8");
     put(&w, "csrrw x0,mie,x31");
-    put(&w, "csrrw x0,mstatus,x31");
-    put_jump(&w, 512);
+    put(&w, "csrrw x0,mstatus,x23"); /* MPP and MPIE */
+    put(&w, "mret");
     w.at = 256;
     put(&w, "lui x31,0x%llx", CLINT >> 12);
     put(&w, "slli x30,x18,2");
     put(&w, "add x31,x31,x30");
     put(&w, "sw x0,0(x31)");
     put(&w, "fence rw,rw");
+    put(&w, "sfence.vma x0,x0");
     put(&w, "fence.i");
     put(&w, "addi x31,x19,%d", VAR_ACKS);
     put(&w, "addi x30,x0,1");
@@ -398,21 +428,59 @@ static void put_word(uint32_t at, unsigned word)
     memcpy(memory + at, &raw, 4);
 }
 
-static void put_slots(const struct smp_program *p)
+static void put_bank(const struct smp_program *p, unsigned bank)
 {
     struct writer w = {memory, 0};
+    uint32_t base = bank * (uint32_t)BANK_BYTES;
     for (unsigned i = 0; i < SLOT_PAGES; i++) {
-        w.at = AT_SLOTS + i * PAGE + STABLE_AT;
+        w.at = base + AT_SLOTS + i * PAGE + STABLE_AT;
         put(&w, "addi x12,x12,70");
         put(&w, "c.addi x12,7");
         put(&w, "c.jr x1");
     }
     for (unsigned i = 0; i < SLOTS; i++) {
-        put_word(p->at[i], p->words[i][0]);
-        put_word(p->at[i] + 4, p->words[i][1]);
-        w.at = p->at[i] + 8;
+        put_word(base + p->at[i], p->words[bank][i][0]);
+        put_word(base + p->at[i] + 4, p->words[bank][i][1]);
+        w.at = base + p->at[i] + 8;
         put(&w, "jalr x0,0(x1)");
     }
+}
+
+static uint64_t slot_entry(unsigned page, unsigned bank)
+{
+    uint64_t gpa = RAM + AT_SLOTS + bank * (uint64_t)BANK_BYTES + page * (uint64_t)PAGE;
+    return gpa >> 12 << 10 | PTE_V | PTE_R | PTE_X | PTE_A;
+}
+
+static uint32_t entry_at(unsigned page)
+{
+    return AT_ROOT + 2 * PAGE + 8 * ((AT_CALLED >> 12) + page);
+}
+
+static void put_entry(uint32_t at, uint64_t gpa, uint64_t flags)
+{
+    uint64_t value = gpa >> 12 << 10 | flags;
+    memcpy(memory + at, &value, 8);
+}
+
+static void put_tables(void)
+{
+    const uint64_t all = PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
+    put_entry(AT_ROOT, 0, all);
+    put_entry(AT_ROOT + 8 * 2, RAM + AT_ROOT + PAGE, PTE_V);
+    put_entry(AT_ROOT + PAGE, RAM + AT_ROOT + 2 * PAGE, PTE_V);
+    for (unsigned i = 0; i < 512; i++)
+        put_entry(AT_ROOT + 2 * PAGE + 8 * i, RAM + i * (uint64_t)PAGE, all);
+    for (unsigned i = 0; i < SLOT_PAGES; i++) {
+        uint64_t value = slot_entry(i, 0);
+        memcpy(memory + entry_at(i), &value, 8);
+    }
+}
+
+/* Where what lies at an offset is called. */
+static uint64_t called_at(const struct smp_program *p, uint32_t at)
+{
+    return RAM + (p->paging ? AT_CALLED + at - AT_SLOTS : at);
 }
 
 struct commands {
@@ -432,11 +500,11 @@ static void put_actions(struct commands *c, const struct smp_program *p, const s
 {
     for (unsigned i = 0; i < ph->count[hart]; i++) {
         const struct action *a = &ph->actions[hart][i];
-        uint64_t at = RAM + p->at[a->slot];
+        uint64_t at = RAM + p->at[a->slot] + a->bank * (uint64_t)BANK_BYTES + 4u * a->second;
         if (a->what == DO_CALL)
-            command(c, DO_CALL, at, a->times);
+            command(c, DO_CALL, called_at(p, p->at[a->slot]), a->times);
         else
-            command(c, (enum command)a->what, at + 4u * a->second, word_raw(a->word));
+            command(c, (enum command)a->what, at, word_raw(a->word));
     }
 }
 
@@ -444,24 +512,27 @@ static void put_hart(const struct smp_program *p, unsigned hart)
 {
     struct commands c = {
         (uint64_t *)(void *)(memory + AT_COMMANDS + hart * (uint32_t)COMMANDS_BYTES)};
-    unsigned barriers = 0, acks = 0;
+    unsigned barriers = 0, acks = 0, bank = 0;
     bool fenced = false;
     for (unsigned i = 0; i < p->phases; i++) {
         const struct phase *ph = &p->phase[i];
-        uint64_t stable = RAM + AT_SLOTS + i % SLOT_PAGES * PAGE + STABLE_AT;
+        uint64_t stable = called_at(p, AT_SLOTS + i % SLOT_PAGES * PAGE + STABLE_AT);
         if (ph->left_out)
             continue;
         command(&c, DO_BARRIER, ++barriers * p->harts, stable);
         if (!fenced)
             command(&c, DO_FENCE, 0, 0);
         put_actions(&c, p, ph, hart);
+        bank ^= ph->map;
+        for (unsigned k = 0; k < SLOT_PAGES && ph->map && hart == ph->writer; k++)
+            command(&c, DO_STORE, RAM + entry_at(k), slot_entry(k, bank));
         acks += ph->ipi ? p->harts - 1 : 0;
         if (ph->ipi && hart == ph->writer)
             command(&c, DO_IPI, acks, stable);
         fenced = ph->ipi && hart != ph->writer;
         command(&c, DO_NOTE, RAM + AT_RESULTS + hart * RESULTS_BYTES + 8 * i, 0);
     }
-    command(&c, DO_BARRIER, ++barriers * p->harts, RAM + AT_SLOTS + STABLE_AT);
+    command(&c, DO_BARRIER, ++barriers * p->harts, called_at(p, AT_SLOTS + STABLE_AT));
     command(&c, DO_END, 0, 0);
 }
 
@@ -470,7 +541,9 @@ static void make_image(const struct smp_program *p)
     make_guest_code();
     memset(memory, 0, sizeof(memory));
     memcpy(memory, guest_code.bytes, sizeof(guest_code.bytes));
-    put_slots(p);
+    for (unsigned i = 0; i < BANKS; i++)
+        put_bank(p, i);
+    put_tables();
     for (unsigned i = 0; i < p->harts; i++)
         put_hart(p, i);
 }
@@ -482,8 +555,9 @@ static uint64_t expected[HARTS_MAX][PHASES_MAX];
 /* Writers' changes hold from the next phase on, so the order of harts does not matter. */
 static void expect(const struct smp_program *p, struct harts_counts *counts)
 {
-    uint8_t words[SLOTS][2];
+    uint8_t words[BANKS][SLOTS][2];
     uint64_t v[HARTS_MAX];
+    unsigned bank = 0;
     memcpy(words, p->words, sizeof(words));
     memcpy(v, p->start, sizeof(v));
     for (unsigned i = 0; i < p->phases; i++) {
@@ -492,15 +566,17 @@ static void expect(const struct smp_program *p, struct harts_counts *counts)
             for (unsigned k = 0; k < ph->count[h]; k++) {
                 const struct action *a = &ph->actions[h][k];
                 if (a->what != DO_CALL)
-                    words[a->slot][a->second] = a->word;
+                    words[a->bank][a->slot][a->second] = a->word;
                 for (unsigned n = 0; a->what == DO_CALL && n < a->times; n++)
-                    v[h] = slot_value(words[a->slot], v[h]);
+                    v[h] = slot_value(words[bank][a->slot], v[h]);
                 counts->calls += a->what == DO_CALL ? a->times : 0;
                 counts->patches += a->what != DO_CALL;
             }
             expected[h][i] = v[h];
         }
+        bank ^= ph->map && !ph->left_out;
         counts->ipis += !ph->left_out && ph->ipi;
+        counts->maps += !ph->left_out && ph->map;
     }
 }
 
@@ -519,6 +595,8 @@ static struct mh_machine *machine_start(const struct duel_setup *setup, const ch
         s.x[18] = i;
         s.x[19] = RAM + AT_VARIABLES;
         s.x[20] = p->harts;
+        s.x[22] = p->paging ? 8ull << 60 | (RAM + AT_ROOT) >> 12 : 0;
+        s.x[23] = (p->paging ? PRIV_S : PRIV_M) << 11 | MSTATUS_MPIE;
         duel_must(mh_hart_set_state(m, i, &s), "set state");
     }
     duel_must(mh_machine_start(m), "start");
@@ -615,11 +693,13 @@ static void print_program(const struct smp_program *p)
         if (ph->left_out)
             continue;
         printf("phase %u%s\n", i, ph->ipi ? ", ends with interrupts" : "");
+        if (ph->map)
+            printf("  hart %u maps the other pages\n", ph->writer);
         for (unsigned h = 0; h < p->harts; h++)
             for (unsigned k = 0; k < ph->count[h]; k++) {
                 const struct action *a = &ph->actions[h][k];
                 printf("  hart %u %s 0x%llx", h, names[a->what],
-                       RAM + p->at[a->slot] + 4ull * a->second);
+                       RAM + p->at[a->slot] + a->bank * (uint64_t)BANK_BYTES + 4ull * a->second);
                 if (a->what == DO_CALL)
                     printf(" %u times\n", a->times);
                 else
@@ -639,8 +719,8 @@ bool harts_run(const struct duel_setup *setup, const char *engine, uint64_t seed
     expect(&p, counts);
     if (run_once(setup, engine, &p, true))
         return true;
-    printf("program %u of seed %" PRIu64 " for %u harts went wrong on %s\n", index, seed, p.harts,
-           engine);
+    printf("program %u of seed %" PRIu64 " for %u harts in %s went wrong on %s\n", index, seed,
+           p.harts, p.paging ? "S" : "M", engine);
     make_small(setup, engine, &p, runs);
     print_program(&p);
     expect(&p, &unused);

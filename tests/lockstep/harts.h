@@ -9,7 +9,7 @@
 #include "tests/lockstep/duel.h"
 
 struct harts_counts {
-    uint64_t calls, patches, ipis;
+    uint64_t calls, patches, ipis, maps;
 };
 
 /*

@@ -208,7 +208,7 @@ static const struct start_csr {
 } start_csrs[] = {
     {"mstatus"},    {"mtvec"},   {"stvec"},   {"medeleg"},  {"mideleg"}, {"mcounteren"},
     {"scounteren"}, {"menvcfg"}, {"senvcfg"}, {"pmpaddr0"}, {"pmpcfg0"}, {"satp"},
-    {"mepc"},       {"fcsr"},    {"mie"},     {"mstatus"},
+    {"mepc"},       {"fcsr"},    {"mie"},     {"pmpaddr1"}, {"mstatus"},
 };
 enum { START_CSRS = sizeof(start_csrs) / sizeof(start_csrs[0]) };
 _Static_assert((int)START_CSRS == (int)LITERAL_X30, "literals of CSRs come first");
@@ -281,11 +281,27 @@ static uint64_t pick_status(const struct program *p, struct rng *r)
     return status;
 }
 
+/* Mostly nothing; else a few bytes of data or code, which some or all modes may access in part. */
+static void pick_pmp(const struct program *p, struct rng *r, uint64_t *addr, uint64_t *cfg)
+{
+    uint64_t gpa = RAM + AT_DATA + 0x8000 + 8 * rng_below(r, 512);
+    *addr = *cfg = 0;
+    if (!rng_one_in(r, 8))
+        return;
+    if (rng_one_in(r, 3))
+        gpa = RAM + AT_CODE + p->start + 8 * rng_below(r, 128);
+    *addr = (gpa >> 2) | ((1u << rng_below(r, 4)) - 1); /* 8 to 64 bytes */
+    *cfg = 0x18 | rng_below(r, 8) | (rng_one_in(r, 2) ? 0x80 : 0);
+    if ((*cfg & 3) == 2) /* W without R is reserved */
+        *cfg &= ~2ull;
+}
+
 void image_literals(struct program *p, struct rng *r)
 {
     const struct runtime *rt = runtime_get();
     uint64_t *v = p->literals, vectored = rng_one_in(r, 3);
-    uint64_t pc = RAM + AT_CODE + p->start;
+    uint64_t pc = RAM + AT_CODE + p->start, pmp_addr, pmp_cfg;
+    pick_pmp(p, r, &pmp_addr, &pmp_cfg);
     if (p->paging && p->mode != PRIV_M && rng_one_in(r, 4))
         pc -= ALIAS;
     const uint64_t values[] = {
@@ -298,12 +314,13 @@ void image_literals(struct program *p, struct rng *r)
         rng_one_in(r, 4) ? 0 : 4,
         rng_one_in(r, 2) ? ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE | ENVCFG_ADUE : 0,
         rng_one_in(r, 2) ? ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE : 0,
-        UINT64_MAX >> 10,
-        0x1f,
+        pmp_addr,
+        pmp_cfg | 0x1f00,
         p->paging ? satp_of(0, 1) : 0,
         pc,
         rng_below(r, 5) << 5,
         0x22a,
+        UINT64_MAX >> 10,
         pick_status(p, r),
     };
     memcpy(v, values, sizeof(values));
@@ -385,7 +402,7 @@ static void put_tables(const struct program *p, uint8_t *low)
         set_entry(low, table, 0, entry(RAM + middle, PTE_V));
         set_entry(low, table, 1, entry(RAM + middle, PTE_V));
         set_entry(low, table, 2, entry(RAM + middle, PTE_V));
-        set_entry(low, table, 3, entry(RAM, data));
+        set_entry(low, table, 3, entry(RAM, data | PTE_X)); /* of 1 GiB */
         set_entry(low, table, 6, entry(RAM, data));
         set_entry(low, table, 511, entry(RAM + middle, PTE_V));
         set_entry(low, middle, 0, entry(RAM + TABLE_LOW, PTE_V));
@@ -482,10 +499,11 @@ static void put_literals(const struct program *p, struct image *m)
 {
     uint64_t v[LITERALS + IMAGE_ROOTS];
     memcpy(v, p->literals, sizeof(p->literals));
-    v[LITERAL_X30] = v[12] - p->start + m->code.at[p->count]; /* mepc: where the code is */
+    v[LITERAL_X30] =
+        v[LITERAL_MEPC] - p->start + m->code.at[p->count]; /* mepc: where the code is */
     for (unsigned i = 0; i < p->count; i++)
         if (p->items[i].kind == ITEM_END)
-            v[LITERAL_X30] = v[12] - p->start + m->code.at[i];
+            v[LITERAL_X30] = v[LITERAL_MEPC] - p->start + m->code.at[i];
     v[LITERALS] = satp_of(0, 1);
     v[LITERALS + 1] = satp_of(1, 2);
     v[LITERALS + 2] = satp_of(0, 3);

@@ -9,7 +9,7 @@
 
 #define RAM       0x80000000ull
 #define RAM_BYTES 0x2000000ull  /* 32 MiB */
-#define ALIAS     0x40000000ull /* virtual addresses of the alias: that much lower */
+#define ALIAS     0x40000000ull /* aliases: so much lower, and so much higher in one large page */
 #define NOWHERE   0x70000000ull /* a physical address where nothing answers */
 #define CLINT     0x02000000ull
 
@@ -71,7 +71,15 @@ enum {
 
 /* Indexes of the literals. */
 enum {
-    LITERAL_X30 = 16, /* after the CSRs */
+    LITERAL_MEDELEG = 3,
+    LITERAL_MIDELEG,
+    LITERAL_MENVCFG = 7,
+    LITERAL_PMPADDR = 9,
+    LITERAL_PMPCFG,
+    LITERAL_MEPC = 12,
+    LITERAL_FCSR,
+    LITERAL_MSTATUS = 16,
+    LITERAL_X30 = 17, /* after the CSRs */
     LITERAL_X31,
     LITERALS,
 };

@@ -79,7 +79,7 @@ static void link_insn(const struct program *p, const struct code *c, unsigned i,
                       struct item_insn *n, int64_t *rest)
 {
     int64_t target = n->target >= 0 ? AT_CODE + (int64_t)c->at[n->target] : (int64_t)n->absolute;
-    int64_t distance = target - AT_CODE - at - (n->aliased ? (int64_t)ALIAS : 0);
+    int64_t distance = target - AT_CODE - at + n->aliased * (int64_t)ALIAS;
     (void)p;
     switch (n->fix) {
     case FIX_REL:
@@ -128,7 +128,7 @@ int program_item_at(const struct program *p, const struct code *c, unsigned offs
 static void print_item(const struct program *p, const struct code *c, unsigned i,
                        const struct rv_ext_set *exts, FILE *out)
 {
-    uint64_t base = p->literals[12] - p->start;
+    uint64_t base = p->literals[LITERAL_MEPC] - p->start;
     unsigned at = c->at[i];
     fprintf(out, "%4u %s", i, program_item_name(p, i));
     if (p->items[i].kind == ITEM_PATCH)
@@ -159,8 +159,12 @@ void program_print(const struct program *p, FILE *out)
             ", mideleg 0x%" PRIx64 ", menvcfg 0x%" PRIx64 ", mstatus 0x%" PRIx64 ", fcsr 0x%" PRIx64
             "\n",
             modes[p->mode & 3], p->paging ? "Sv39" : "bare", p->user_data ? "user" : "supervisor",
-            p->strict_align ? "trap" : "do not trap", p->literals[3], p->literals[4],
-            p->literals[7], p->literals[15], p->literals[13]);
+            p->strict_align ? "trap" : "do not trap", p->literals[LITERAL_MEDELEG],
+            p->literals[LITERAL_MIDELEG], p->literals[LITERAL_MENVCFG],
+            p->literals[LITERAL_MSTATUS], p->literals[LITERAL_FCSR]);
+    if (p->literals[LITERAL_PMPADDR])
+        fprintf(out, "pmpaddr0 0x%" PRIx64 ", pmpcfg0 0x%" PRIx64 "\n",
+                p->literals[LITERAL_PMPADDR], p->literals[LITERAL_PMPCFG]);
     for (unsigned i = 1; i < 32; i++)
         fprintf(out, "x%-2u %016" PRIx64 "%s", i, i == 30 ? 0 : p->x[i], i % 4 == 3 ? "\n" : "  ");
     for (unsigned i = 0; i < 32; i++)

@@ -383,8 +383,9 @@ static void print_summary(const struct lockstep *l)
     printf("lockstep: seed %" PRIu64 ", ", l->seed);
     if (l->harts)
         printf("harts on %s: %u programs, %" PRIu64 " calls, %" PRIu64
-               " instructions written, %" PRIu64 " rounds of interrupts",
-               l->setup.engine[1], g->done, g->counts.calls, g->counts.patches, g->counts.ipis);
+               " instructions written, %" PRIu64 " rounds of interrupts, %" PRIu64 " mappings",
+               l->setup.engine[1], g->done, g->counts.calls, g->counts.patches, g->counts.ipis,
+               g->counts.maps);
     else
         printf("%s and %s%s%s: %u programs (%u came to their end), %" PRIu64
                " instructions, %" PRIu64 " exceptions, %" PRIu64 " interrupts",

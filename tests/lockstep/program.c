@@ -150,22 +150,22 @@ static void put_rel(struct item *it, unsigned form, unsigned rd, unsigned rs1, u
 
 /* auipc and the instruction with the rest (addi, jalr) of an item's address. */
 static void put_far(struct item *it, unsigned reg, unsigned form, unsigned rd, int target,
-                    bool aliased)
+                    int aliased)
 {
     struct item_insn *n = put(it, RV_FORM_auipc, reg, 0, 0, 0);
     n->fix = FIX_HIGH;
     n->target = (int16_t)target;
-    n->aliased = aliased;
+    n->aliased = (int8_t)aliased;
     n = put(it, form, rd, reg, 0, 0);
     n->fix = FIX_LOW;
     n->target = (int16_t)target;
-    n->aliased = aliased;
+    n->aliased = (int8_t)aliased;
 }
 
 /* reg = the address of that offset in RAM. */
 static void put_address(struct item *it, unsigned reg, uint32_t offset)
 {
-    put_far(it, reg, RV_FORM_addi, reg, -1, false);
+    put_far(it, reg, RV_FORM_addi, reg, -1, 0);
     it->insns[it->count - 1].absolute = it->insns[it->count - 2].absolute = offset;
 }
 
@@ -278,7 +278,7 @@ static void put_filler(struct gen *g, struct item *it)
 
 static void put_resume(struct gen *g, struct item *it)
 {
-    put_far(it, REG_RESUME, RV_FORM_addi, REG_RESUME, (int)here(g) + 1, false);
+    put_far(it, REG_RESUME, RV_FORM_addi, REG_RESUME, (int)here(g) + 1, 0);
 }
 
 static void put_service(struct item *it, int service)
@@ -390,7 +390,14 @@ static bool make_reserve(struct gen *g, struct item *it)
             return false;
     if (rng_one_in(&g->r, 8)) /* an atomic of somebody else, as it were */
         put(it, RV_FORM_amoadd_w, 0, base, any_reg(g), 0);
-    put(it, wide ? RV_FORM_sc_d : RV_FORM_sc_w, free_reg(g), base, any_reg(g), 0);
+    unsigned result = free_reg(g);
+    put(it, wide ? RV_FORM_sc_d : RV_FORM_sc_w, result, base, any_reg(g), 0);
+    if (base == REG_A && rng_one_in(&g->r, 3)) { /* again until it succeeds */
+        unsigned bytes = 0;
+        for (unsigned i = 0; i < it->count; i++)
+            bytes += it->insns[i].len;
+        put(it, RV_FORM_bne, 0, result, 0, -(int32_t)bytes);
+    }
     return true;
 }
 
@@ -529,9 +536,9 @@ static bool make_bad_jump(struct gen *g, struct item *it)
 {
     unsigned back = 2 + 2 * rng_below(&g->r, 8);
     put_resume(g, it);
-    switch (rng_below(&g->r, 5)) {
+    switch (rng_below(&g->r, 6)) {
     case 0:
-        put(it, RV_FORM_lui, REG_TMP, 0, 0, NOWHERE);
+        put(it, RV_FORM_lui, REG_TMP, 0, 0, rng_one_in(&g->r, 2) ? CLINT : NOWHERE);
         break;
     case 1:
         put_address(it, REG_TMP, RAM_BYTES);
@@ -553,7 +560,7 @@ static bool make_bad_jump(struct gen *g, struct item *it)
 static bool make_alias_jump(struct gen *g, struct item *it)
 {
     put_resume(g, it);
-    put_far(it, REG_TMP, RV_FORM_jalr, 0, (int)here(g) + 1, true);
+    put_far(it, REG_TMP, RV_FORM_jalr, 0, (int)here(g) + 1, rng_one_in(&g->r, 2) ? 1 : -1);
     return true;
 }
 
@@ -568,7 +575,7 @@ static bool make_branch(struct gen *g, struct item *it)
     if (rv_forms()[form].op == RV_OP_jalr) {
         unsigned reg = free_reg(g);
         if (rv_forms()[form].len == 2 || rng_one_in(&g->r, 4)) {
-            put_far(it, reg, RV_FORM_addi, reg, target, false);
+            put_far(it, reg, RV_FORM_addi, reg, target, 0);
             if (rng_one_in(&g->r, 3)) { /* through memory */
                 put(it, RV_FORM_sd, 0, REG_SP, reg, 0);
                 put(it, RV_FORM_ld, reg, REG_SP, 0, 0);
@@ -579,7 +586,7 @@ static bool make_branch(struct gen *g, struct item *it)
                 return false;
             add_insn(it, &in);
         } else {
-            put_far(it, reg, RV_FORM_jalr, rng_one_in(&g->r, 2) ? 0 : free_reg(g), target, false);
+            put_far(it, reg, RV_FORM_jalr, rng_one_in(&g->r, 2) ? 0 : free_reg(g), target, 0);
         }
         return true;
     }
@@ -627,10 +634,10 @@ static bool make_call(struct gen *g, struct item *it)
             (int32_t)(g->rounds > 20 ? rng_below(&g->r, 6) : rng_below(&g->r, 70)));
     switch (rng_below(&g->r, 4)) {
     case 0:
-        put_far(it, REG_TMP, RV_FORM_jalr, link, target, false);
+        put_far(it, REG_TMP, RV_FORM_jalr, link, target, 0);
         break;
     case 1:
-        put_far(it, REG_TMP, RV_FORM_addi, REG_TMP, target, false);
+        put_far(it, REG_TMP, RV_FORM_addi, REG_TMP, target, 0);
         if (link == REG_RA && rng_one_in(&g->r, 2))
             put(it, RV_FORM_c_jalr, REG_RA, REG_TMP, 0, 0);
         else
@@ -684,7 +691,7 @@ static bool make_patch(struct gen *g, struct item *it)
         over = it->count;
         put(it, RV_FORM_bne, 0, 6, 0, 0);
     }
-    put_far(it, REG_TMP, RV_FORM_addi, REG_TMP, -1, aliased);
+    put_far(it, REG_TMP, RV_FORM_addi, REG_TMP, -1, aliased ? -1 : 0);
     put_number(it, 7, 0);
     put(it, halves ? RV_FORM_lhu : RV_FORM_lw, 6, REG_TMP, 0, 0);
     put(it, RV_FORM_xor, 6, 6, 7, 0);
@@ -723,6 +730,25 @@ static bool make_copy(struct gen *g, struct item *it)
     }
     put(it, RV_FORM_fence_i, 0, 0, 0, 0);
     put(it, RV_FORM_jalr, REG_RA, REG_TMP, 0, 0);
+    return true;
+}
+
+/* Data in a page that code runs in: what is written is not code, so no FENCE.I. */
+static bool make_beside(struct gen *g, struct item *it)
+{
+    uint32_t page = POOL_PAGES * PAGE + POOL_STEP * rng_below(&g->r, POOL_FUNCTIONS);
+    uint32_t at = AT_POOL - PAGE * (1 + rng_below(&g->r, POOL_PAGES)) + page;
+    bool own = g->p->start >= 256 && rng_one_in(&g->r, 2);
+    if (own) /* before the program, in its first page */
+        put_address(it, REG_TMP, AT_CODE + rng_below(&g->r, g->p->start / 8 - 16) * 8);
+    else
+        put_address(it, REG_TMP, at + POOL_STEP / 2 + 8 * rng_below(&g->r, 16));
+    if (!put_access(g, it, REG_TMP, 0))
+        return false;
+    if (!own && !in_leaf(g)) {
+        put_address(it, REG_TMP, at);
+        put(it, RV_FORM_jalr, REG_RA, REG_TMP, 0, 0);
+    }
     return true;
 }
 
@@ -871,6 +897,8 @@ static bool make_item(struct gen *g, enum item_kind kind, struct item *it)
         return make_patch(g, it);
     case ITEM_COPY:
         return make_copy(g, it);
+    case ITEM_BESIDE:
+        return make_beside(g, it);
     case ITEM_REMAP_CODE:
         return make_remap_code(g, it);
     case ITEM_REMAP_DATA:

@@ -55,7 +55,7 @@ struct item_insn {
     uint8_t len, fix;
     int16_t target;    /* item, or -1: offset below */
     uint32_t absolute; /* offset in RAM */
-    bool aliased;      /* FIX_HIGH, FIX_LOW: through the alias */
+    int8_t aliased;    /* FIX_HIGH, FIX_LOW: through the alias below (-1) or above */
 };
 
 enum item_kind {
