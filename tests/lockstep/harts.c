@@ -25,7 +25,9 @@
 #include <string.h>
 
 #include "isa/riscv/rv.h"
+#include "sim/base/clock.h"
 #include "tests/lockstep/assemble.h"
+#include "tests/lockstep/trial.h"
 
 enum {
     AT_VARIABLES = 0x2000,
@@ -53,7 +55,9 @@ enum {
     STABLE_AT = 24,  /* of each page: a function that nobody writes */
     WORDS = 7,
 };
-#define WAIT_NS 20000000000ull
+/* A run takes some milliseconds. */
+#define WAIT_NS       20000000000ull
+#define WAIT_AGAIN_NS 3000000000ull
 
 enum command {
     DO_END,
@@ -628,9 +632,10 @@ static bool results_right(struct mh_machine *m, const struct smp_program *p, boo
 static bool run_once(const struct duel_setup *setup, const char *engine,
                      const struct smp_program *p, bool tell)
 {
+    trial_alive();
     struct mh_machine *m = machine_start(setup, engine, p);
     struct mh_result result;
-    int rc = mh_machine_wait(m, WAIT_NS, &result);
+    int rc = mh_machine_wait(m, tell ? WAIT_NS : WAIT_AGAIN_NS, &result);
     bool right;
     if (rc) {
         mh_machine_stop(m);
@@ -651,6 +656,8 @@ static bool run_once(const struct duel_setup *setup, const char *engine,
 
 /* --- small --- */
 
+enum { RUNS_TO_JUDGE = 60, RUNS_MAX = 40, SMALL_SECONDS = 20 };
+
 static bool still_wrong(const struct duel_setup *setup, const char *engine,
                         const struct smp_program *p, unsigned runs)
 {
@@ -662,11 +669,24 @@ static bool still_wrong(const struct duel_setup *setup, const char *engine,
     return false;
 }
 
+/* In how many runs it would be seen again almost surely; 0: it was not seen again at all. */
+static unsigned runs_needed(const struct duel_setup *setup, const char *engine,
+                            const struct smp_program *p)
+{
+    unsigned wrong = 0, runs;
+    for (runs = 0; runs < RUNS_TO_JUDGE && wrong < 10; runs++)
+        wrong += !run_once(setup, engine, p, false);
+    printf("  run again it goes wrong in %u of %u runs\n", wrong, runs);
+    runs = wrong ? 4 * runs / wrong : 0;
+    return runs > RUNS_MAX ? RUNS_MAX : runs;
+}
+
 static void make_small(const struct duel_setup *setup, const char *engine, struct smp_program *p,
                        unsigned runs)
 {
     static struct smp_program candidate;
-    for (unsigned i = p->phases; i--;) {
+    uint64_t end_ns = clock_now_ns() + SMALL_SECONDS * 1000000000ull;
+    for (unsigned i = p->phases; i-- && clock_now_ns() < end_ns;) {
         candidate = *p;
         candidate.phase[i].left_out = true;
         if (still_wrong(setup, engine, &candidate, runs))
@@ -674,7 +694,7 @@ static void make_small(const struct duel_setup *setup, const char *engine, struc
     }
     for (unsigned i = 0; i < p->phases; i++)
         for (unsigned h = 0; h < p->harts && !p->phase[i].left_out; h++)
-            for (unsigned k = p->phase[i].count[h]; k--;) {
+            for (unsigned k = p->phase[i].count[h]; k-- && clock_now_ns() < end_ns;) {
                 struct phase *ph = &candidate.phase[i];
                 candidate = *p;
                 memmove(&ph->actions[h][k], &ph->actions[h][k + 1],
@@ -721,10 +741,13 @@ bool harts_run(const struct duel_setup *setup, const char *engine, uint64_t seed
         return true;
     printf("program %u of seed %" PRIu64 " for %u harts in %s went wrong on %s\n", index, seed,
            p.harts, p.paging ? "S" : "M", engine);
-    make_small(setup, engine, &p, runs);
+    unsigned needed = runs_needed(setup, engine, &p);
+    if (!needed)
+        return false;
+    make_small(setup, engine, &p, needed > runs ? needed : runs);
     print_program(&p);
     expect(&p, &unused);
-    for (unsigned i = 0; i < runs && run_once(setup, engine, &p, true); i++)
+    for (unsigned i = 0; i < RUNS_MAX && run_once(setup, engine, &p, true); i++)
         ;
     return false;
 }
