@@ -93,6 +93,9 @@ struct guest_stats {
     uint64_t wait_ns; /* in WFI, or not started */
     /* Ends of an engine's run by their reason. */
     uint64_t exit_trap, exit_wait, exit_mode, exit_alarm, exit_target;
+    /* Translation. */
+    uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
+        jit_finds, jit_cold, jit_accesses, jit_forgets;
     struct tlb_stats tlb;
 };
 

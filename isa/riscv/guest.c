@@ -309,6 +309,20 @@ RACY_READER static void add_tlb_stats(struct tlb_stats *sum, const struct tlb_st
     sum->resizes += t->resizes;
 }
 
+RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_jit_hart *j)
+{
+    sum->translations += j->stats.translations;
+    sum->translated_insns += j->stats.translated_insns;
+    sum->translated_bytes += j->stats.code_bytes;
+    sum->translate_ns += j->stats.translate_ns;
+    sum->jit_enters += j->stats.enters;
+    sum->jit_chains += j->stats.chains;
+    sum->jit_finds += j->stats.finds;
+    sum->jit_cold += j->stats.interp_blocks;
+    sum->jit_accesses += j->stats.slow_accesses;
+    sum->jit_forgets += j->stats.jumps_cleared;
+}
+
 RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)
 {
     const struct rv_stats *s = &h->stats;
@@ -331,6 +345,7 @@ RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_
     sum->exit_mode += s->exit_mode;
     sum->exit_alarm += s->exit_alarm;
     sum->exit_target += s->exit_target;
+    add_jit_stats(sum, &h->jit);
     add_tlb_stats(&sum->tlb, &h->hart.tlb.stats);
 }
 

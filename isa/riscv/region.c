@@ -18,6 +18,8 @@
 #include "sim/base/atomic.h"
 #include "sim/base/log.h"
 
+#define BLOCK_INSNS 128
+
 struct walk {
     struct rv_region_builder *b;
     const struct rv_guest *g;
@@ -162,7 +164,8 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
     struct rv_insn insn;
     bool goes_on = true;
     ir_begin(&jb->ir, &rv_ir_guest, ir, capacity);
-    while (goes_on && ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
+    while (goes_on && t.retired < w->limits->insns && t.retired < BLOCK_INSNS &&
+           ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
            (!t.retired || !bit_get(w->b->leaders, t.at))) {
         if (!decode(w, t.at, &insn) || for_interpreter(w, &insn)) {
             t.kind = IR_EXIT_INTERP;
@@ -179,13 +182,23 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
     w->b->insns += t.retired;
 }
 
+/* The first place from offset on where a block begins, or PAGE_SIZE. */
+static unsigned next_leader(const struct rv_region_builder *b, unsigned offset)
+{
+    while (offset < PAGE_SIZE) {
+        uint64_t rest = b->leaders[offset / 128] >> (offset / 2 % 64);
+        if (rest)
+            return offset + 2 * (unsigned)__builtin_ctzll(rest);
+        offset = (offset / 128 + 1) * 128;
+    }
+    return PAGE_SIZE;
+}
+
 static void translate(struct walk *w)
 {
     struct jit_region *r = &w->b->region;
     unsigned used = 0;
-    for (unsigned at = 0; at < PAGE_SIZE; at += 2) {
-        if (!bit_get(w->b->leaders, at))
-            continue;
+    for (unsigned at = next_leader(w->b, 0); at < PAGE_SIZE; at = next_leader(w->b, at + 2)) {
         struct jit_block *jb = &w->b->blocks[r->count];
         *jb = (struct jit_block){.disp = (uint16_t)at, .entry = bit_get(w->b->outside, at)};
         unsigned room = ARRAY_LEN(w->b->ir) - used;
@@ -236,6 +249,9 @@ static void find_loops(struct jit_region *r)
         }
     }
     r->own_map = loops && !calls;
+    /* With the border's map a block is an entry for nothing. */
+    for (unsigned k = 0; k < r->count && !r->own_map; k++)
+        r->blocks[k].entry = true;
 }
 
 void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,

@@ -163,11 +163,21 @@ static void store(struct lower *l, const struct ir_insn *i)
     end(l, &a);
 }
 
-/* --- atomics --- */
+/*
+ * --- atomics ---
+ *
+ * The operands go to struct jit_hart first, where the code off the fast path wants them as well:
+ * three registers must do.
+ */
 
-static bool op_is_plain(enum amo_op op)
+static void operand_to(struct lower *l, struct x64_mem to, ir_ref v)
 {
-    return op == AMO_SWAP || op == AMO_ADD;
+    int64_t k;
+    if (alloc_const(l, v, &k) && x64_fits32(k))
+        x64_store_imm(&l->e, to, (int32_t)k, 8);
+    else
+        x64_store(&l->e, to, alloc_use(l, v));
+    alloc_release(l);
 }
 
 static void zero_extend(struct lower *l, enum x64_reg r, unsigned size)
@@ -178,86 +188,90 @@ static void zero_extend(struct lower *l, enum x64_reg r, unsigned size)
         x64_mov32(&l->e, r, r);
 }
 
+/* The host address in base; t is free afterwards. */
+static struct x64_mem host_address(struct lower *l, struct access *a, enum x64_reg base)
+{
+    x64_load(&l->e, base, STREAM(l, a, host));
+    x64_alu(&l->e, ALU_ADD, X64_W, base, a->t);
+    return x64_at(base, 0);
+}
+
 /* What memory shall hold, in t, from the old value in rax. */
-static void combine(struct lower *l, enum amo_op op, unsigned size, enum x64_reg t,
-                    enum x64_reg value)
+static void combine(struct lower *l, enum amo_op op, unsigned size, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
     static const enum x64_alu alus[] = {
         [AMO_XOR] = ALU_XOR, [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR};
-    static const enum x64_cond keeps[] = {
-        [AMO_MIN] = CC_LE, [AMO_MAX] = CC_GE, [AMO_MINU] = CC_BE, [AMO_MAXU] = CC_AE};
+    static const enum x64_cond replaces[] = {
+        [AMO_MIN] = CC_G, [AMO_MAX] = CC_L, [AMO_MINU] = CC_A, [AMO_MAXU] = CC_B};
+    x64_mov(e, t, RAX);
     if (op <= AMO_OR) {
-        x64_mov(e, t, RAX);
-        x64_alu(e, alus[op], X64_W, t, value);
+        x64_alu_mem(e, alus[op], X64_W, t, AT_JIT(l, value));
         return;
     }
-    /* The operands moved up, so that the host compares what counts: the value was before the loop.
-     */
-    x64_mov(e, t, RAX);
+    /* Both moved up, so that the host compares what counts. */
     if (size < 8)
         x64_shift_imm(e, SH_SHL, X64_W, t, 64 - 8 * size);
-    x64_alu(e, ALU_CMP, X64_W, t, value);
-    x64_cmov(e, keeps[op] ^ 1, t, value);
+    x64_alu_mem(e, ALU_CMP, X64_W, t, AT_JIT(l, desired));
+    x64_rm(e, 0x0f40u | replaces[op], X64_W, t, AT_JIT(l, desired)); /* cmov */
     if (size < 8)
         x64_shift_imm(e, SH_SHR, X64_W, t, 64 - 8 * size);
 }
 
 /* A compare-and-swap loop.  rax: the old value, and the result. */
-static void amo_loop(struct lower *l, struct access *a, enum x64_reg base, enum x64_reg value)
+static void amo_loop(struct lower *l, struct access *a, enum x64_reg base)
 {
     struct x64_buf *e = &l->e;
     enum amo_op op = ir_amo_op(a->i->sub);
-    enum x64_reg t = alloc_scratch(l);
-    keep(l, a, base);
     check(l, a);
-    struct x64_mem m = host_place(l, a, base);
-    x64_lea(e, base, m);
-    m = x64_at(base, 0);
-    x64_load_zx(e, RAX, m, a->size);
-    if (op >= AMO_MIN && a->size < 8) {
-        x64_mov(e, a->t, value);
-        x64_shift_imm(e, SH_SHL, X64_W, a->t, 64 - 8 * a->size);
-        value = a->t;
+    struct x64_mem m = host_address(l, a, base);
+    if (op >= AMO_MIN) {
+        x64_load(e, RAX, AT_JIT(l, value));
+        if (a->size < 8)
+            x64_shift_imm(e, SH_SHL, X64_W, RAX, 64 - 8 * a->size);
+        x64_store(e, AT_JIT(l, desired), RAX);
     }
+    x64_load_zx(e, RAX, m, a->size);
     uint8_t *again = e->p;
-    combine(l, op, a->size, t, value);
-    x64_cmpxchg(e, a->size, m, t);
+    combine(l, op, a->size, a->t);
+    x64_cmpxchg(e, a->size, m, a->t);
     uint8_t *back = x64_jcc8(e, CC_NE);
     if (!e->full)
         back[-1] = (uint8_t)(again - back);
     zero_extend(l, RAX, a->size);
 }
 
+/* Swaps and additions have host instructions that give the old value. */
+static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
+{
+    check(l, a);
+    struct x64_mem m = host_address(l, a, base);
+    x64_load(&l->e, a->t, AT_JIT(l, value));
+    if (ir_amo_op(a->i->sub) == AMO_SWAP)
+        x64_xchg_mem(&l->e, a->size, m, a->t);
+    else
+        x64_xadd(&l->e, a->size, m, a->t);
+    zero_extend(l, a->t, a->size);
+}
+
 static void amo(struct lower *l, const struct ir_insn *i)
 {
     struct access a;
     enum amo_op op = ir_amo_op(i->sub);
-    unsigned size = ir_amo_size(i->sub);
-    bool plain = op_is_plain(op);
+    bool plain = op == AMO_SWAP || op == AMO_ADD;
+    operand_to(l, AT_JIT(l, value), i->b);
     if (!plain)
         alloc_take(l, RAX);
-    begin(l, &a, i, JIT_AMO, size);
-    enum x64_reg value = alloc_use(l, i->b);
-    enum x64_reg result = plain ? alloc_scratch(l) : RAX;
+    begin(l, &a, i, JIT_AMO, ir_amo_size(i->sub));
+    enum x64_reg result = plain ? a.t : RAX;
     enum x64_reg base = alloc_scratch(l);
-    a.cold->value = (uint8_t)value;
-    if (plain) {
-        keep(l, &a, result);
-        a.cold->saved &= ~X64_BIT(base);
-        check(l, &a);
-        x64_mov(&l->e, result, value);
-        struct x64_mem m = host_place(l, &a, base);
-        if (op == AMO_SWAP)
-            x64_xchg_mem(&l->e, size, m, result);
-        else
-            x64_xadd(&l->e, size, m, result);
-        zero_extend(l, result, size);
-    } else {
-        amo_loop(l, &a, base, value);
-        a.cold->saved &= ~X64_BIT(RAX);
-    }
+    keep(l, &a, result);
+    a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = (uint8_t)result;
+    if (plain)
+        amo_plain(l, &a, base);
+    else
+        amo_loop(l, &a, base);
     end(l, &a);
     if (l->val[l->at].uses)
         alloc_result(l, result);
@@ -266,20 +280,19 @@ static void amo(struct lower *l, const struct ir_insn *i)
 static void cas(struct lower *l, const struct ir_insn *i)
 {
     struct access a;
+    operand_to(l, AT_JIT(l, value), i->b);
+    operand_to(l, AT_JIT(l, desired), i->c);
     alloc_take(l, RAX);
     begin(l, &a, i, JIT_CAS, i->sub);
-    enum x64_reg expected = alloc_use(l, i->b), desired = alloc_use(l, i->c);
     enum x64_reg base = alloc_scratch(l);
-    struct cold *c = a.cold;
-    c->value = (uint8_t)expected;
-    c->desired = (uint8_t)desired;
-    c->dst = RAX;
     keep(l, &a, RAX);
-    c->saved &= ~X64_BIT(base);
+    a.cold->saved &= ~X64_BIT(base);
+    a.cold->dst = RAX;
     check(l, &a);
-    struct x64_mem m = host_place(l, &a, base);
-    x64_mov(&l->e, RAX, expected);
-    x64_cmpxchg(&l->e, i->sub, m, desired);
+    struct x64_mem m = host_address(l, &a, base);
+    x64_load(&l->e, RAX, AT_JIT(l, value));
+    x64_load(&l->e, a.t, AT_JIT(l, desired));
+    x64_cmpxchg(&l->e, i->sub, m, a.t);
     zero_extend(l, RAX, i->sub);
     end(l, &a);
     if (l->val[l->at].uses)
@@ -336,10 +349,8 @@ void access_cold(struct lower *l, struct cold *c)
     if (c->from[1])
         x64_patch(e, c->from[1]);
     x64_store(e, AT_JIT(l, va), t);
-    if (what != JIT_LOAD)
+    if (what == JIT_STORE)
         give_value(l, AT_JIT(l, value), c->value, c->value_imm);
-    if (what == JIT_CAS)
-        give_value(l, AT_JIT(l, desired), c->desired, 0);
     save_temps(l, c->saved, false);
     x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
     x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);

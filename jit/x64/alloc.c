@@ -254,12 +254,14 @@ void alloc_take(struct lower *l, enum x64_reg r)
     }
     if (l->owner[r]) {
         ir_ref v = l->owner[r];
+        bool pinned = l->pinned & X64_BIT(r);
         l->pinned |= X64_BIT(r);
         enum x64_reg to = take_any(l);
         x64_mov(&l->e, to, r);
         let_go(l, r);
         give(l, to, v);
-        l->pinned |= X64_BIT(to);
+        if (pinned)
+            l->pinned |= X64_BIT(to);
     }
     l->free &= ~X64_BIT(r);
     l->scratch |= X64_BIT(r);
@@ -507,11 +509,16 @@ void alloc_spill_temps(struct lower *l)
     }
 }
 
-/* What was needed here for the last time goes. */
-void alloc_end_insn(struct lower *l)
+void alloc_release(struct lower *l)
 {
     l->free |= l->scratch;
     l->scratch = l->pinned = 0;
+}
+
+/* What was needed here for the last time goes. */
+void alloc_end_insn(struct lower *l)
+{
+    alloc_release(l);
     for (unsigned r = 0; r < 16; r++) {
         ir_ref v = l->owner[r];
         if (v && l->val[v].last <= l->at)

@@ -146,11 +146,11 @@ static void mul_high(struct lower *l, bool is_signed, bool correct)
     const struct ir_insn *i = insn(l);
     alloc_take(l, RAX);
     alloc_take(l, RDX);
-    enum x64_reg a = alloc_use(l, i->a), b = alloc_use(l, i->b);
-    x64_mov(&l->e, RAX, a);
+    enum x64_reg b = alloc_use(l, i->b);
+    alloc_copy(l, RAX, i->a);
     x64_unary(&l->e, is_signed ? UN_IMUL : UN_MUL, X64_W, b);
     if (correct) { /* a is signed: less b where it is negative */
-        x64_mov(&l->e, RAX, a);
+        alloc_copy(l, RAX, i->a);
         x64_shift_imm(&l->e, SH_SAR, X64_W, RAX, 63);
         x64_alu(&l->e, ALU_AND, X64_W, RAX, b);
         x64_alu(&l->e, ALU_SUB, X64_W, RDX, RAX);
@@ -169,12 +169,11 @@ static void divide(struct lower *l, bool is_signed, bool remainder, unsigned w)
     struct x64_buf *e = &l->e;
     alloc_take(l, RAX);
     alloc_take(l, RDX);
-    enum x64_reg a = alloc_use(l, i->a), b = alloc_use(l, i->b);
+    enum x64_reg b = alloc_use(l, i->b);
     uint8_t *minus_one = NULL, *done2 = NULL;
-    if (w)
-        x64_mov(e, RAX, a);
-    else
-        x64_mov32(e, RAX, a);
+    alloc_copy(l, RAX, i->a);
+    if (!w)
+        x64_mov32(e, RAX, RAX);
     x64_test(e, w, b, b);
     uint8_t *by_zero = x64_jcc8(e, CC_E);
     if (is_signed) {
@@ -406,10 +405,11 @@ static void set_condition(struct lower *l)
 static void select_value(struct lower *l)
 {
     const struct ir_insn *i = insn(l);
+    enum x64_cond cc = isel_condition(l, i->a);
+    alloc_release(l); /* what follows moves and loads, which keep the flags */
     enum x64_reg yes = alloc_use(l, i->b);
     enum x64_reg t = alloc_scratch(l);
-    enum x64_cond cc = isel_condition(l, i->a);
-    alloc_copy(l, t, i->c); /* moves and loads keep the flags */
+    alloc_copy(l, t, i->c);
     x64_cmov(&l->e, cc, t, yes);
     alloc_result(l, t);
 }
@@ -445,6 +445,7 @@ static void call(struct lower *l)
             continue;
         }
         x64_store(&l->e, to, o.kind == OPND_REG ? o.reg : alloc_use(l, l->b->insns[a].a));
+        alloc_release(l);
     }
     if (fn->flags & IR_CALL_REGS)
         alloc_clobber_all(l);

@@ -117,8 +117,7 @@ struct cold *lower_cold(struct lower *l)
     else
         l->colds++;
     struct cold *c = &l->cold[l->colds - 1];
-    *c = (struct cold){
-        .addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG, .desired = X64_NO_REG};
+    *c = (struct cold){.addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG};
     return c;
 }
 

@@ -80,9 +80,9 @@ struct cold {
     uintptr_t retry, after;
     uint32_t saved; /* temporaries that live across it */
     uint32_t point, site;
-    uint8_t addr, dst, value, desired; /* registers; X64_NO_REG: none or constant */
+    uint8_t addr, dst, value; /* registers; X64_NO_REG: none or constant */
     uint8_t sign;
-    int32_t value_imm, desired_imm;
+    int32_t value_imm;
     /* exits */
     struct ir_insn exit;
 };
@@ -204,6 +204,8 @@ void alloc_spill_temps(struct lower *l);
 /* Temporaries that hold something (not scratch). */
 uint32_t alloc_live_temps(const struct lower *l);
 void alloc_end_insn(struct lower *l);
+/* The registers used so far for the instruction may serve its rest. */
+void alloc_release(struct lower *l);
 /* Copies a value into a register of the caller's. */
 void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v);
 
