@@ -26,6 +26,7 @@
 #include "isa/riscv/ops.h"
 #include "isa/riscv/region.h"
 #include "isa/riscv/sem_calls.h"
+#include "jit/pass.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
 #include "sim/base/log.h"
@@ -321,9 +322,10 @@ static bool publish(struct rv_jit *j, uint32_t *entries, const struct jit_region
     return ours;
 }
 
-static void optimize(struct rv_region_builder *b)
+static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
 {
-    (void)b;
+    for (unsigned k = 0; k < b->region.count; k++)
+        ir_optimize(&b->blocks[k].ir, j->cfg.passes, NULL, NULL);
 }
 
 /* Compiles, in a fresh chunk if this one is full; smaller and smaller regions if it is too much. */
@@ -337,7 +339,7 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
     bool fresh = false;
     for (;;) {
         rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
-        optimize(b);
+        optimize(j, b);
         b->region.guest = &j->guest;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
         int rc = h->jit.room.size ? j->host->compile(&b->region, &j->stubs, &h->jit.room, code)

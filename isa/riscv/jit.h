@@ -40,6 +40,7 @@ struct rv_jit_config {
     size_t cache_bytes;
     unsigned threshold; /* executions of a block by the interpreter before it is translated */
     unsigned level;     /* 0 to 3 */
+    uint32_t passes;    /* jit/pass.h */
 };
 
 /* -ENOTSUP: there is no back end for this host. */

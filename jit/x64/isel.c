@@ -484,6 +484,7 @@ void isel_insn(struct lower *l)
         return;
     switch ((enum ir_op)i->op) {
     case IR_start:
+    case IR_nop:
     case IR_point:
     case IR_arg:
         break;
