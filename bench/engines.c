@@ -15,7 +15,12 @@
 #include "sim/base/error.h"
 #include "sim/parse.h"
 
-static const char *const known[] = {"native", "interp", "qemu", NULL};
+static const char *const known[] = {"native", "interp", "jit", "hybrid", "qemu", NULL};
+
+bool engine_is_ours(const char *name)
+{
+    return !strcmp(name, "interp") || !strcmp(name, "jit") || !strcmp(name, "hybrid");
+}
 
 int engines_folder(char *buf, size_t size)
 {
@@ -104,7 +109,7 @@ int engines_add(struct engine_list *list, const char *folder, const char *name, 
     if (!strcmp(name, "qemu"))
         return add_qemus(list, harts);
     bool native = !strcmp(name, "native");
-    if (!native && strcmp(name, "interp")) {
+    if (!native && !engine_is_ours(name)) {
         const char *near = parse_nearest_in(name, known);
         return error_set(MH_ERROR_CORE, -EINVAL, "engines", name, "%s: unknown engine%s%s%s", name,
                          near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
@@ -118,11 +123,6 @@ int engines_add(struct engine_list *list, const char *folder, const char *name, 
     else
         find_manyhart(folder, e->program, sizeof(e->program));
     return 1;
-}
-
-bool engine_is_ours(const char *name)
-{
-    return !strcmp(name, "interp");
 }
 
 static int no_command(const char *text, const char *why)

@@ -464,6 +464,49 @@ static enum tlb_stream_kind stream_kind(enum jit_access what)
     return what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
 }
 
+#define WRITE_REACH 1024 /* pages to each side that a stream of writes may cover */
+
+/* How far from page `first` on the flags allow fast writes: the page behind the last one. */
+static uint64_t writable_up(struct physmem *pm, uint64_t page, uint64_t end)
+{
+    uint64_t last = min_u64(end, page + WRITE_REACH);
+    while (page < last && !(load_acquire(&pm->flags[page]) & PAGE_SLOW_WRITE))
+        page++;
+    return page;
+}
+
+static uint64_t writable_down(struct physmem *pm, uint64_t page)
+{
+    uint64_t first = page > WRITE_REACH ? page - WRITE_REACH : 0;
+    while (page > first && !(load_acquire(&pm->flags[page - 1]) & PAGE_SLOW_WRITE))
+        page--;
+    return page;
+}
+
+/* Where addresses are physical and PMP is open a stream may reach over all of RAM. */
+static bool stream_is_bare(const struct rv_hart *h)
+{
+    bool open = rv_data_priv(h) == PRIV_M ? h->csr.pmp_m_open : h->csr.pmp_su_open;
+    return !h->mmu_data_on && !h->masked_bits && !h->triggers && open;
+}
+
+static void stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned stream,
+                             unsigned size, gpa_t gpa)
+{
+    struct physmem *pm = h->guest->env->pm;
+    uint64_t first = 0, end = pm->size >> PAGE_SHIFT, page = (gpa - pm->base) >> PAGE_SHIFT;
+    if (what != JIT_LOAD) {
+        first = writable_down(pm, page);
+        end = writable_up(pm, page, end);
+        for (uint64_t i = first; i < end; i++)
+            physmem_flag_set(pm, pm->base + (i << PAGE_SHIFT), PAGE_DIRTY);
+    }
+    struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
+                           ((end - first) << PAGE_SHIFT) - size + 1,
+                           (uintptr_t)pm->host + (first << PAGE_SHIFT)};
+    tlb_stream_set(&h->hart.tlb, stream_kind(what), stream, &s);
+}
+
 /* Gives the site's stream the page of va, if the TLB has it.  False: it has not. */
 static bool stream_fill(struct rv_hart *h, enum jit_access what, unsigned stream, unsigned size,
                         gva_t va)
@@ -474,6 +517,10 @@ static bool stream_fill(struct rv_hart *h, enum jit_access what, unsigned stream
     if (e->tag != (page | t->ctx[what == JIT_LOAD ? TLB_READ : TLB_WRITE]) ||
         va - page > PAGE_SIZE - size)
         return false;
+    if (stream_is_bare(h)) {
+        stream_fill_bare(h, what, stream, size, va);
+        return true;
+    }
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
     tlb_stream_set(t, stream_kind(what), stream, &s);
     return true;
