@@ -147,6 +147,7 @@ struct ir_guest {
     const struct ir_slot *slots;
     const struct ir_helper *helpers;
     unsigned slot_count, helper_count;
+    unsigned pc_align; /* blocks begin at multiples of it, a power of 2; 0: anywhere */
 };
 
 /* --- building --- */

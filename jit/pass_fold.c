@@ -223,6 +223,15 @@ static uint64_t zx_mask(enum ir_op op)
     }
 }
 
+/* A mask of address bits that every block's address has 0. */
+static bool fold_and_pc(struct fold *f, int32_t disp, uint64_t k)
+{
+    uint64_t below_align = f->b->guest->pc_align ? f->b->guest->pc_align - 1 : 0;
+    if (~k & ~below_align)
+        return false;
+    return become(f, (struct ir_insn){.op = IR_pc, .disp = disp & (int32_t)k});
+}
+
 static bool fold_and(struct fold *f, uint64_t k)
 {
     ir_ref a = f->i->a, constant = f->i->b, x;
@@ -243,6 +252,8 @@ static bool fold_and(struct fold *f, uint64_t k)
         if (!(k1 & k))
             return take(f, &f->i->a, x);
     }
+    if (insn_of(f, a)->op == IR_pc)
+        return fold_and_pc(f, insn_of(f, a)->disp, k);
     return zx_of(k) != IR_nop && become_op(f, zx_of(k), a, IR_NONE);
 }
 

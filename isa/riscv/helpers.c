@@ -131,4 +131,5 @@ const struct ir_guest rv_ir_guest = {
     .helpers = helpers,
     .slot_count = RV_IR_SLOTS,
     .helper_count = RV_HELPER_COUNT,
+    .pc_align = 2,
 };

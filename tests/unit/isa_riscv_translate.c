@@ -869,6 +869,21 @@ static void returns_leave(void **state)
     assert_int_equal(find_op("jalr zero,0(ra)", IR_exit_to)->sub, IR_EXIT_CHAIN);
 }
 
+/* Once the passes have put the two halves of the distance together. */
+static void a_far_call_goes_to_a_known_place(void **state)
+{
+    (void)state;
+    uint32_t code[2];
+    assert_int_equal(rv_asm("auipc ra,16", 0, &code[0]), 4);
+    assert_int_equal(rv_asm("jalr ra,-8(ra)", 4, &code[1]), 4);
+    assert_int_equal(translate(code, sizeof(code), 100, 4096), 2);
+    assert_int_equal(last()->op, IR_exit_to);
+    ir_optimize(&pair->block, ir_passes_of_level(1), NULL, NULL);
+    assert_int_equal(last()->op, IR_exit);
+    assert_int_equal(last()->disp, (16 << 12) - 8);
+    assert_int_equal(last()->index, 2);
+}
+
 static unsigned count_of(enum ir_op op)
 {
     unsigned n = 0;
@@ -973,6 +988,7 @@ int main(void)
         cmocka_unit_test(csr_calls_say_what_they_need),
         cmocka_unit_test(fences_order_what_they_say),
         cmocka_unit_test(returns_leave),
+        cmocka_unit_test(a_far_call_goes_to_a_known_place),
         cmocka_unit_test(a_block_tests_fs_once),
         cmocka_unit_test(text_of_programs_round_trips),
     };

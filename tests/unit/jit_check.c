@@ -17,7 +17,7 @@ static const struct ir_slot slots[] = {
 static const struct ir_helper helpers[] = {{"none", NULL, 0, 0},
                                            {"two", NULL, 2, IR_CALL_FAULTS},
                                            {"regs", NULL, 0, IR_CALL_REGS | IR_CALL_FAULTS}};
-static const struct ir_guest guest = {slots, helpers, ARRAY_LEN(slots), ARRAY_LEN(helpers)};
+static const struct ir_guest guest = {slots, helpers, ARRAY_LEN(slots), ARRAY_LEN(helpers), 0};
 
 /* Checks the text; NULL where it passes. */
 static const char *check(const char *text, unsigned *at)

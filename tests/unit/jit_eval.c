@@ -243,7 +243,7 @@ static const struct ir_slot toy_slots[] = {{"r0", 0, 8, IR_SLOT_REG},
 static const struct ir_helper toy_helpers[] = {{"digits", digits, 5, IR_CALL_FAULTS},
                                                {"sure", digits, 2, 0}};
 static const struct ir_guest toy_guest = {toy_slots, toy_helpers, ARRAY_LEN(toy_slots),
-                                          ARRAY_LEN(toy_helpers)};
+                                          ARRAY_LEN(toy_helpers), 0};
 
 /* Runs the text at 0x1000. */
 static struct ir_outcome run(struct toy *t, const char *text)

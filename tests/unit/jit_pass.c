@@ -53,7 +53,7 @@ static const struct ir_helper helpers[] = {
     {"all", NULL, 0, IR_CALL_REGS | IR_CALL_STATE | IR_CALL_MEMORY},
 };
 
-static const struct ir_guest guest = {slots, helpers, SLOT_COUNT, ARRAY_LEN(helpers)};
+static const struct ir_guest guest = {slots, helpers, SLOT_COUNT, ARRAY_LEN(helpers), 2};
 
 /* --- the corpus --- */
 
@@ -387,7 +387,7 @@ static void run_in(struct world *w, uint64_t world, const struct ir_block *b,
     w->seed = world;
     for (unsigned s = R1; s < SLOT_COUNT; s++)
         w->slot[s] = low_bytes(plausible(mix(world + s)), slots[s].size);
-    ir_eval(b, 0x10000, &world_env, w, values, out);
+    ir_eval(b, 0x10002, &world_env, w, values, out);
     out->at = 0;
 }
 

@@ -16,7 +16,7 @@
 static const struct ir_slot slots[] = {{"r0", 0, 8, IR_SLOT_REG}, {"r1", 8, 8, IR_SLOT_REG}};
 static const struct ir_helper helpers[] = {{"none", NULL, 0, IR_CALL_MEMORY},
                                            {"two", NULL, 2, IR_CALL_FAULTS | IR_CALL_STATE}};
-static const struct ir_guest guest = {slots, helpers, ARRAY_LEN(slots), ARRAY_LEN(helpers)};
+static const struct ir_guest guest = {slots, helpers, ARRAY_LEN(slots), ARRAY_LEN(helpers), 0};
 
 static const char everything[] = "%1 point disp=-2 retired=3\n"
                                  "%2 const imm=0xffffffffffffffff\n"
