@@ -62,7 +62,8 @@ struct jit_hart {
     uint32_t point; /* jit_point() */
     uint32_t site;  /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
-    uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance */
+    _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
+    uintptr_t exit_site;          /* JIT_LEFT_CHAIN: address of the jump's distance */
 };
 
 /* A point of the region: offset in the page, and instructions retired since the block began. */
@@ -87,6 +88,41 @@ static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned 
     return (uint32_t)access | size << 4 | op << 8 | stream << 16;
 }
 
+/*
+ * What a helper computes, for back ends that know a host instruction for it; the helper itself is
+ * for the rest (NaN results, operands that are no singles).  Operands and results as raw bits of
+ * doubles, or of singles whose upper half is all ones.  Those that round have the rounding mode as
+ * an argument before the others.
+ */
+enum jit_inline_as {
+    JIT_INLINE_NONE,
+    JIT_INLINE_ADD,
+    JIT_INLINE_SUB,
+    JIT_INLINE_MUL,
+    JIT_INLINE_DIV,
+    JIT_INLINE_SQRT,
+    JIT_INLINE_MADD,                        /* a * b + c */
+    JIT_INLINE_MSUB,                        /* a * b - c */
+    JIT_INLINE_NMSUB,                       /* -(a * b) + c */
+    JIT_INLINE_NMADD,                       /* -(a * b) - c */
+    JIT_INLINE_NARROW,                      /* a double to a single */
+    JIT_INLINE_FROM_64,                     /* of a signed integer */
+    JIT_INLINE_FROM_32,                     /* a single rounds, a double does not */
+    JIT_INLINE_NO_ROUNDING,                 /* from here on there is no rounding mode */
+    JIT_INLINE_EQ = JIT_INLINE_NO_ROUNDING, /* 0 or 1; quiet */
+    JIT_INLINE_LT,                          /* signals all NaNs */
+    JIT_INLINE_LE,
+    JIT_INLINE_WIDEN,    /* a single to a double */
+    JIT_INLINE_TRUNC_32, /* towards zero, sign-extended; what does not fit is for the helper */
+    JIT_INLINE_TRUNC_64,
+    JIT_INLINE_FROM_32_EXACT, /* to a double */
+};
+
+struct jit_inline {
+    uint8_t as;  /* enum jit_inline_as */
+    bool single; /* of singles: operands, or the result of a conversion from an integer */
+};
+
 /* --- a guest, as far as host code knows it; offsets in its hart structure --- */
 
 struct jit_guest {
@@ -100,6 +136,8 @@ struct jit_guest {
     int32_t bias;          /* the base register points so far into the structure */
     const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
                               registers; ends with 0 */
+    uint64_t fp_slots;     /* floating-point registers, a bit each */
+    const struct jit_inline *inlines; /* by helper */
     /*
      * An access that no stream led to, described by struct jit_hart.  Registers are in their slots;
      * insns is that of the block's start.
@@ -125,6 +163,7 @@ struct jit_region {
     unsigned count;
     unsigned stream_base; /* where its streams begin, any number */
     bool strict_align;    /* misaligned accesses are for the slow path */
+    bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
     bool own_map;         /* worth a register map of its own */
 };
 

@@ -148,7 +148,11 @@ static int rv_create(struct guest **out, const struct guest_config *cfg,
     if (!err)
         err = rv_code_create(&g->code, g);
     if (!err && jit_host())
-        err = rv_jit_create(&g->jit, g, &(struct rv_jit_config){32u << 20, 8, 2, getenv("MH_PASSES") ? (uint32_t)atoi(getenv("MH_PASSES")) : ir_passes_of_level(3)});
+        err = rv_jit_create(&g->jit, g,
+                            &(struct rv_jit_config){32u << 20, 8, 2,
+                                                    getenv("MH_PASSES")
+                                                        ? (uint32_t)atoi(getenv("MH_PASSES"))
+                                                        : ir_passes_of_level(3)});
     if (err) {
         rv_destroy((struct guest *)g);
         return err;

@@ -11,6 +11,7 @@
 #include "isa/riscv/fp_half.h"
 #include "isa/riscv/fp_ops.h"
 #include "isa/riscv/sem_calls.h"
+#include "jit/jit.h"
 
 #define ADAPTER(name)                                                                              \
     static struct ir_result call_##name(void *hart, uint64_t a, uint64_t b, uint64_t c,            \
@@ -94,6 +95,36 @@ enum {
     KIND_BOOL = IR_CALL_FAULTS,
     KIND_VOID = 0,
     KIND_VALUE = 0,
+};
+
+/* Which of them a host may have an instruction for. */
+const struct jit_inline rv_jit_inlines[RV_HELPER_COUNT] = {
+#define BOTH(name, as)                                                                             \
+    [RV_HELPER_##name##_d] = {JIT_INLINE_##as, false},                                             \
+    [RV_HELPER_##name##_s] = {JIT_INLINE_##as, true}
+    BOTH(fadd, ADD),
+    BOTH(fsub, SUB),
+    BOTH(fmul, MUL),
+    BOTH(fdiv, DIV),
+    BOTH(fsqrt, SQRT),
+    BOTH(fmadd, MADD),
+    BOTH(fmsub, MSUB),
+    BOTH(fnmsub, NMSUB),
+    BOTH(fnmadd, NMADD),
+    BOTH(v_feq, EQ),
+    BOTH(v_flt, LT),
+    BOTH(v_fle, LE),
+#undef BOTH
+    [RV_HELPER_fcvt_s_d] = {JIT_INLINE_NARROW, false},
+    [RV_HELPER_v_fcvt_d_s] = {JIT_INLINE_WIDEN, true},
+    [RV_HELPER_fcvt_d_l] = {JIT_INLINE_FROM_64, false},
+    [RV_HELPER_fcvt_s_l] = {JIT_INLINE_FROM_64, true},
+    [RV_HELPER_fcvt_s_w] = {JIT_INLINE_FROM_32, true},
+    [RV_HELPER_v_fcvt_d_w] = {JIT_INLINE_FROM_32_EXACT, false},
+    [RV_HELPER_fcvt_w_d_rtz] = {JIT_INLINE_TRUNC_32, false},
+    [RV_HELPER_fcvt_l_d_rtz] = {JIT_INLINE_TRUNC_64, false},
+    [RV_HELPER_fcvt_w_s_rtz] = {JIT_INLINE_TRUNC_32, true},
+    [RV_HELPER_fcvt_l_s_rtz] = {JIT_INLINE_TRUNC_64, true},
 };
 
 static const struct ir_helper helpers[RV_HELPER_COUNT] = {

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/riscv/fp.h"
 #include "isa/riscv/ops.h"
 #include "isa/riscv/region.h"
 #include "isa/riscv/sem_calls.h"
@@ -31,7 +32,7 @@
 #include "sim/base/error.h"
 #include "sim/base/log.h"
 
-#define MODES 2 /* of struct rv_assume */
+#define MODES 3 /* of struct rv_assume */
 
 struct rv_jit_page {
     uint32_t *entry[MODES];  /* by halfword: distance of its code plus 1, 0: none; atomic */
@@ -75,6 +76,8 @@ static const struct jit_guest guest_layout = {
     .jit = offsetof(struct rv_hart, jit.run),
     .bias = offsetof(struct rv_hart, x[16]),
     .border = border,
+    .fp_slots = 0xffffffffull << RV_SLOT_F0,
+    .inlines = rv_jit_inlines,
     .slow = slow_access,
 };
 
@@ -298,12 +301,14 @@ static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned ch
 
 static struct rv_assume assume_of(unsigned mode)
 {
-    return (struct rv_assume){.fp_dirty = mode & 1};
+    return (struct rv_assume){.fp_dirty = mode >= 1, .fp_rne = mode == 2};
 }
 
 static unsigned mode_now(const struct rv_hart *h)
 {
-    return (h->csr.mstatus & MSTATUS_FS) == MSTATUS_FS;
+    if ((h->csr.mstatus & MSTATUS_FS) != MSTATUS_FS)
+        return 0;
+    return h->csr.frm == FP_RNE && rv_fp_ready(h, FP_RNE) ? 2 : 1;
 }
 
 /* Enters what was compiled; true if the region's own beginning is new. */
@@ -640,6 +645,7 @@ void rv_jit_run(struct rv_hart *h, unsigned threshold)
     rv_code_enter(h->guest->code, h);
     bool goes_on = true;
     h->jit.run.exit_site = 0;
+    h->jit.run.box[0] = h->jit.run.box[1] = 0xffffffff00000000;
     while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
         if (unlikely(!settle(h)))
             break;

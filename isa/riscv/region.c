@@ -12,6 +12,7 @@
  * instructions that may change what code may be used (system instructions).
  */
 #include "isa/riscv/region.h"
+#include "isa/riscv/fp.h"
 
 #include <string.h>
 
@@ -151,10 +152,21 @@ struct tail {
     unsigned retired, at;
 };
 
-/* After a system instruction the mode may be another. */
-static enum ir_exit_kind kind_after(const struct rv_insn *insn)
+/* A rounding mode that is not the dynamic one may have to be set in the host; C casts need not. */
+static bool sets_rounding(const struct rv_insn *insn)
 {
-    return rv_op_info(insn->op)->flags & RV_IS_SYSTEM ? IR_EXIT_FIND : IR_EXIT_CHAIN;
+    const struct rv_op_info *info = rv_op_info(insn->op);
+    bool cast = info->format == RV_FORMAT_FTOX && insn->rm == FP_RTZ;
+    return info->flags & RV_HAS_RM && insn->rm != FP_RNE && insn->rm != FP_DYN && !cast;
+}
+
+/* After these the mode may be another. */
+static bool changes_mode(const struct walk *w, const struct rv_insn *insn)
+{
+    uint32_t flags = rv_op_info(insn->op)->flags;
+    /* What rounds leaves the host ready for it: better code may be used from then on. */
+    bool readies = flags & RV_HAS_RM && !w->assume->fp_rne;
+    return flags & RV_IS_SYSTEM || readies || sets_rounding(insn);
 }
 
 static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn *ir,
@@ -175,7 +187,10 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
             rv_translate_insn(&jb->ir, &w->g->exts, w->assume, &insn, (int32_t)t.at, t.retired);
         t.at += insn.len;
         t.retired++;
-        t.kind = kind_after(&insn);
+        if (changes_mode(w, &insn)) {
+            t.kind = IR_EXIT_FIND;
+            goes_on = false;
+        }
     }
     if (!ir_ended(&jb->ir))
         ir_exit(&jb->ir, t.kind, t.retired, (int32_t)t.at);
@@ -266,7 +281,8 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
                      .limits = limits,
                      .start = offset};
     b->insns = 0;
-    b->region = (struct jit_region){.blocks = b->blocks, .strict_align = g->cfg.strict_align};
+    b->region = (struct jit_region){
+        .blocks = b->blocks, .strict_align = g->cfg.strict_align, .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);
     find_loops(&b->region);

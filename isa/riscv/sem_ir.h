@@ -328,7 +328,7 @@ static inline void tr_fp_dirty(struct rv_tr *t)
 /* Only frm may name a mode that does not exist; the decoder refuses the others. */
 static inline void tr_fp_exact(struct rv_tr *t, unsigned rm)
 {
-    if (rm == FP_DYN)
+    if (rm == FP_DYN && !t->assume.fp_rne)
         tr_illegal_if(t, v_ltu(K(FP_RMM), tr_slot(t, RV_SLOT_FRM)));
 }
 

@@ -7,7 +7,7 @@
 #define ISA_RISCV_TRANSLATE_H
 
 #include "isa/riscv/decode.h"
-#include "jit/ir.h"
+#include "jit/jit.h"
 
 /* Slots.  1 to 31 are the integer registers; x0 has none. */
 enum rv_ir_slot {
@@ -29,6 +29,8 @@ enum rv_helper {
 /* Slots of struct rv_hart, and the helpers: helpers.c. */
 extern const struct ir_guest rv_ir_guest;
 
+extern const struct jit_inline rv_jit_inlines[RV_HELPER_COUNT];
+
 /* An instruction becomes at most so many; a block's last exit is one more. */
 #define RV_IR_PER_INSN 48
 
@@ -38,6 +40,7 @@ extern const struct ir_guest rv_ir_guest;
  */
 struct rv_assume {
     bool fp_dirty; /* FS is 3 */
+    bool fp_rne;   /* and frm is 0, and the host rounds so */
 };
 
 /*

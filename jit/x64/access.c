@@ -110,6 +110,7 @@ static void keep(struct lower *l, struct access *a, enum x64_reg dst)
     if (dst != X64_NO_REG)
         used &= ~X64_BIT(dst);
     a->cold->saved = used;
+    a->cold->xsaved = alloc_live_xtemps(l);
 }
 
 static void value_for(struct lower *l, ir_ref v, uint8_t *reg, int32_t *imm)
@@ -125,8 +126,33 @@ static void value_for(struct lower *l, ir_ref v, uint8_t *reg, int32_t *imm)
 
 /* --- loads --- */
 
+/* Into an xmm register; a box takes the place of what is above 4 bytes. */
+static void load_fp(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    bool box = l->val[l->at].box;
+    begin(l, &a, i, JIT_LOAD, i->sub);
+    unsigned x = alloc_xdst(l);
+    enum x64_reg base = alloc_scratch(l);
+    keep(l, &a, base);
+    check(l, &a);
+    a.cold->xsaved &= ~X64_BIT(x);
+    a.cold->dst = (uint8_t)x;
+    a.cold->dst_x = true;
+    a.cold->box = box;
+    struct x64_mem m = host_place(l, &a, base);
+    x64_load_xmm(&l->e, x, m, i->sub);
+    if (box)
+        x64_rm(&l->e, 0x0f56, 0, x, AT_JIT(l, box)); /* orps */
+    end(l, &a);
+}
+
 static void load(struct lower *l, const struct ir_insn *i)
 {
+    if (l->val[l->at].fp && l->val[l->at].uses && (i->sub == 8 || l->val[l->at].box)) {
+        load_fp(l, i);
+        return;
+    }
     struct access a;
     bool used = l->val[l->at].uses;
     unsigned sign = l->val[l->at].sign;
@@ -151,12 +177,19 @@ static void store(struct lower *l, const struct ir_insn *i)
     struct access a;
     begin(l, &a, i, JIT_STORE, i->sub);
     struct cold *c = a.cold;
-    value_for(l, i->b, &c->value, &c->value_imm);
+    unsigned x;
+    c->value_x = i->sub >= 4 && alloc_in_xmm(l, i->b, &x);
+    if (c->value_x)
+        c->value = (uint8_t)x;
+    else
+        value_for(l, i->b, &c->value, &c->value_imm);
     enum x64_reg base = alloc_scratch(l);
     keep(l, &a, base);
     check(l, &a);
     struct x64_mem m = host_place(l, &a, base);
-    if (c->value == X64_NO_REG)
+    if (c->value_x)
+        x64_store_xmm(&l->e, m, c->value, i->sub);
+    else if (c->value == X64_NO_REG)
         x64_store_imm(&l->e, m, c->value_imm, i->sub);
     else
         x64_store_size(&l->e, m, (enum x64_reg)c->value, i->sub);
@@ -318,9 +351,16 @@ void access_insn(struct lower *l, const struct ir_insn *i)
 
 /* --- off the fast path --- */
 
-static void save_temps(struct lower *l, uint32_t regs, bool back)
+void access_save(struct lower *l, const struct cold *c, bool back)
 {
-    for (; regs; regs &= regs - 1) {
+    for (uint32_t xs = c->xsaved; xs; xs &= xs - 1) {
+        unsigned x = (unsigned)__builtin_ctz(xs);
+        if (back)
+            x64_load_xmm(&l->e, x, at_xsave(x), 8);
+        else
+            x64_store_xmm(&l->e, at_xsave(x), x, 8);
+    }
+    for (uint32_t regs = c->saved; regs; regs &= regs - 1) {
         enum x64_reg r = (enum x64_reg)__builtin_ctz(regs);
         if (back)
             x64_load(&l->e, r, at_save(r));
@@ -349,17 +389,23 @@ void access_cold(struct lower *l, struct cold *c)
     if (c->from[1])
         x64_patch(e, c->from[1]);
     x64_store(e, AT_JIT(l, va), t);
-    if (what == JIT_STORE)
+    if (what == JIT_STORE && c->value_x)
+        x64_store_xmm(e, AT_JIT(l, value), c->value, 8);
+    else if (what == JIT_STORE)
         give_value(l, AT_JIT(l, value), c->value, c->value_imm);
-    save_temps(l, c->saved, false);
+    access_save(l, c, false);
     x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
     x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
     lower_call_miss(l);
-    save_temps(l, c->saved, true);
+    access_save(l, c, true);
     x64_load(e, t, AT_JIT(l, va));
     x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */
     if (what != JIT_STORE && c->dst != X64_NO_REG) {
-        if (c->sign)
+        if (c->dst_x) {
+            x64_load_xmm(e, c->dst, AT_JIT(l, value), 8);
+            if (c->box)
+                x64_rm(e, 0x0f56, 0, c->dst, AT_JIT(l, box));
+        } else if (c->sign)
             x64_load_sx(e, (enum x64_reg)c->dst, AT_JIT(l, value), c->sign);
         else
             x64_load(e, (enum x64_reg)c->dst, AT_JIT(l, value));

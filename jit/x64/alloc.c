@@ -123,6 +123,45 @@ static void find_signed_loads(struct lower *l)
     }
 }
 
+static bool is_box(const struct lower *l, ir_ref v)
+{
+    const struct ir_insn *i = &l->b->insns[v];
+    return i->op == IR_const && i->imm == 0xffffffff00000000;
+}
+
+/* The load under a box, if v is one: or(load of 4 bytes, ones above). */
+static ir_ref boxed_load(const struct lower *l, ir_ref v)
+{
+    const struct ir_insn *i = &l->b->insns[v];
+    if (i->op != IR_or || !is_box(l, i->b))
+        return IR_NONE;
+    const struct ir_insn *from = &l->b->insns[i->a];
+    return from->op == IR_load && from->sub == 4 && l->val[i->a].uses == 1 ? i->a : IR_NONE;
+}
+
+static void want_fp(struct lower *l, ir_ref v)
+{
+    l->val[v].fp = true;
+    ir_ref load = boxed_load(l, v);
+    if (load) {
+        l->val[load].fp = l->val[load].box = true;
+        l->val[load].hint = l->val[v].hint;
+    }
+}
+
+/* Values that become floating-point registers, or are operands of what is done inline. */
+static void find_fp(struct lower *l)
+{
+    const struct ir_block *b = l->b;
+    for (unsigned n = 1; n < b->count; n++) {
+        const struct ir_insn *i = &b->insns[n];
+        if (i->op == IR_slot_set && slot_is_fp(l, i->index))
+            want_fp(l, i->a);
+        if (i->op == IR_or && is_box(l, i->b))
+            l->val[n].boxed = true;
+    }
+}
+
 /* Whether what the slot holds now may be overwritten at once, though it is set at `set` only. */
 static bool may_hint(const struct lower *l, unsigned def, unsigned set, unsigned slot)
 {
@@ -144,7 +183,7 @@ static void find_hints(struct lower *l)
     const struct ir_block *b = l->b;
     for (unsigned n = b->count - 1; n > 0; n--) {
         const struct ir_insn *i = &b->insns[n];
-        if (i->op == IR_slot_set && i->index < SLOTS_MAX && l->map.home[i->index] != X64_NO_REG &&
+        if (i->op == IR_slot_set && i->index < SLOTS_MAX && slot_has_home(&l->map, i->index) &&
             !l->val[i->a].hint && may_hint(l, i->a, n, i->index))
             l->val[i->a].hint = (uint8_t)i->index;
         /* What is only narrowed or widened may be made in the same place. */
@@ -165,11 +204,15 @@ void alloc_block(struct lower *l, const struct ir_block *b)
     l->frame_top = 0;
     l->free = X64_ALL_TEMPS & ~l->map.homes;
     l->scratch = l->pinned = 0;
+    memset(l->xowner, 0, sizeof(l->xowner));
+    l->xfree = X64_XMM_TEMPS & ~l->map.xhomes;
+    l->xscratch = l->xpinned = 0;
     count_uses(l);
     drop_unused(l);
     find_last_uses(l);
     find_signed_loads(l);
     find_hints(l);
+    find_fp(l);
 }
 
 /* --- temporaries --- */
@@ -276,11 +319,103 @@ uint32_t alloc_live_temps(const struct lower *l)
     return live;
 }
 
+/* --- xmm registers, likewise --- */
+
+static void xgive(struct lower *l, unsigned x, ir_ref v)
+{
+    l->xowner[x] = v;
+    l->xfree &= ~X64_BIT(x);
+    l->val[v].kind = LOC_XMM;
+    l->val[v].reg = (uint8_t)x;
+}
+
+static void xspill(struct lower *l, unsigned x)
+{
+    ir_ref v = l->xowner[x];
+    unsigned place = frame_place(l, v);
+    x64_store_xmm(&l->e, at_frame(place), x, 8);
+    l->val[v].kind = LOC_FRAME;
+    l->val[v].slot = (uint16_t)place;
+    l->xowner[x] = 0;
+    l->xfree |= X64_BIT(x);
+}
+
+static unsigned xtake(struct lower *l)
+{
+    if (!l->xfree) {
+        unsigned best = 16;
+        for (unsigned x = 0; x < 16; x++)
+            if (l->xowner[x] && !(l->xpinned & X64_BIT(x)) &&
+                (best == 16 || l->val[l->xowner[x]].last > l->val[l->xowner[best]].last))
+                best = x;
+        if (best == 16) {
+            l->too_much = true;
+            return 0;
+        }
+        xspill(l, best);
+    }
+    unsigned x = (unsigned)__builtin_ctz(l->xfree);
+    l->xfree &= ~X64_BIT(x);
+    return x;
+}
+
+uint32_t alloc_live_xtemps(const struct lower *l)
+{
+    return X64_XMM_TEMPS & ~l->map.xhomes & ~l->xfree;
+}
+
+bool alloc_in_xmm(const struct lower *l, ir_ref v, unsigned *x)
+{
+    const struct val *val = &l->val[v];
+    if (val->kind == LOC_XMM)
+        *x = val->reg;
+    else if (val->kind == LOC_XHOME)
+        *x = l->map.xhome[val->slot];
+    return val->kind == LOC_XMM || val->kind == LOC_XHOME;
+}
+
+void alloc_xcopy(struct lower *l, unsigned x, ir_ref v)
+{
+    const struct val *val = &l->val[v];
+    unsigned from;
+    if (alloc_in_xmm(l, v, &from)) {
+        x64_movaps(&l->e, x, from);
+    } else if (val->kind == LOC_SLOT || val->kind == LOC_FRAME) {
+        struct x64_mem m = val->kind == LOC_SLOT ? at_slot(l, val->slot) : at_frame(val->slot);
+        x64_load_xmm(&l->e, x, m, 8);
+    } else if (val->kind == LOC_CONST && !l->b->insns[v].imm) {
+        x64_sse(&l->e, 0x0f57, x, x); /* xorps */
+    } else {
+        x64_movq_to_xmm(&l->e, x, alloc_use(l, v));
+    }
+}
+
+unsigned alloc_xuse(struct lower *l, ir_ref v)
+{
+    struct val *val = &l->val[v];
+    unsigned x;
+    if (!alloc_in_xmm(l, v, &x)) {
+        bool ours = val->kind == LOC_SLOT || val->kind == LOC_FRAME;
+        x = xtake(l);
+        alloc_xcopy(l, x, v);
+        if (val->kind == LOC_FRAME)
+            l->frame[val->slot] = 0;
+        if (ours)
+            xgive(l, x, v);
+        else
+            l->xscratch |= X64_BIT(x);
+    }
+    l->xpinned |= X64_BIT(x);
+    return x;
+}
+
 /* --- slots --- */
 
 static void enter_slot(struct lower *l, ir_ref v, unsigned slot)
 {
-    l->val[v].kind = l->map.home[slot] != X64_NO_REG ? LOC_HOME : LOC_SLOT;
+    l->val[v].kind = l->map.home[slot] != X64_NO_REG    ? LOC_HOME
+                     : l->map.xhome[slot] != X64_NO_REG ? LOC_XHOME
+                                                        : LOC_SLOT;
     l->val[v].slot = (uint16_t)slot;
     l->val[v].next = l->in_slot[slot];
     l->in_slot[slot] = v;
@@ -288,6 +423,14 @@ static void enter_slot(struct lower *l, ir_ref v, unsigned slot)
 
 static void move_out(struct lower *l, ir_ref v)
 {
+    if (l->val[v].kind == LOC_XHOME ||
+        (l->val[v].kind == LOC_SLOT && slot_is_fp(l, l->val[v].slot))) {
+        unsigned x = xtake(l);
+        alloc_xcopy(l, x, v);
+        xgive(l, x, v);
+        l->xpinned |= X64_BIT(x);
+        return;
+    }
     enum x64_reg r = take_any(l);
     if (l->val[v].kind == LOC_HOME)
         x64_mov(&l->e, r, (enum x64_reg)l->map.home[l->val[v].slot]);
@@ -303,7 +446,8 @@ static void clobber(struct lower *l, unsigned slot)
     for (ir_ref v = l->in_slot[slot], next; v; v = next) {
         next = l->val[v].next;
         bool here =
-            l->val[v].slot == slot && (l->val[v].kind == LOC_HOME || l->val[v].kind == LOC_SLOT);
+            l->val[v].slot == slot && (l->val[v].kind == LOC_HOME || l->val[v].kind == LOC_SLOT ||
+                                       l->val[v].kind == LOC_XHOME);
         if (here && l->val[v].last > l->at)
             move_out(l, v);
     }
@@ -333,8 +477,11 @@ static void store_slot(struct lower *l, unsigned slot, ir_ref v)
 {
     unsigned size = l->g->ir->slots[slot].size;
     int64_t k;
+    unsigned x;
     if (alloc_const(l, v, &k) && x64_fits32(k))
         x64_store_imm(&l->e, at_slot(l, slot), (int32_t)k, size);
+    else if (size == 8 && alloc_in_xmm(l, v, &x))
+        x64_store_xmm(&l->e, at_slot(l, slot), x, 8);
     else
         x64_store_size(&l->e, at_slot(l, slot), alloc_use(l, v), size);
 }
@@ -342,12 +489,25 @@ static void store_slot(struct lower *l, unsigned slot, ir_ref v)
 void alloc_slot_set(struct lower *l, unsigned slot, ir_ref v)
 {
     struct val *val = &l->val[v];
-    bool inside = (val->kind == LOC_HOME || val->kind == LOC_SLOT) && val->slot == slot;
+    bool inside = (val->kind == LOC_HOME || val->kind == LOC_SLOT || val->kind == LOC_XHOME) &&
+                  val->slot == slot;
     if (inside)
         return; /* made there, or it never left */
+    if (l->map.xhome[slot] != X64_NO_REG) {
+        clobber(l, slot);
+        alloc_xcopy(l, l->map.xhome[slot], v);
+        if (val->kind == LOC_XMM && val->last > l->at) {
+            l->xowner[val->reg] = 0;
+            l->xfree |= X64_BIT(val->reg);
+            enter_slot(l, v, slot);
+        }
+        return;
+    }
     enum x64_reg home = (enum x64_reg)l->map.home[slot];
     if (home == X64_NO_REG) {
-        if (val->kind == LOC_SLOT)
+        if (val->kind == LOC_SLOT && slot_is_fp(l, slot))
+            (void)alloc_xuse(l, v);
+        else if (val->kind == LOC_SLOT)
             (void)alloc_use(l, v);
         clobber(l, slot);
         store_slot(l, slot, v);
@@ -391,6 +551,12 @@ void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v)
     case LOC_CONST:
         x64_mov_imm(&l->e, d, l->b->insns[v].imm);
         break;
+    case LOC_XMM:
+        x64_movq_from_xmm(&l->e, d, val->reg);
+        break;
+    case LOC_XHOME:
+        x64_movq_from_xmm(&l->e, d, l->map.xhome[val->slot]);
+        break;
     case LOC_PC:
         x64_load(&l->e, d, at_hart(l, l->g->page_va));
         if (l->b->insns[v].disp)
@@ -412,6 +578,9 @@ enum x64_reg alloc_use(struct lower *l, ir_ref v)
     } else if (val->kind == LOC_CONST) {
         r = alloc_scratch(l);
         x64_mov_imm(&l->e, r, l->b->insns[v].imm);
+    } else if (val->kind == LOC_XMM || val->kind == LOC_XHOME) {
+        r = alloc_scratch(l);
+        alloc_copy(l, r, v);
     } else {
         r = take_any(l);
         alloc_copy(l, r, v);
@@ -446,9 +615,25 @@ enum x64_reg alloc_dst_apart(struct lower *l)
     return r;
 }
 
+unsigned alloc_xdst(struct lower *l)
+{
+    unsigned slot = l->val[l->at].hint;
+    if (slot && l->map.xhome[slot] != X64_NO_REG) {
+        clobber(l, slot);
+        enter_slot(l, (ir_ref)l->at, slot);
+        return l->map.xhome[slot];
+    }
+    unsigned x = xtake(l);
+    xgive(l, x, (ir_ref)l->at);
+    l->xpinned |= X64_BIT(x);
+    return x;
+}
+
 enum x64_reg alloc_dst(struct lower *l)
 {
     unsigned slot = l->val[l->at].hint;
+    if (slot && l->map.home[slot] == X64_NO_REG)
+        slot = l->val[l->at].hint = 0; /* the home is of the other kind */
     if (!slot)
         return alloc_dst_apart(l);
     clobber(l, slot);
@@ -467,7 +652,8 @@ enum x64_reg alloc_take_over(struct lower *l, ir_ref a)
 
 void alloc_result(struct lower *l, enum x64_reg r)
 {
-    if (l->val[l->at].hint) {
+    unsigned slot = l->val[l->at].hint;
+    if (slot && l->map.home[slot] != X64_NO_REG) {
         x64_mov(&l->e, alloc_dst(l), r);
         return;
     }
@@ -478,7 +664,13 @@ void alloc_result(struct lower *l, enum x64_reg r)
 void alloc_rename(struct lower *l, ir_ref from)
 {
     struct val *old = &l->val[from], *val = &l->val[l->at];
-    if (old->kind == LOC_HOME) {
+    if (old->kind == LOC_XMM) {
+        unsigned x = old->reg;
+        old->kind = LOC_NONE;
+        xgive(l, x, (ir_ref)l->at);
+        return;
+    }
+    if (old->kind == LOC_HOME || old->kind == LOC_XHOME) {
         /* Made in the home that it is to have. */
         unsigned slot = old->slot;
         old->kind = LOC_NONE;
@@ -491,7 +683,7 @@ void alloc_rename(struct lower *l, ir_ref from)
     enum x64_reg r = (enum x64_reg)old->reg;
     l->pinned |= X64_BIT(r);
     old->kind = LOC_NONE;
-    if (val->hint) {
+    if (val->hint && l->map.home[val->hint] != X64_NO_REG) {
         x64_mov(&l->e, alloc_dst(l), r);
         let_go(l, r);
     } else {
@@ -507,12 +699,17 @@ void alloc_spill_temps(struct lower *l)
         if (l->val[l->owner[r]].last > l->at)
             spill(l, (enum x64_reg)r);
     }
+    for (unsigned x = 0; x < 16; x++)
+        if (l->xowner[x] && l->val[l->xowner[x]].last > l->at)
+            xspill(l, x);
 }
 
 void alloc_release(struct lower *l)
 {
     l->free |= l->scratch;
     l->scratch = l->pinned = 0;
+    l->xfree |= l->xscratch;
+    l->xscratch = l->xpinned = 0;
 }
 
 /* What was needed here for the last time goes. */
@@ -523,6 +720,13 @@ void alloc_end_insn(struct lower *l)
         ir_ref v = l->owner[r];
         if (v && l->val[v].last <= l->at)
             let_go(l, (enum x64_reg)r);
+    }
+    for (unsigned x = 0; x < 16; x++) {
+        ir_ref v = l->xowner[x];
+        if (v && l->val[v].last <= l->at) {
+            l->xowner[x] = 0;
+            l->xfree |= X64_BIT(x);
+        }
     }
     for (unsigned i = 0; i < l->frame_top; i++)
         if (l->frame[i] && l->val[l->frame[i]].last <= l->at)

@@ -687,6 +687,13 @@ static inline void x64_sse(struct x64_buf *e, uint32_t op, unsigned d, unsigned 
     x64_rr(e, op, 0, d, s);
 }
 
+/* x = x * b + c and its kind: op a9, ab, ad, af; w: doubles. */
+static inline void x64_fma213(struct x64_buf *e, unsigned op, unsigned w, unsigned x, unsigned b,
+                              unsigned c)
+{
+    x64_vex(e, 2, PP_66, w, op, x, b, c);
+}
+
 static inline void x64_sse_w(struct x64_buf *e, uint32_t op, unsigned d, unsigned s)
 {
     x64_rr(e, op, X64_W, d, s);

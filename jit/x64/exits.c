@@ -20,6 +20,9 @@ static void border_stores(struct lower *l, const struct map *from, const struct 
         if (slot && to->home[slot] != r && (all || slot > 63 || from->written >> slot & 1))
             x64_store(&l->e, at_slot(l, slot), (enum x64_reg)r);
     }
+    for (unsigned x = 0; x < 16; x++)
+        if (from->xslot[x] && from->written >> from->xslot[x] & 1)
+            x64_store_xmm(&l->e, at_slot(l, from->xslot[x]), x, 8);
 }
 
 static void border_loads(struct lower *l, const struct map *from, const struct map *to)
@@ -29,6 +32,9 @@ static void border_loads(struct lower *l, const struct map *from, const struct m
         if (slot && from->home[slot] != r)
             x64_load(&l->e, (enum x64_reg)r, at_slot(l, slot));
     }
+    for (unsigned x = 0; x < 16; x++)
+        if (to->xslot[x])
+            x64_load_xmm(&l->e, x, at_slot(l, to->xslot[x]), 8);
 }
 
 void exits_to_border(struct lower *l)

@@ -12,6 +12,13 @@ static const struct ir_insn *insn(const struct lower *l)
     return &l->b->insns[l->at];
 }
 
+/* The slot in whose home the result may be made, or 0. */
+static unsigned gpr_hint(const struct lower *l)
+{
+    unsigned slot = l->val[l->at].hint;
+    return slot && l->map.home[slot] != X64_NO_REG ? slot : 0;
+}
+
 /* --- two operands --- */
 
 static void alu_operand(struct lower *l, enum x64_alu op, unsigned w, enum x64_reg d,
@@ -44,7 +51,7 @@ static bool in_reg(const struct lower *l, ir_ref v, enum x64_reg r)
 static enum x64_reg dst_of(struct lower *l, ir_ref a, struct opnd *b)
 {
     enum x64_reg ra = X64_NO_REG;
-    if (!l->val[l->at].hint && l->val[a].kind == LOC_REG && l->val[a].last == l->at)
+    if (!gpr_hint(l) && l->val[a].kind == LOC_REG && l->val[a].last == l->at)
         return alloc_take_over(l, a);
     if (l->val[a].kind == LOC_REG || l->val[a].kind == LOC_HOME)
         ra = alloc_use(l, a);
@@ -79,7 +86,7 @@ static void swap_refs(ir_ref *a, ir_ref *b)
 static void order(const struct lower *l, ir_ref *a, ir_ref *b)
 {
     int64_t k;
-    unsigned slot = l->val[l->at].hint;
+    unsigned slot = gpr_hint(l);
     if (alloc_const(l, *a, &k))
         swap_refs(a, b);
     else if (slot && in_reg(l, *b, (enum x64_reg)l->map.home[slot]))
@@ -96,7 +103,7 @@ static bool add_by_lea(struct lower *l, ir_ref a, ir_ref b)
 {
     int64_t k = 0;
     bool is_const = alloc_const(l, b, &k);
-    unsigned slot = l->val[l->at].hint;
+    unsigned slot = gpr_hint(l);
     enum x64_reg home = slot ? (enum x64_reg)l->map.home[slot] : X64_NO_REG;
     if (!register_now(l, a) || (is_const ? !x64_fits32(k) : !register_now(l, b)))
         return false;
@@ -112,6 +119,10 @@ static bool add_by_lea(struct lower *l, ir_ref a, ir_ref b)
 static void alu(struct lower *l, enum x64_alu op)
 {
     const struct ir_insn *i = insn(l);
+    if (l->val[l->at].fp && l->val[i->a].box) {
+        alloc_rename(l, i->a); /* loaded boxed */
+        return;
+    }
     ir_ref a = i->a, b = i->b;
     if (commutes(i->op))
         order(l, &a, &b);
@@ -653,7 +664,8 @@ void isel_insn(struct lower *l)
         fence(l);
         break;
     case IR_call:
-        call(l);
+        if (!fp_inline(l, i))
+            call(l);
         break;
     case IR_trap_if:
     case IR_trap:

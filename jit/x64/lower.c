@@ -32,7 +32,9 @@ static void map_clear(struct map *m)
 {
     memset(m->home, X64_NO_REG, sizeof(m->home));
     memset(m->slot, 0, sizeof(m->slot));
-    m->homes = 0;
+    memset(m->xhome, X64_NO_REG, sizeof(m->xhome));
+    memset(m->xslot, 0, sizeof(m->xslot));
+    m->homes = m->xhomes = 0;
     m->written = UINT64_MAX;
 }
 
@@ -69,7 +71,23 @@ static void weigh(const struct jit_region *r, uint32_t *weight, uint64_t *writte
 static bool mappable(const struct lower *l, unsigned slot)
 {
     const struct ir_slot *s = &l->g->ir->slots[slot];
-    return s->kind == IR_SLOT_REG && s->size == 8 && slot < 32;
+    return s->kind == IR_SLOT_REG && s->size == 8 && !slot_is_fp(l, slot);
+}
+
+static void choose_xhomes(struct lower *l, uint32_t *weight)
+{
+    for (unsigned x = 0; x < X64_XHOMES; x++) {
+        unsigned best = 0;
+        for (unsigned slot = 1; slot < 64; slot++)
+            if (slot_is_fp(l, slot) && weight[slot] > weight[best])
+                best = slot;
+        if (!best)
+            return;
+        weight[best] = 0;
+        l->map.xhome[best] = (uint8_t)x;
+        l->map.xslot[x] = (uint8_t)best;
+        l->map.xhomes |= X64_BIT(x);
+    }
 }
 
 /* The slots of most use; those that the border map has stay where it has them. */
@@ -86,7 +104,7 @@ static void choose_map(struct lower *l)
         return;
     for (; n < X64_HOMES; n++) {
         unsigned best = 0;
-        for (unsigned slot = 1; slot < l->g->ir->slot_count; slot++)
+        for (unsigned slot = 1; slot < l->g->ir->slot_count && slot < SLOTS_MAX; slot++)
             if (mappable(l, slot) && weight[slot] > weight[best])
                 best = slot;
         if (!best)
@@ -106,6 +124,7 @@ static void choose_map(struct lower *l)
             h++;
         map_set(&l->map, (enum x64_reg)x64_homes[h], chosen[i]);
     }
+    choose_xhomes(l, weight);
 }
 
 /* --- blocks --- */
@@ -203,6 +222,9 @@ static void homes_store(struct lower *l)
     for (unsigned r = 0; r < 16; r++)
         if (l->map.slot[r])
             x64_store(&l->e, at_slot(l, l->map.slot[r]), (enum x64_reg)r);
+    for (unsigned x = 0; x < 16; x++)
+        if (l->map.xslot[x] && l->map.written >> l->map.xslot[x] & 1)
+            x64_store_xmm(&l->e, at_slot(l, l->map.xslot[x]), x, 8);
 }
 
 static void homes_load(struct lower *l, uint32_t which)
@@ -210,6 +232,9 @@ static void homes_load(struct lower *l, uint32_t which)
     for (unsigned r = 0; r < 16; r++)
         if (l->map.slot[r] && which & X64_BIT(r))
             x64_load(&l->e, (enum x64_reg)r, at_slot(l, l->map.slot[r]));
+    for (unsigned x = 0; x < 16; x++)
+        if (l->map.xslot[x])
+            x64_load_xmm(&l->e, x, at_slot(l, l->map.xslot[x]), 8);
 }
 
 /* Calls the function in rax with the hart; the frame is a call deep.  Keeps the flags after it. */
@@ -284,6 +309,8 @@ static void make_cold(struct lower *l)
         struct cold *c = &l->cold[i];
         if (c->kind == COLD_ACCESS)
             access_cold(l, c);
+        else if (c->kind == COLD_FP)
+            fp_cold(l, c);
         else
             exits_cold(l, c);
     }

@@ -39,7 +39,8 @@ extern const uint8_t x64_homes[X64_HOMES];
 
 /* The frame of running code: a place to save each register, then spilled values. */
 #define FRAME_SAVE  0
-#define FRAME_SPILL 128
+#define FRAME_XSAVE 128
+#define FRAME_SPILL 256
 #define FRAME_SLOTS 112
 #define FRAME_BYTES (FRAME_SPILL + 8 * FRAME_SLOTS + 8) /* 8: keeps the stack aligned */
 
@@ -54,6 +55,8 @@ enum loc_kind {
     LOC_CONST,
     LOC_PC,
     LOC_FUSED, /* a comparison made where it is used */
+    LOC_XMM,   /* in an xmm register of its own: reg */
+    LOC_XHOME, /* in the xmm register that is a slot's home */
 };
 
 struct val {
@@ -64,21 +67,37 @@ struct val {
     uint8_t kind, reg;
     uint8_t hint; /* slot that it becomes, or 0 */
     uint8_t sign; /* a load: bytes from which it is to be sign-extended */
+    bool fp;      /* wanted in an xmm register */
+    bool boxed;   /* a single: the upper half is all ones */
+    bool box;     /* a load of 4 bytes that is only wanted boxed */
 };
 
 struct map {
-    uint8_t home[SLOTS_MAX]; /* register of a slot, or X64_NO_REG */
-    uint8_t slot[16];        /* slot of a register, or 0 */
-    uint32_t homes;          /* registers that are homes */
-    uint64_t written;        /* slots up to 63 that the region writes */
+    uint8_t home[SLOTS_MAX];  /* register of a slot, or X64_NO_REG */
+    uint8_t slot[16];         /* slot of a register, or 0 */
+    uint32_t homes;           /* registers that are homes */
+    uint8_t xhome[SLOTS_MAX]; /* xmm register of a slot, or X64_NO_REG */
+    uint8_t xslot[16];
+    uint32_t xhomes;
+    uint64_t written; /* slots up to 63 that the region writes */
 };
 
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
-    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM } kind;
-    uint8_t *from[2]; /* jumps that lead here */
+    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP } kind;
+    uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
-    uint32_t saved; /* temporaries that live across it */
+    uint32_t saved;      /* temporaries that live across it */
+    uint32_t xsaved;     /* and xmm registers */
+    bool value_x, dst_x; /* the register is an xmm one */
+    bool box;            /* the value loaded is boxed */
+    /* an operation done inline: its operands' registers */
+    struct fp_arg {
+        bool xmm;
+        uint8_t reg;
+    } arg[3];
+    uint8_t args;
+    bool rounds; /* the helper takes a rounding mode */
     uint32_t point, site;
     uint8_t addr, dst, value; /* registers; X64_NO_REG: none or constant */
     uint8_t sign;
@@ -113,6 +132,8 @@ struct lower {
     uint32_t free;               /* temporaries that hold nothing */
     uint32_t scratch;            /* taken for the instruction */
     uint32_t pinned;             /* not to be spilled by the instruction */
+    uint16_t xowner[16];
+    uint32_t xfree, xscratch, xpinned;
     uint16_t frame[FRAME_SLOTS]; /* value in each place */
     unsigned frame_top;          /* places above were not used in this block */
     unsigned counted;            /* retired instructions that NOW has already */
@@ -163,7 +184,34 @@ static inline struct x64_mem at_save(unsigned reg)
     return x64_at(RSP, FRAME_SAVE + 8 * (int32_t)reg);
 }
 
+static inline struct x64_mem at_xsave(unsigned reg)
+{
+    return x64_at(RSP, FRAME_XSAVE + 8 * (int32_t)reg);
+}
+
+/* xmm14 and xmm15 are nobody's: for use inside an instruction. */
+#define X64_XMM_TEMPS 0x3fffu
+#define X64_XHOMES    10
+
+static inline bool slot_is_fp(const struct lower *l, unsigned slot)
+{
+    return slot < 64 && l->g->fp_slots >> slot & 1;
+}
+
+static inline bool slot_has_home(const struct map *m, unsigned slot)
+{
+    return m->home[slot] != X64_NO_REG || m->xhome[slot] != X64_NO_REG;
+}
+
 /* --- alloc.c --- */
+
+/* The same for xmm registers. */
+unsigned alloc_xuse(struct lower *l, ir_ref v);
+unsigned alloc_xdst(struct lower *l);
+void alloc_xcopy(struct lower *l, unsigned x, ir_ref v);
+uint32_t alloc_live_xtemps(const struct lower *l);
+/* Whether the value is in an xmm register now, and which. */
+bool alloc_in_xmm(const struct lower *l, ir_ref v, unsigned *x);
 
 struct opnd {
     enum { OPND_REG, OPND_MEM, OPND_IMM } kind;
@@ -219,6 +267,14 @@ enum x64_cond isel_condition(struct lower *l, ir_ref v);
 
 void access_insn(struct lower *l, const struct ir_insn *i);
 void access_cold(struct lower *l, struct cold *c);
+/* Saves what lives across a call of C, or brings it back; keeps the flags. */
+void access_save(struct lower *l, const struct cold *c, bool back);
+
+/* --- fp.c --- */
+
+/* Emits the helper's operation if the host has an instruction for it; false: it is to be called. */
+bool fp_inline(struct lower *l, const struct ir_insn *i);
+void fp_cold(struct lower *l, struct cold *c);
 
 /* --- exits.c --- */
 

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Floating point by the host's unit: helpers that the guest declared to be such
+ * operations (struct jit_inline), where the host rounds as they ask.
+ *
+ * The host's sticky flags are the guest's.  What the host does otherwise is left
+ * to the helper, which does the operation anew: NaN results (the guest's are
+ * canonical), singles whose upper half is not all ones, integers that do not
+ * fit.  The helper then raises the flags that the host has raised already, and
+ * perhaps more.
+ *
+ * An operation works on a copy of its first operand in xmm14, so that the
+ * operands are still there when the result turns out to be a NaN.  The upper
+ * half of a single goes through the operation with the copy.
+ */
+#include "jit/x64/lower.h"
+
+enum {
+    OP_ADD = 0x58,
+    OP_MUL = 0x59,
+    OP_SUB = 0x5c,
+    OP_DIV = 0x5e,
+    OP_SQRT = 0x51,
+};
+#define SD(op) (0xf2000f00u | (op))
+#define SS(op) (0xf3000f00u | (op))
+
+#define WORK 14
+
+/*
+ * All registers are taken before the first jump to the cold code: what the allocator does after it
+ * would not have happened where that comes back.
+ */
+struct op {
+    const struct ir_insn *i;
+    const struct jit_inline *in;
+    ir_ref arg[3];        /* operands without the rounding mode */
+    unsigned x[3];        /* and the xmm registers they are in */
+    enum x64_reg integer; /* the operand, if it is one */
+    unsigned args;
+    unsigned dst_x;   /* the result's register */
+    enum x64_reg dst; /* or this one */
+    enum x64_reg t;   /* a temporary */
+    struct cold *cold;
+    unsigned jumps; /* that lead to cold */
+};
+
+static uint32_t scalar(const struct op *o, unsigned op)
+{
+    return o->in->single ? SS(op) : SD(op);
+}
+
+/* Operands in order; the list is linked from the last one. */
+static void find_args(const struct lower *l, struct op *o, unsigned count)
+{
+    bool rounds = o->in->as < JIT_INLINE_NO_ROUNDING;
+    for (ir_ref a = o->i->a; a; a = l->b->insns[a].b) {
+        count--;
+        if (count >= rounds)
+            o->arg[count - rounds] = l->b->insns[a].a;
+    }
+}
+
+/* The rounding mode, where there is one, must be known, and one that the host is in. */
+static bool mode_is_ours(const struct lower *l, const struct op *o)
+{
+    int64_t mode = 0;
+    if (o->in->as >= JIT_INLINE_NO_ROUNDING)
+        return true;
+    ir_ref first = IR_NONE;
+    for (ir_ref a = o->i->a; a; a = l->b->insns[a].b)
+        first = l->b->insns[a].a;
+    return alloc_const(l, first, &mode) && (mode == 0 || mode == 7);
+}
+
+static void to_cold(struct lower *l, struct op *o, enum x64_cond cc)
+{
+    o->cold->from[o->jumps++] = x64_jcc(&l->e, cc, 0);
+}
+
+/* A single that is not known to be boxed goes to the helper if it is not. */
+static void need_boxed(struct lower *l, struct op *o, unsigned k)
+{
+    if (l->val[o->arg[k]].boxed)
+        return;
+    x64_movq_from_xmm(&l->e, o->t, o->x[k]);
+    x64_shift_imm(&l->e, SH_SAR, X64_W, o->t, 32);
+    x64_alu_imm(&l->e, ALU_CMP, 0, o->t, -1);
+    to_cold(l, o, CC_NE);
+}
+
+/* From the work register, unless it is a NaN. */
+static void result(struct lower *l, struct op *o, bool single)
+{
+    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, WORK, WORK); /* ucomis */
+    to_cold(l, o, CC_P);
+    if (!l->val[l->at].uses)
+        return;
+    x64_movaps(&l->e, o->dst_x, WORK);
+    l->val[l->at].boxed = single;
+}
+
+/* --- the operations --- */
+
+static void arithmetic(struct lower *l, struct op *o, unsigned op)
+{
+    x64_movaps(&l->e, WORK, o->x[0]);
+    x64_sse(&l->e, scalar(o, op), WORK, o->x[o->args - 1]);
+    result(l, o, o->in->single);
+}
+
+static void fused(struct lower *l, struct op *o, unsigned op)
+{
+    x64_movaps(&l->e, WORK, o->x[0]);
+    x64_fma213(&l->e, op, o->in->single ? 0 : X64_W, WORK, o->x[1], o->x[2]);
+    result(l, o, o->in->single);
+}
+
+/* comis b, a: "above" is a < b, and false for NaNs. */
+static void order(struct lower *l, struct op *o, enum x64_cond cc)
+{
+    x64_sse(&l->e, o->in->single ? 0x0f2fu : 0x66000f2fu, o->x[1], o->x[0]);
+    x64_setcc(&l->e, cc, o->dst);
+    x64_zx(&l->e, o->dst, o->dst, 1);
+}
+
+static void equal(struct lower *l, struct op *o)
+{
+    x64_zero(&l->e, o->t);
+    x64_mov_imm(&l->e, o->dst, 0);
+    x64_sse(&l->e, o->in->single ? 0x0f2eu : 0x66000f2eu, o->x[0], o->x[1]);
+    x64_setcc(&l->e, CC_NP, o->dst);
+    x64_cmov(&l->e, CC_NE, o->dst, o->t);
+}
+
+/* The most negative integer stands for what does not fit: it alone overflows when 1 goes. */
+static void truncate_to(struct lower *l, struct op *o, unsigned w)
+{
+    x64_rr(&l->e, scalar(o, 0x2c), w, o->t, o->x[0]);
+    x64_alu_imm(&l->e, ALU_CMP, w, o->t, 1);
+    to_cold(l, o, CC_O);
+    if (w)
+        x64_mov(&l->e, o->dst, o->t);
+    else
+        x64_sx(&l->e, o->dst, o->t, 4);
+}
+
+static void from_integer(struct lower *l, struct op *o, unsigned w)
+{
+    if (o->in->single)
+        x64_rm(&l->e, 0x0f28, 0, WORK, AT_JIT(l, box)); /* movaps */
+    else
+        x64_sse(&l->e, 0x0f57, WORK, WORK); /* xorps */
+    x64_rr(&l->e, scalar(o, 0x2a), w, WORK, o->integer);
+    result(l, o, o->in->single);
+}
+
+static void narrow(struct lower *l, struct op *o)
+{
+    x64_rm(&l->e, 0x0f28, 0, WORK, AT_JIT(l, box));
+    x64_sse(&l->e, SD(0x5a), WORK, o->x[0]);
+    result(l, o, true);
+}
+
+static void widen(struct lower *l, struct op *o)
+{
+    x64_sse(&l->e, 0x0f57, WORK, WORK);
+    x64_sse(&l->e, SS(0x5a), WORK, o->x[0]);
+    result(l, o, false);
+}
+
+static void select_op(struct lower *l, struct op *o)
+{
+    switch ((enum jit_inline_as)o->in->as) {
+    case JIT_INLINE_ADD:
+        arithmetic(l, o, OP_ADD);
+        break;
+    case JIT_INLINE_SUB:
+        arithmetic(l, o, OP_SUB);
+        break;
+    case JIT_INLINE_MUL:
+        arithmetic(l, o, OP_MUL);
+        break;
+    case JIT_INLINE_DIV:
+        arithmetic(l, o, OP_DIV);
+        break;
+    case JIT_INLINE_SQRT:
+        arithmetic(l, o, OP_SQRT);
+        break;
+    case JIT_INLINE_MADD:
+        fused(l, o, 0xa9);
+        break;
+    case JIT_INLINE_MSUB:
+        fused(l, o, 0xab);
+        break;
+    case JIT_INLINE_NMSUB:
+        fused(l, o, 0xad);
+        break;
+    case JIT_INLINE_NMADD:
+        fused(l, o, 0xaf);
+        break;
+    case JIT_INLINE_EQ:
+        equal(l, o);
+        break;
+    case JIT_INLINE_LT:
+        order(l, o, CC_A);
+        break;
+    case JIT_INLINE_LE:
+        order(l, o, CC_AE);
+        break;
+    case JIT_INLINE_TRUNC_32:
+        truncate_to(l, o, 0);
+        break;
+    case JIT_INLINE_TRUNC_64:
+        truncate_to(l, o, X64_W);
+        break;
+    case JIT_INLINE_FROM_64:
+        from_integer(l, o, X64_W);
+        break;
+    case JIT_INLINE_FROM_32:
+    case JIT_INLINE_FROM_32_EXACT:
+        from_integer(l, o, 0);
+        break;
+    case JIT_INLINE_NARROW:
+        narrow(l, o);
+        break;
+    case JIT_INLINE_WIDEN:
+        widen(l, o);
+        break;
+    case JIT_INLINE_NONE:
+        break;
+    }
+}
+
+static bool takes_integer(const struct op *o)
+{
+    return o->in->as == JIT_INLINE_FROM_64 || o->in->as == JIT_INLINE_FROM_32 ||
+           o->in->as == JIT_INLINE_FROM_32_EXACT;
+}
+
+static bool gives_integer(const struct op *o)
+{
+    return o->in->as >= JIT_INLINE_EQ && o->in->as != JIT_INLINE_WIDEN &&
+           o->in->as != JIT_INLINE_FROM_32_EXACT;
+}
+
+static bool is_fma(const struct op *o)
+{
+    return o->in->as >= JIT_INLINE_MADD && o->in->as <= JIT_INLINE_NMADD;
+}
+
+static void take_operands(struct lower *l, struct op *o)
+{
+    for (unsigned k = 0; k < o->args; k++) {
+        struct fp_arg *a = &o->cold->arg[k];
+        if (takes_integer(o)) {
+            o->integer = alloc_use(l, o->arg[k]);
+            *a = (struct fp_arg){false, (uint8_t)o->integer};
+        } else {
+            o->x[k] = alloc_xuse(l, o->arg[k]);
+            *a = (struct fp_arg){true, (uint8_t)o->x[k]};
+        }
+    }
+    o->t = alloc_scratch(l);
+}
+
+static void take_result(struct lower *l, struct op *o)
+{
+    bool used = l->val[l->at].uses;
+    struct cold *c = o->cold;
+    if (gives_integer(o)) {
+        o->dst = used ? alloc_dst(l) : alloc_scratch(l);
+        c->dst = (uint8_t)o->dst;
+    } else if (used) {
+        o->dst_x = alloc_xdst(l);
+        c->dst = (uint8_t)o->dst_x;
+        c->dst_x = true;
+    }
+    c->saved = alloc_live_temps(l);
+    c->xsaved = alloc_live_xtemps(l);
+    if (c->dst_x)
+        c->xsaved &= ~X64_BIT(c->dst);
+    else if (c->dst != X64_NO_REG)
+        c->saved &= ~X64_BIT(c->dst);
+}
+
+bool fp_inline(struct lower *l, const struct ir_insn *i)
+{
+    const struct jit_inline *in = l->g->inlines ? &l->g->inlines[i->index] : NULL;
+    struct op o = {.i = i, .in = in};
+    if (!in || in->as == JIT_INLINE_NONE || !l->r->fp_inline || !mode_is_ours(l, &o))
+        return false;
+    if (is_fma(&o) && !x64_cpu()->fma)
+        return false;
+    unsigned count = l->g->ir->helpers[i->index].args;
+    o.args = count - (in->as < JIT_INLINE_NO_ROUNDING);
+    find_args(l, &o, count);
+    const struct ir_insn *point = &l->b->insns[i->point];
+    o.cold = lower_cold(l);
+    o.cold->kind = COLD_FP;
+    o.cold->site = i->index;
+    o.cold->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    o.cold->args = (uint8_t)o.args;
+    o.cold->rounds = in->as < JIT_INLINE_NO_ROUNDING;
+    take_operands(l, &o);
+    take_result(l, &o);
+    for (unsigned k = 0; k < o.args && in->single && !takes_integer(&o); k++)
+        need_boxed(l, &o, k);
+    select_op(l, &o);
+    o.cold->after = x64_here(&l->e);
+    if (!o.jumps)
+        l->colds--; /* the last one: nothing leads there */
+    return true;
+}
+
+/* The helper, with the operands as they were; a rounding mode of 7 is what the host is in. */
+void fp_cold(struct lower *l, struct cold *c)
+{
+    struct x64_buf *e = &l->e;
+    for (unsigned k = 0; k < ARRAY_LEN(c->from) && c->from[k]; k++)
+        x64_patch(e, c->from[k]);
+    access_save(l, c, false);
+    if (c->rounds)
+        x64_store_imm(e, AT_JIT(l, args[0]), 7, 8);
+    for (unsigned k = 0; k < c->args; k++) {
+        struct x64_mem to = at_jit(l, offsetof(struct jit_hart, args) + 8 * (k + c->rounds));
+        if (c->arg[k].xmm)
+            x64_store_xmm(e, to, c->arg[k].reg, 8);
+        else
+            x64_store(e, to, (enum x64_reg)c->arg[k].reg);
+    }
+    x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
+    x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
+    lower_call_helper(l, false);
+    access_save(l, c, true);
+    if (c->dst_x)
+        x64_movq_to_xmm(e, c->dst, RAX);
+    else if (c->dst != X64_NO_REG && c->dst != RAX)
+        x64_mov(e, (enum x64_reg)c->dst, RAX);
+    x64_jmp(e, c->after);
+}
