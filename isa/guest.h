@@ -49,10 +49,25 @@ struct guest_env {
     size_t (*console_read)(void *opaque, void *buf, size_t len);
 };
 
+#define GUEST_JIT_CACHE     (32ull << 20)
+#define GUEST_JIT_THRESHOLD 8
+#define GUEST_JIT_REGION    512 /* the most there is, too */
+
+/* The translator; what the levels are says manyhart.h. */
+struct guest_jit_config {
+    unsigned level;        /* 0 to 3 */
+    uint64_t cache_bytes;  /* 0: GUEST_JIT_CACHE */
+    unsigned threshold;    /* executions until code is translated; 0: GUEST_JIT_THRESHOLD */
+    const char *passes;    /* as ir_passes_parse reads it; NULL: those of the level */
+    bool chain;            /* jumps are led straight to their target */
+    unsigned region_insns; /* 0: GUEST_JIT_REGION */
+};
+
 struct guest_config {
     unsigned harts;
     const char *isa; /* ISA string or profile, NULL for all there is */
     enum guest_engine engine;
+    struct guest_jit_config jit;
     bool strict_align;    /* misaligned loads and stores trap */
     bool builtin_sbi;     /* ecalls from S are answered by the simulator; harts start in S */
     unsigned tlb_entries; /* 0: default */

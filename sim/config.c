@@ -10,6 +10,8 @@
 #include "sim/config.h"
 
 #include "isa/guest.h"
+#include "jit/codemem.h"
+#include "jit/pass.h"
 #include "sim/base/error.h"
 #include "sim/parse.h"
 
@@ -25,6 +27,7 @@
 #define DEFAULT_HARTS_MAX 8
 #define MEMORY_MIN        (64ull << 10)
 #define MEMORY_MAX        (16ull << 40)
+#define JIT_CACHE_MAX     (1ull << 30) /* code reaches code by a distance of 32 bits */
 
 enum kind {
     KIND_TEXT,
@@ -43,6 +46,8 @@ struct param {
     enum kind kind;
     size_t offset;
     int (*check)(const struct mh_vm_config *cfg);
+    unsigned min, max; /* of KIND_UNSIGNED */
+    bool optional;     /* its field may be 0: not given */
 };
 
 static int bad(const char *param, const char *value, const char *fmt, ...) MH_PRINTF(3, 4);
@@ -85,13 +90,13 @@ static int check_guest(const struct mh_vm_config *cfg)
                names);
 }
 
-static int check_harts(const struct mh_vm_config *cfg)
+static int check_unsigned(const struct param *p, uint64_t number)
 {
     char value[32];
-    if (cfg->harts >= 1 && cfg->harts <= MH_MAX_HARTS)
+    if (number >= p->min && number <= p->max)
         return 0;
-    snprintf(value, sizeof(value), "%u", cfg->harts);
-    return bad("harts", value, "out of range; give 1 to %d", MH_MAX_HARTS);
+    snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
+    return bad(p->name, value, "out of range; give %u to %u", p->min, p->max);
 }
 
 static int check_memory(const struct mh_vm_config *cfg)
@@ -208,6 +213,22 @@ static int check_virtio_console(const struct mh_vm_config *cfg)
                "is the UART's already; add --console none, or use pty or a file");
 }
 
+static int check_jit_cache(const struct mh_vm_config *cfg)
+{
+    char value[32];
+    if (!cfg->jit_cache || (cfg->jit_cache >= CODEMEM_MIN && cfg->jit_cache <= JIT_CACHE_MAX))
+        return 0;
+    parse_format_size(cfg->jit_cache, value, sizeof(value));
+    return bad("jit-cache", value, "out of range; give %uK to %lluG", CODEMEM_MIN >> 10,
+               JIT_CACHE_MAX >> 30);
+}
+
+static int check_jit_passes(const struct mh_vm_config *cfg)
+{
+    uint32_t mask = ir_passes_of_level(cfg->jit_level);
+    return cfg->jit_passes ? ir_passes_parse(cfg->jit_passes, &mask) : 0;
+}
+
 static int check_vector(const char *name, uint64_t pc)
 {
     char value[32];
@@ -225,31 +246,47 @@ static int check_rnmi_exception(const struct mh_vm_config *cfg)
     return check_vector("rnmi-exception-vector", cfg->rnmi_exception_vector);
 }
 
+#define PARAM(name_, kind_, field, check_)                                                         \
+    {                                                                                              \
+        .name = name_, .kind = kind_, .offset = AT(field), .check = check_                         \
+    }
+#define NUMBER(name_, field, min_, max_, optional_)                                                \
+    {                                                                                              \
+        .name = name_, .kind = KIND_UNSIGNED, .offset = AT(field), .min = min_, .max = max_,       \
+        .optional = optional_                                                                      \
+    }
+
 static const struct param params[] = {
-    {"guest", KIND_TEXT, AT(guest), check_guest},
-    {"harts", KIND_UNSIGNED, AT(harts), check_harts},
-    {"memory", KIND_SIZE, AT(memory_size), check_memory},
-    {"isa", KIND_TEXT, AT(isa), NULL},
-    {"engine", KIND_MODE, AT(exec_mode), check_engine},
-    {"sandbox", KIND_BOOL, AT(sandbox), NULL},
-    {"strict-align", KIND_BOOL, AT(strict_align), NULL},
-    {"image", KIND_TEXT, AT(image), check_image},
-    {"kernel", KIND_TEXT, AT(kernel), NULL},
-    {"initrd", KIND_TEXT, AT(initrd), check_initrd},
-    {"append", KIND_TEXT, AT(append), check_append},
-    {"firmware", KIND_TEXT, AT(firmware), check_firmware},
-    {"dtb", KIND_TEXT, AT(dtb), NULL},
-    {"disk", KIND_LIST, AT(disk), check_disk},
-    {"console", KIND_TEXT, AT(console), NULL},
-    {"virtio-console", KIND_TEXT, AT(virtio_console), check_virtio_console},
-    {"pin", KIND_TEXT, AT(pin), NULL},
-    {"signature", KIND_TEXT, AT(signature), check_signature},
-    {"counters", KIND_TEXT, AT(counters), NULL},
-    {"max-insns", KIND_U64, AT(max_insns), NULL},
-    {"rnmi-vector", KIND_U64, AT(rnmi_vector), check_rnmi},
-    {"rnmi-exception-vector", KIND_U64, AT(rnmi_exception_vector), check_rnmi_exception},
-    {"timeout", KIND_TIME, AT(timeout_ns), NULL},
-    {"seed", KIND_SEED, AT(seed), NULL},
+    PARAM("guest", KIND_TEXT, guest, check_guest),
+    NUMBER("harts", harts, 1, MH_MAX_HARTS, false),
+    PARAM("memory", KIND_SIZE, memory_size, check_memory),
+    PARAM("isa", KIND_TEXT, isa, NULL),
+    PARAM("engine", KIND_MODE, exec_mode, check_engine),
+    PARAM("sandbox", KIND_BOOL, sandbox, NULL),
+    PARAM("strict-align", KIND_BOOL, strict_align, NULL),
+    PARAM("image", KIND_TEXT, image, check_image),
+    PARAM("kernel", KIND_TEXT, kernel, NULL),
+    PARAM("initrd", KIND_TEXT, initrd, check_initrd),
+    PARAM("append", KIND_TEXT, append, check_append),
+    PARAM("firmware", KIND_TEXT, firmware, check_firmware),
+    PARAM("dtb", KIND_TEXT, dtb, NULL),
+    PARAM("disk", KIND_LIST, disk, check_disk),
+    PARAM("console", KIND_TEXT, console, NULL),
+    PARAM("virtio-console", KIND_TEXT, virtio_console, check_virtio_console),
+    PARAM("pin", KIND_TEXT, pin, NULL),
+    PARAM("signature", KIND_TEXT, signature, check_signature),
+    PARAM("counters", KIND_TEXT, counters, NULL),
+    PARAM("max-insns", KIND_U64, max_insns, NULL),
+    PARAM("rnmi-vector", KIND_U64, rnmi_vector, check_rnmi),
+    PARAM("rnmi-exception-vector", KIND_U64, rnmi_exception_vector, check_rnmi_exception),
+    NUMBER("jit-level", jit_level, 0, 3, false),
+    PARAM("jit-cache", KIND_SIZE, jit_cache, check_jit_cache),
+    NUMBER("jit-threshold", jit_threshold, 1, 255, true),
+    PARAM("jit-passes", KIND_TEXT, jit_passes, check_jit_passes),
+    PARAM("jit-chain", KIND_BOOL, jit_chain, NULL),
+    NUMBER("jit-region", jit_region, 1, GUEST_JIT_REGION, true),
+    PARAM("timeout", KIND_TIME, timeout_ns, NULL),
+    PARAM("seed", KIND_SEED, seed, NULL),
 };
 
 static const struct param *param_find(const char *name)
@@ -316,8 +353,8 @@ static int set_number(const struct param *p, const char *value, uint64_t *out)
     if (!rc)
         return 0;
     if (p->kind == KIND_UNSIGNED)
-        return bad(p->name, value, "%s; give a number from 1 to %d",
-                   rc == -ERANGE ? "out of range" : "is not a number", MH_MAX_HARTS);
+        return bad(p->name, value, "%s; give a number from %u to %u",
+                   rc == -ERANGE ? "out of range" : "is not a number", p->min, p->max);
     if (p->kind == KIND_SIZE)
         return bad(p->name, value, "%s; give a number with K, M, G or T, such as 128M",
                    rc == -ERANGE ? "out of range" : "is not a size");
@@ -354,10 +391,12 @@ static int set_into(struct mh_vm_config *cfg, const struct param *p, const char 
     default:
         rc = set_number(p, value, &number);
     }
+    if (!rc && p->kind == KIND_UNSIGNED)
+        rc = check_unsigned(p, number);
     if (rc)
         return rc;
     if (p->kind == KIND_UNSIGNED)
-        *(unsigned *)at = number > UINT32_MAX ? UINT32_MAX : (unsigned)number;
+        *(unsigned *)at = (unsigned)number;
     else
         *(uint64_t *)at = number;
     cfg->has_seed |= p->kind == KIND_SEED;
@@ -367,14 +406,16 @@ static int set_into(struct mh_vm_config *cfg, const struct param *p, const char 
 static int set_checked(struct mh_vm_config *cfg, const struct param *p, const char *value)
 {
     /* Checks that look at one parameter only; those between parameters wait for validate. */
-    static int (*const own[])(const struct mh_vm_config *) = {check_guest, check_harts,
-                                                              check_memory, check_engine};
+    static int (*const own[])(const struct mh_vm_config *) = {
+        check_guest, check_memory, check_engine, check_jit_cache, check_jit_passes};
     int rc = set_into(cfg, p, value);
     for (size_t i = 0; !rc && i < ARRAY_LEN(own); i++)
         if (p->check == own[i])
             rc = p->check(cfg);
     if (!rc && p->kind == KIND_U64 && *(uint64_t *)((char *)cfg + p->offset) == 0)
         rc = bad(p->name, value, "must be at least 1");
+    if (!rc && p->check == check_jit_cache && !cfg->jit_cache)
+        rc = bad(p->name, value, "out of range; give at least %uK", CODEMEM_MIN >> 10);
     return rc;
 }
 
@@ -455,13 +496,27 @@ void mh_config_default(struct mh_vm_config *cfg)
         .exec_mode = MH_EXEC_HYBRID,
         .console = "stdio",
         .pin = "auto",
+        .jit_level = 3,
+        .jit_cache = GUEST_JIT_CACHE,
+        .jit_threshold = GUEST_JIT_THRESHOLD,
+        .jit_chain = true,
+        .jit_region = GUEST_JIT_REGION,
     };
+}
+
+static int check_param(const struct param *p, const struct mh_vm_config *cfg)
+{
+    unsigned number;
+    if (p->kind != KIND_UNSIGNED)
+        return p->check ? p->check(cfg) : 0;
+    number = *(const unsigned *)((const char *)cfg + p->offset);
+    return !number && p->optional ? 0 : check_unsigned(p, number);
 }
 
 int mh_config_validate(const struct mh_vm_config *cfg)
 {
     for (size_t i = 0; i < ARRAY_LEN(params); i++) {
-        int rc = params[i].check ? params[i].check(cfg) : 0;
+        int rc = check_param(&params[i], cfg);
         if (rc)
             return rc;
     }

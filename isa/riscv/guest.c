@@ -123,6 +123,21 @@ static int check_config(const struct guest_config *cfg)
     return check_engine(cfg->engine);
 }
 
+static int jit_create(struct rv_guest *g)
+{
+    const struct guest_jit_config *c = &g->cfg.jit;
+    struct rv_jit_config cfg = {
+        .cache_bytes = c->cache_bytes ? c->cache_bytes : GUEST_JIT_CACHE,
+        .threshold = c->threshold ? c->threshold : GUEST_JIT_THRESHOLD,
+        .level = c->level,
+        .passes = ir_passes_of_level(c->level),
+        .chain = c->chain,
+        .region_insns = c->region_insns ? c->region_insns : GUEST_JIT_REGION,
+    };
+    int rc = c->passes ? ir_passes_parse(c->passes, &cfg.passes) : 0;
+    return rc ? rc : rv_jit_create(&g->jit, g, &cfg);
+}
+
 static int rv_create(struct guest **out, const struct guest_config *cfg,
                      const struct guest_env *env)
 {
@@ -148,11 +163,7 @@ static int rv_create(struct guest **out, const struct guest_config *cfg,
     if (!err)
         err = rv_code_create(&g->code, g);
     if (!err && jit_host())
-        err = rv_jit_create(&g->jit, g,
-                            &(struct rv_jit_config){32u << 20, 8, 2,
-                                                    getenv("MH_PASSES")
-                                                        ? (uint32_t)atoi(getenv("MH_PASSES"))
-                                                        : ir_passes_of_level(3)});
+        err = jit_create(g);
     if (err) {
         rv_destroy((struct guest *)g);
         return err;

@@ -333,14 +333,24 @@ static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
         ir_optimize(&b->blocks[k].ir, j->cfg.passes, NULL, NULL);
 }
 
+static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_only)
+{
+    return (struct rv_region_limits){
+        .blocks = j->cfg.level < 2 ? 1 : JIT_BLOCKS_MAX,
+        .insns = j->cfg.region_insns,
+        .executed_only = executed_only,
+        .own_map = j->cfg.level > 2,
+    };
+}
+
 /* Compiles, in a fresh chunk if this one is full; smaller and smaller regions if it is too much. */
 static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops, unsigned offset,
-                   struct jit_code *code)
+                   bool executed_only, struct jit_code *code)
 {
     struct rv_region_builder *b = h->jit.builder;
     struct rv_assume assume = assume_of(h->jit.mode);
     gpa_t gpa = rv_code_gpa(j->g->code, ops);
-    struct rv_region_limits limits = {JIT_BLOCKS_MAX, RV_REGION_INSNS, j->cfg.threshold > 1};
+    struct rv_region_limits limits = limits_of(j, executed_only);
     bool fresh = false;
     for (;;) {
         rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
@@ -366,7 +376,7 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
 }
 
 static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                           struct rv_jit_page *p, unsigned offset)
+                           struct rv_jit_page *p, unsigned offset, bool executed_only)
 {
     struct jit_code code;
     uint32_t *entries = entries_of(p, h->jit.mode);
@@ -375,7 +385,7 @@ static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_
         h->jit.builder = malloc(sizeof(*h->jit.builder));
     if (!entries || !h->jit.builder)
         return 0;
-    if (compile(j, h, ops, offset, &code))
+    if (compile(j, h, ops, offset, executed_only, &code))
         return 0;
     page_note_chunk(j, p, (unsigned)h->jit.chunk);
     (void)publish(j, entries, &h->jit.builder->region, &code, offset);
@@ -414,7 +424,7 @@ static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, unsigned th
         store_relaxed(&p->count[slot], (uint8_t)(count + 1));
         return 0;
     }
-    return translate(j, h, ops, p, slot * 2);
+    return translate(j, h, ops, p, slot * 2, threshold > 1);
 }
 
 /* --- the jump cache --- */
@@ -656,7 +666,7 @@ void rv_jit_run(struct rv_hart *h, unsigned threshold)
             goes_on = interpret_block(h);
             continue;
         }
-        if (site) {
+        if (site && j->cfg.chain) {
             chain(j, h, site, code);
         } else {
             struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];

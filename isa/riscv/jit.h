@@ -38,9 +38,11 @@ struct rv_jit_hart {
 
 struct rv_jit_config {
     size_t cache_bytes;
-    unsigned threshold; /* executions of a block by the interpreter before it is translated */
-    unsigned level;     /* 0 to 3 */
-    uint32_t passes;    /* jit/pass.h */
+    unsigned threshold;    /* executions of a block by the interpreter before it is translated */
+    unsigned level;        /* 0 to 3 */
+    uint32_t passes;       /* jit/pass.h */
+    bool chain;            /* jumps are led straight to their target */
+    unsigned region_insns; /* 1 to RV_REGION_INSNS */
 };
 
 /* -ENOTSUP: there is no back end for this host. */

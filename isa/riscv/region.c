@@ -248,12 +248,13 @@ static bool is_block(const struct jit_region *r, int32_t disp)
     return false;
 }
 
-static void find_loops(struct jit_region *r)
+static void find_loops(const struct walk *w)
 {
+    struct jit_region *r = &w->b->region;
     bool loops = false, calls = false;
     for (unsigned k = 0; k < r->count; k++) {
         const struct jit_block *jb = &r->blocks[k];
-        calls |= k && jb->entry;
+        calls |= jb->entry && jb->disp != w->start;
         for (unsigned n = 1; n < jb->ir.count; n++) {
             const struct ir_insn *i = &jb->ir.insns[n];
             bool jumps = i->op == IR_exit || i->op == IR_exit_if;
@@ -263,7 +264,7 @@ static void find_loops(struct jit_region *r)
             loops = true;
         }
     }
-    r->own_map = loops && !calls;
+    r->own_map = w->limits->own_map && loops && !calls;
     /* With the border's map a block is an entry for nothing. */
     for (unsigned k = 0; k < r->count && !r->own_map; k++)
         r->blocks[k].entry = true;
@@ -285,5 +286,5 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
         .blocks = b->blocks, .strict_align = g->cfg.strict_align, .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);
-    find_loops(&b->region);
+    find_loops(&w);
 }

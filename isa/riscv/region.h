@@ -16,6 +16,7 @@
 struct rv_region_limits {
     unsigned blocks, insns;
     bool executed_only; /* follows only what the interpreter has decoded */
+    bool own_map;       /* a region with a loop may have a register map of its own */
 };
 
 struct rv_region_builder {

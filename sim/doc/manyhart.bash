@@ -20,13 +20,15 @@ _manyhart() {
 	case $previous in
 	--engine) mapfile -t COMPREPLY < <(compgen -W "interp jit hybrid" -- "$word") ;;
 	--guest) mapfile -t COMPREPLY < <(compgen -W "riscv64" -- "$word") ;;
+	--jit-level) mapfile -t COMPREPLY < <(compgen -W "0 1 2 3" -- "$word") ;;
+	--jit-passes) mapfile -t COMPREPLY < <(compgen -W "all none slots fold sets bits cse dead" -- "$word") ;;
 	--pin) mapfile -t COMPREPLY < <(compgen -W "auto none" -- "$word") ;;
 	--log) mapfile -t COMPREPLY < <(compgen -W "error warn info debug trace" -- "$word") ;;
 	--console) mapfile -t COMPREPLY < <(compgen -W "stdio pty none" -f -- "$word") ;;
 	--firmware) mapfile -t COMPREPLY < <(compgen -W "builtin none" -f -- "$word") ;;
-	--sandbox) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
+	--sandbox | --jit-chain) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--stats) mapfile -t COMPREPLY < <(compgen -W "- table" -f -- "$word") ;;
-	--harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;
+	--jit-cache | --jit-region | --jit-threshold | --harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;
 	*)
 		if [[ $word == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_manyhart_options "$program" "${COMP_WORDS[1]}")" -- "$word")

@@ -115,6 +115,17 @@ struct mh_vm_config {
     uint64_t max_insns;            /* per hart; 0: no limit */
     uint64_t rnmi_vector;          /* Smrnmi: where an RNMI goes; 0: the program's entry */
     uint64_t rnmi_exception_vector; /* and an exception in its handler; 0: where mtvec points */
+    /*
+     * The translator (engines hybrid and jit).  Level 0: block by block, as they are; 1: block by
+     * block, through the cheap passes; 2: regions of many blocks, with loops inside, through more
+     * passes; 3: all passes, and registers of its own for a region with a loop.
+     */
+    unsigned jit_level;            /* 0 to 3 */
+    uint64_t jit_cache;            /* bytes of host code, at least 256 KiB; 0: 32 MiB */
+    unsigned jit_threshold;        /* hybrid translates what was executed so often; 0: 8 */
+    const char *jit_passes;        /* "all", "none", or names: "fold,dead", "-bits"; NULL: the level's */
+    bool jit_chain;                /* translations jump to each other directly */
+    unsigned jit_region;           /* guest instructions of a region at most; 0: 512 */
     uint64_t timeout_ns;           /* 0: no limit */
     uint64_t seed;                 /* for everything random, if has_seed */
     bool has_seed;

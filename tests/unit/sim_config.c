@@ -27,9 +27,24 @@ static void test_default(void **state)
 static void test_round_trip(void **state)
 {
     static const char *const rows[][2] = {
-        {"harts", "4"},       {"memory", "1G"},   {"engine", "interp"}, {"strict-align", "on"},
-        {"kernel", "/k,raw"}, {"disk", "a,ro"},   {"timeout", "2.5"},   {"max-insns", "1000"},
-        {"seed", "7"},        {"console", "pty"}, {"isa", "rv64gc"},    {"pin", "0,1"},
+        {"harts", "4"},
+        {"memory", "1G"},
+        {"engine", "interp"},
+        {"strict-align", "on"},
+        {"kernel", "/k,raw"},
+        {"disk", "a,ro"},
+        {"timeout", "2.5"},
+        {"max-insns", "1000"},
+        {"seed", "7"},
+        {"console", "pty"},
+        {"isa", "rv64gc"},
+        {"pin", "0,1"},
+        {"jit-level", "0"},
+        {"jit-cache", "256K"},
+        {"jit-threshold", "255"},
+        {"jit-passes", "all,-bits"},
+        {"jit-chain", "off"},
+        {"jit-region", "1"},
     };
     struct mh_vm_config c;
     char buf[64];
@@ -43,6 +58,8 @@ static void test_round_trip(void **state)
     assert_true(c.has_seed);
     assert_int_equal(c.harts, 4);
     assert_int_equal(c.timeout_ns, 2500000000);
+    assert_int_equal(c.jit_cache, 256 << 10);
+    assert_false(c.jit_chain);
 }
 
 /* Each refusal names parameter and value, says what would be right, and changes nothing. */
@@ -72,6 +89,21 @@ static void test_refusals(void **state)
         {"max-insns", "0", -EINVAL, "at least 1"},
         {"max-insns", "x", -EINVAL, "not a number"},
         {"timeout", "0", -EINVAL, "seconds"},
+        {"jit-level", "4", -EINVAL, "0 to 3"},
+        {"jit-level", "-1", -EINVAL, "0 to 3"},
+        {"jit-level", "fast", -EINVAL, "not a number"},
+        {"jit-cache", "0", -EINVAL, "256K"},
+        {"jit-cache", "255K", -EINVAL, "256K to 1G"},
+        {"jit-cache", "2G", -EINVAL, "256K to 1G"},
+        {"jit-cache", "much", -EINVAL, "not a size"},
+        {"jit-threshold", "0", -EINVAL, "1 to 255"},
+        {"jit-threshold", "256", -EINVAL, "1 to 255"},
+        {"jit-passes", "", -EINVAL, "empty"},
+        {"jit-passes", "fold,dread", -EINVAL, "dead"},
+        {"jit-chain", "yes", -EINVAL, "on or off"},
+        {"jit-region", "0", -EINVAL, "1 to 512"},
+        {"jit-region", "513", -EINVAL, "1 to 512"},
+        {"jit-levels", "1", -ENOENT, "did you mean 'jit-level'"},
         {"kernel", "", -EINVAL, "empty"},
         {"hart", "2", -ENOENT, "did you mean 'harts'"},
     };
@@ -135,6 +167,11 @@ static void test_combinations(void **state)
         {{.firmware = "builtin"}, "firmware"},
         {{.signature = "s"}, "signature"},
         {{.image = "a", .initrd = "i"}, "initrd"},
+        {{.jit_level = 4}, "jit-level"},
+        {{.jit_cache = 1}, "jit-cache"},
+        {{.jit_threshold = 256}, "jit-threshold"},
+        {{.jit_passes = "-fold,cold"}, "jit-passes"},
+        {{.jit_region = 513}, "jit-region"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -147,18 +184,28 @@ static void test_combinations(void **state)
     }
 }
 
+/* What is not given is 0, and right. */
+static void test_not_given(void **state)
+{
+    struct mh_vm_config c = {.guest = "riscv64", .harts = 1, .memory_size = 1 << 20};
+    (void)state;
+    assert_int_equal(mh_config_validate(&c), 0);
+}
+
 static void test_copy_is_deep(void **state)
 {
     struct mh_vm_config c, copy;
-    char kernel[] = "k1", disk[] = "d1";
+    char kernel[] = "k1", disk[] = "d1", passes[] = "all";
     (void)state;
     mh_config_default(&c);
     c.kernel = kernel;
+    c.jit_passes = passes;
     c.disk[c.disks++] = disk;
     assert_int_equal(config_copy(&copy, &c), 0);
-    kernel[1] = disk[1] = '2';
+    kernel[1] = disk[1] = passes[1] = '2';
     assert_string_equal(copy.kernel, "k1");
     assert_string_equal(copy.disk[0], "d1");
+    assert_string_equal(copy.jit_passes, "all");
     config_free(&copy);
 }
 
@@ -168,7 +215,7 @@ int main(void)
         cmocka_unit_test(test_default),        cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_engine_jit),
         cmocka_unit_test(test_too_many_disks), cmocka_unit_test(test_combinations),
-        cmocka_unit_test(test_copy_is_deep),
+        cmocka_unit_test(test_not_given),      cmocka_unit_test(test_copy_is_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of isa/riscv/jit.c: what each part of the translator's configuration
+ * does, seen in its counts, and that the program comes to the same under each.
+ * That results are right under all of them is what tests/lockstep looks for.
+ */
+#include "jit/jit.h"
+#include "sim/machine.h"
+#include "tests/unit/sim_program.h"
+
+#include <stdio.h>
+
+#define LOOP_INSNS  15 /* of a round, about */
+#define LOOP_ROUNDS 2000
+
+/* A loop of several blocks, with work for the passes and more registers than any border has. */
+static const char *const loop[] = {"lui t0,0x80001",
+                                   "slli t0,t0,32",
+                                   "srli t0,t0,32",
+                                   "addi a0,zero,1000",
+                                   "addiw a0,a0,1000", /* LOOP_ROUNDS */
+                                   "andi a2,a0,1",     /* 0x80000014 */
+                                   "beq a2,zero,0x80000020",
+                                   "addi t3,t3,7",
+                                   "addw t4,t4,a0", /* 0x80000020 */
+                                   "addiw t4,t4,3",
+                                   "slli t5,t4,32",
+                                   "srli t5,t5,32",
+                                   "addiw a6,zero,5",
+                                   "add a7,a6,t5",
+                                   "blt a7,zero,0x80000014",
+                                   "sd t5,256(t0)",
+                                   "ld t6,256(t0)",
+                                   "add s5,s5,t6",
+                                   "addi a0,a0,-1",
+                                   "bne a0,zero,0x80000014",
+                                   "jal zero,0x80000050",
+                                   NULL};
+
+struct seen {
+    struct guest_stats stats;
+    struct mh_hart_state state;
+};
+
+/* Executes the program on the engine with "key=value" words, ended by NULL. */
+static struct seen run(const char *engine, const char *const *options)
+{
+    struct program p;
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct mh_engine *e;
+    struct mh_engine_result r;
+    struct seen s;
+    program_make(&p, loop);
+    program_config(&cfg, &p);
+    for (; *options; options += 2)
+        assert_int_equal(mh_config_set(&cfg, options[0], options[1]), 0);
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_engine_create(&e, m, 0, engine), 0);
+    assert_int_equal(mh_engine_execute(e, 2 * LOOP_INSNS * LOOP_ROUNDS, &r), 0);
+    assert_int_equal(mh_hart_get_state(m, 0, &s.state), 0);
+    m->gt->stats(m->guest, -1, &s.stats);
+    mh_engine_destroy(e);
+    mh_machine_destroy(m);
+    return s;
+}
+
+#define RUN(engine, ...) run(engine, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static void assert_same(const struct seen *a, const struct seen *b)
+{
+    assert_int_equal(a->state.x[10], 0); /* came to its end */
+    assert_memory_equal(&a->state, &b->state, sizeof(a->state));
+    assert_int_equal(a->stats.insns, b->stats.insns);
+}
+
+static void test_levels(void **state)
+{
+    static const char *const names[] = {"0", "1", "2", "3"};
+    struct seen want = RUN("interp"), level[4];
+    (void)state;
+    assert_int_equal(want.stats.translations, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        level[i] = RUN("jit", "jit-level", names[i]);
+        assert_same(&want, &level[i]);
+    }
+    /* 1: the same blocks, in less code; 2: fewer pieces; 3: another register map. */
+    assert_int_equal(level[0].stats.translations, level[1].stats.translations);
+    assert_int_equal(level[0].stats.translated_insns, level[1].stats.translated_insns);
+    assert_true(level[1].stats.translated_bytes < level[0].stats.translated_bytes);
+    assert_true(level[2].stats.translations < level[1].stats.translations);
+    assert_int_equal(level[3].stats.translations, level[2].stats.translations);
+    assert_int_not_equal(level[3].stats.translated_bytes, level[2].stats.translated_bytes);
+}
+
+static void test_passes(void **state)
+{
+    struct seen all = RUN("jit"), none = RUN("jit", "jit-passes", "none"),
+                one_less = RUN("jit", "jit-passes", "-bits");
+    (void)state;
+    assert_same(&all, &none);
+    assert_same(&all, &one_less);
+    assert_true(all.stats.translated_bytes < one_less.stats.translated_bytes);
+    assert_true(one_less.stats.translated_bytes < none.stats.translated_bytes);
+}
+
+static void test_chain(void **state)
+{
+    struct seen on = RUN("jit", "jit-level", "1"),
+                off = RUN("jit", "jit-level", "1", "jit-chain", "off");
+    (void)state;
+    assert_same(&on, &off);
+    assert_true(on.stats.jit_chains > 0);
+    assert_int_equal(off.stats.jit_chains, 0);
+    /* Each block's end comes back. */
+    assert_true(off.stats.jit_enters > 2 * LOOP_ROUNDS);
+    assert_true(on.stats.jit_enters < LOOP_ROUNDS / 10);
+}
+
+static void test_threshold(void **state)
+{
+    struct seen one = RUN("hybrid", "jit-threshold", "1"),
+                many = RUN("hybrid", "jit-threshold", "255");
+    (void)state;
+    assert_same(&one, &many);
+    assert_true(one.stats.jit_cold < 20);
+    assert_in_range(many.stats.jit_cold, 254, 5 * 254);
+}
+
+static void test_region(void **state)
+{
+    struct seen small = RUN("jit", "jit-region", "1"), large = RUN("jit");
+    (void)state;
+    assert_same(&small, &large);
+    assert_int_equal(small.stats.translations, small.stats.translated_insns);
+    assert_true(large.stats.translations < large.stats.translated_insns);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels), cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_chain),  cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_region),
+    };
+    if (!jit_host()) {
+        puts("there is no back end for this host");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
