@@ -60,6 +60,7 @@ struct jit_hart {
     uint64_t rsp;           /* of the running code's frame */
     uint64_t va, value, desired;
     uint32_t point; /* jit_point() */
+    uint32_t span;  /* jit_span() of an access that stands for several, else 0 */
     uint32_t site;  /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
@@ -81,6 +82,8 @@ static inline unsigned jit_point_retired(uint32_t point)
 {
     return point >> 12;
 }
+
+#define JIT_NO_STREAM 0xffffu
 
 /* An access: what, how many bytes, which stream; an AMO's operation. */
 static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
@@ -122,6 +125,12 @@ struct jit_inline {
     uint8_t as;  /* enum jit_inline_as */
     bool single; /* of singles: operands, or the result of a conversion from an integer */
 };
+
+/* va is where a span of so many bytes begins; the access itself is `offset` further on. */
+static inline uint32_t jit_span(unsigned offset, unsigned bytes)
+{
+    return offset | bytes << 16;
+}
 
 /* --- a guest, as far as host code knows it; offsets in its hart structure --- */
 

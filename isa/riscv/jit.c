@@ -568,11 +568,14 @@ static int slow_access(void *hart)
     struct jit_hart *r = &h->jit.run;
     enum jit_access what = (enum jit_access)(r->site & 15);
     unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15, stream = r->site >> 16;
+    unsigned bytes = r->span ? r->span >> 16 : size;
     bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
-    if (plain && stream_fill(h, what, stream, size, r->va) && !(r->va & (size - 1)))
+    if (stream != JIT_NO_STREAM && plain && stream_fill(h, what, stream, bytes, r->va) &&
+        (r->span || !(r->va & (size - 1))))
         return JIT_SLOW_RETRY;
+    r->va += r->span & 0xffff;
     return access_c(h, what, size, op) ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
 }
 

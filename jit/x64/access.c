@@ -15,6 +15,73 @@
  */
 #include "jit/x64/lower.h"
 
+/* --- spans --- */
+
+static struct span *span_open(struct lower *l, const struct ir_insn *i, enum tlb_stream_kind kind,
+                              unsigned since)
+{
+    for (unsigned n = since; n <= l->spans; n++) {
+        struct span *s = &l->span[n];
+        int32_t min = i->disp < s->min ? i->disp : s->min;
+        int32_t end = i->disp + i->sub;
+        int32_t max = end > s->max ? end : s->max;
+        if (s->base == i->a && s->kind == kind && (int64_t)max - min <= SPAN_BYTES_MAX) {
+            s->min = min;
+            s->max = max;
+            return s;
+        }
+    }
+    if (l->spans == SPANS_MAX)
+        return NULL;
+    struct span *s = &l->span[++l->spans];
+    *s = (struct span){.base = i->a,
+                       .id = (ir_ref)(l->b->count + l->spans),
+                       .kind = kind,
+                       .min = i->disp,
+                       .max = i->disp + i->sub,
+                       .first = 0};
+    return s;
+}
+
+static void span_add(struct lower *l, unsigned n, unsigned since)
+{
+    const struct ir_insn *i = &l->b->insns[n];
+    bool near_ends = i->disp > INT32_MAX - 16 || i->disp < INT32_MIN + SPAN_BYTES_MAX;
+    struct span *s =
+        near_ends ? NULL
+                  : span_open(l, i, i->op == IR_load ? TLB_STREAM_READ : TLB_STREAM_WRITE, since);
+    if (!s)
+        return;
+    if (!s->members++)
+        s->first = (uint16_t)n;
+    s->last = (uint16_t)n;
+    l->val[n].span = (uint8_t)(s - l->span);
+}
+
+/*
+ * A call may serve requests of other harts, after which no host address is good; an access off the
+ * fast path cannot.  Where every access must look at its alignment there are no spans.
+ */
+void access_find_spans(struct lower *l)
+{
+    unsigned since = 1;
+    l->spans = 0;
+    if (l->r->strict_align || !x64_cpu()->line_atomic)
+        return;
+    for (unsigned n = 1; n < l->b->count; n++) {
+        const struct ir_insn *i = &l->b->insns[n];
+        if (i->op == IR_load || i->op == IR_store)
+            span_add(l, n, since);
+        else if (i->op == IR_call || i->op == IR_amo || i->op == IR_cas)
+            since = l->spans + 1;
+    }
+    for (unsigned n = 1; n < l->b->count; n++)
+        if (l->val[n].span && l->span[l->val[n].span].members == 1)
+            l->val[n].span = 0;
+    for (unsigned k = 1; k <= l->spans; k++)
+        l->val[l->span[k].id].last = l->span[k].last;
+}
+
 static unsigned stream_new(struct lower *l)
 {
     return (l->r->stream_base + l->streams++) % TLB_STREAMS;
@@ -36,6 +103,8 @@ struct access {
     unsigned size, stream;
     struct cold *cold;
     enum x64_reg t; /* the address, then its distance from the stream's start */
+    struct span *span;
+    enum x64_reg host; /* the span's host address */
 };
 
 static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
@@ -45,18 +114,33 @@ static struct x64_mem stream_word(const struct lower *l, const struct access *a,
 #define STREAM(l, a, member) stream_word(l, a, offsetof(struct tlb_stream, member))
 
 /* The address in a register that may be written. */
-static enum x64_reg address(struct lower *l, const struct ir_insn *i)
+static enum x64_reg address(struct lower *l, const struct ir_insn *i, int32_t disp)
 {
     enum x64_reg t = alloc_scratch(l);
     const struct val *val = &l->val[i->a];
-    if (i->disp && (val->kind == LOC_REG || val->kind == LOC_HOME)) {
-        x64_lea(&l->e, t, x64_at(alloc_use(l, i->a), i->disp));
+    if (disp && (val->kind == LOC_REG || val->kind == LOC_HOME)) {
+        x64_lea(&l->e, t, x64_at(alloc_use(l, i->a), disp));
         return t;
     }
     alloc_copy(l, t, i->a);
-    if (i->disp)
-        x64_lea(&l->e, t, x64_at(t, i->disp));
+    if (disp)
+        x64_lea(&l->e, t, x64_at(t, disp));
     return t;
+}
+
+/* One more access of a span: its address is only needed off the fast path. */
+static void again(struct lower *l, struct access *a)
+{
+    struct cold *c = a->cold;
+    const struct val *base = &l->val[a->i->a];
+    a->host = alloc_use(l, a->span->id);
+    c->again = true;
+    c->disp = a->i->disp;
+    c->base_in_reg = base->kind != LOC_SLOT && base->kind != LOC_FRAME;
+    if (c->base_in_reg)
+        c->base_reg = (uint8_t)alloc_use(l, a->i->a);
+    else
+        c->base_mem = base->kind == LOC_SLOT ? at_slot(l, base->slot) : at_frame(base->slot);
 }
 
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
@@ -64,9 +148,22 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
 {
     *a = (struct access){.i = i, .what = what, .size = size};
     a->kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
-    a->stream = stream_new(l);
     a->cold = lower_cold(l);
-    a->t = address(l, i);
+    a->host = X64_NO_REG;
+    a->t = X64_NO_REG;
+    a->span = l->val[l->at].span ? &l->span[l->val[l->at].span] : NULL;
+    if (a->span && a->span->first != l->at) {
+        again(l, a);
+        return;
+    }
+    a->stream = stream_new(l);
+    a->t = address(l, i, a->span ? a->span->min : i->disp);
+    if (!a->span)
+        return;
+    a->host = alloc_new(l, a->span->id);
+    a->cold->host = (uint8_t)a->host;
+    a->cold->span =
+        jit_span((unsigned)(i->disp - a->span->min), (unsigned)(a->span->max - a->span->min));
 }
 
 /* From here on the access may be tried again: nothing before it may be skipped by the cold code. */
@@ -78,9 +175,15 @@ static void check(struct lower *l, struct access *a)
     bool aligned_only =
         a->size > 1 && (l->r->strict_align || a->what >= JIT_AMO || !x64_cpu()->line_atomic);
     c->kind = COLD_ACCESS;
+    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    if (c->again) {
+        c->site = jit_site(a->what, a->size, JIT_NO_STREAM, op);
+        x64_test(&l->e, X64_W, a->host, a->host);
+        c->from[0] = x64_jcc(&l->e, CC_E, 0);
+        return;
+    }
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
-    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
     c->site = jit_site(a->what, a->size, a->stream, op);
     if (aligned_only) {
         x64_test8_imm(&l->e, a->t, a->size - 1);
@@ -91,9 +194,16 @@ static void check(struct lower *l, struct access *a)
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
 }
 
-/* The host address as base and index: host start, distance. */
+/* The host address as base and index: host start, distance; of a span as base and distance. */
 static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
 {
+    if (a->span) {
+        if (!a->cold->again) {
+            x64_load(&l->e, a->host, STREAM(l, a, host));
+            x64_alu(&l->e, ALU_ADD, X64_W, a->host, a->t);
+        }
+        return x64_at(a->host, a->i->disp - a->span->min);
+    }
     x64_load(&l->e, base, STREAM(l, a, host));
     return x64_at_index(base, a->t, 0);
 }
@@ -106,7 +216,9 @@ static void end(struct lower *l, struct access *a)
 /* Temporaries that the cold code must keep: all but the address and the result. */
 static void keep(struct lower *l, struct access *a, enum x64_reg dst)
 {
-    uint32_t used = (X64_ALL_TEMPS & ~l->map.homes & ~l->free) & ~X64_BIT(a->t);
+    uint32_t used = X64_ALL_TEMPS & ~l->map.homes & ~l->free;
+    if (a->t != X64_NO_REG)
+        used &= ~X64_BIT(a->t);
     if (dst != X64_NO_REG)
         used &= ~X64_BIT(dst);
     a->cold->saved = used;
@@ -133,7 +245,7 @@ static void load_fp(struct lower *l, const struct ir_insn *i)
     bool box = l->val[l->at].box;
     begin(l, &a, i, JIT_LOAD, i->sub);
     unsigned x = alloc_xdst(l);
-    enum x64_reg base = alloc_scratch(l);
+    enum x64_reg base = a.span ? X64_NO_REG : alloc_scratch(l);
     keep(l, &a, base);
     check(l, &a);
     a.cold->xsaved &= ~X64_BIT(x);
@@ -183,7 +295,7 @@ static void store(struct lower *l, const struct ir_insn *i)
         c->value = (uint8_t)x;
     else
         value_for(l, i->b, &c->value, &c->value_imm);
-    enum x64_reg base = alloc_scratch(l);
+    enum x64_reg base = a.span ? X64_NO_REG : alloc_scratch(l);
     keep(l, &a, base);
     check(l, &a);
     struct x64_mem m = host_place(l, &a, base);
@@ -377,18 +489,10 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
         x64_store(&l->e, to, (enum x64_reg)reg);
 }
 
-void access_cold(struct lower *l, struct cold *c)
+/* What the C function needs to know besides the address. */
+static void describe(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
-    enum jit_access what = (enum jit_access)(c->site & 15);
-    enum tlb_stream_kind kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
-    enum x64_reg t = (enum x64_reg)c->addr;
-    x64_patch(e, c->from[0]);
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
-    if (c->from[1])
-        x64_patch(e, c->from[1]);
-    x64_store(e, AT_JIT(l, va), t);
     if (what == JIT_STORE && c->value_x)
         x64_store_xmm(e, AT_JIT(l, value), c->value, 8);
     else if (what == JIT_STORE)
@@ -396,19 +500,65 @@ void access_cold(struct lower *l, struct cold *c)
     access_save(l, c, false);
     x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
     x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
+    x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
+}
+
+static void take_value(struct lower *l, struct cold *c, enum jit_access what)
+{
+    struct x64_buf *e = &l->e;
+    if (what == JIT_STORE || c->dst == X64_NO_REG)
+        return;
+    if (c->dst_x) {
+        x64_load_xmm(e, c->dst, AT_JIT(l, value), 8);
+        if (c->box)
+            x64_rm(e, 0x0f56, 0, c->dst, AT_JIT(l, box));
+    } else if (c->sign) {
+        x64_load_sx(e, (enum x64_reg)c->dst, AT_JIT(l, value), c->sign);
+    } else {
+        x64_load(e, (enum x64_reg)c->dst, AT_JIT(l, value));
+    }
+}
+
+/* The span has no host address: C makes the access. */
+static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
+{
+    struct x64_buf *e = &l->e;
+    describe(l, c, what);
+    if (c->base_in_reg)
+        x64_mov(e, RAX, (enum x64_reg)c->base_reg);
+    else
+        x64_load(e, RAX, c->base_mem);
+    x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
+    x64_store(e, AT_JIT(l, va), RAX);
+    lower_call_miss(l);
+    access_save(l, c, true);
+    take_value(l, c, what);
+    x64_jmp(e, c->after);
+}
+
+void access_cold(struct lower *l, struct cold *c)
+{
+    struct x64_buf *e = &l->e;
+    enum jit_access what = (enum jit_access)(c->site & 15);
+    enum tlb_stream_kind kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    enum x64_reg t = (enum x64_reg)c->addr;
+    x64_patch(e, c->from[0]);
+    if (c->again) {
+        again_cold(l, c, what);
+        return;
+    }
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    if (c->from[1])
+        x64_patch(e, c->from[1]);
+    x64_store(e, AT_JIT(l, va), t);
+    describe(l, c, what);
     lower_call_miss(l);
     access_save(l, c, true);
     x64_load(e, t, AT_JIT(l, va));
     x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */
-    if (what != JIT_STORE && c->dst != X64_NO_REG) {
-        if (c->dst_x) {
-            x64_load_xmm(e, c->dst, AT_JIT(l, value), 8);
-            if (c->box)
-                x64_rm(e, 0x0f56, 0, c->dst, AT_JIT(l, box));
-        } else if (c->sign)
-            x64_load_sx(e, (enum x64_reg)c->dst, AT_JIT(l, value), c->sign);
-        else
-            x64_load(e, (enum x64_reg)c->dst, AT_JIT(l, value));
-    }
+    take_value(l, c, what);
+    if (c->host != X64_NO_REG)
+        x64_mov_imm(e, (enum x64_reg)c->host, 0);
     x64_jmp(e, c->after);
 }

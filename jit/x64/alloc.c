@@ -197,7 +197,7 @@ void alloc_block(struct lower *l, const struct ir_block *b)
 {
     l->b = b;
     l->val = l->values;
-    memset(l->val, 0, b->count * sizeof(l->val[0]));
+    memset(l->val, 0, (b->count + SPANS_MAX + 1) * sizeof(l->val[0]));
     memset(l->in_slot, 0, sizeof(l->in_slot));
     memset(l->owner, 0, sizeof(l->owner));
     memset(l->frame, 0, sizeof(l->frame));
@@ -213,6 +213,7 @@ void alloc_block(struct lower *l, const struct ir_block *b)
     find_signed_loads(l);
     find_hints(l);
     find_fp(l);
+    access_find_spans(l);
 }
 
 /* --- temporaries --- */
@@ -279,6 +280,14 @@ static enum x64_reg take_any(struct lower *l)
     uint32_t easy = l->free & ~(X64_BIT(RCX) | X64_BIT(RDX));
     enum x64_reg r = (enum x64_reg)__builtin_ctz(easy ? easy : l->free);
     l->free &= ~X64_BIT(r);
+    return r;
+}
+
+enum x64_reg alloc_new(struct lower *l, ir_ref id)
+{
+    enum x64_reg r = take_any(l);
+    give(l, r, id);
+    l->pinned |= X64_BIT(r);
     return r;
 }
 

@@ -332,10 +332,10 @@ void fp_cold(struct lower *l, struct cold *c)
     x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
     x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
     lower_call_helper(l, false);
-    access_save(l, c, true);
     if (c->dst_x)
         x64_movq_to_xmm(e, c->dst, RAX);
-    else if (c->dst != X64_NO_REG && c->dst != RAX)
+    else if (c->dst != X64_NO_REG)
         x64_mov(e, (enum x64_reg)c->dst, RAX);
+    access_save(l, c, true); /* rax may be among them */
     x64_jmp(e, c->after);
 }

@@ -136,7 +136,8 @@ struct cold *lower_cold(struct lower *l)
     else
         l->colds++;
     struct cold *c = &l->cold[l->colds - 1];
-    *c = (struct cold){.addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG};
+    *c = (struct cold){
+        .addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG, .host = X64_NO_REG};
     return c;
 }
 
@@ -181,7 +182,7 @@ static void look_for_alarm(struct lower *l, const struct jit_block *jb)
 static void lower_block(struct lower *l, unsigned k)
 {
     const struct jit_block *jb = &l->r->blocks[k];
-    if (jb->ir.count > VALUES_MAX) {
+    if (jb->ir.count > VALUES_MAX - SPANS_MAX - 1) {
         l->too_much = true;
         return;
     }

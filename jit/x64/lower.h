@@ -70,7 +70,23 @@ struct val {
     bool fp;      /* wanted in an xmm register */
     bool boxed;   /* a single: the upper half is all ones */
     bool box;     /* a load of 4 bytes that is only wanted boxed */
+    uint8_t span; /* an access: number of its span, or 0 */
 };
+
+/*
+ * Accesses of one kind in a block that differ by constants: the first one looks for the whole span,
+ * the others use the host address that it found, or 0 if it found none.
+ */
+struct span {
+    ir_ref base;
+    ir_ref id; /* a value beyond the block's own: the span's host address */
+    enum tlb_stream_kind kind;
+    int32_t min, max; /* first byte, byte behind the last */
+    uint16_t first, last, members;
+};
+
+#define SPANS_MAX      63
+#define SPAN_BYTES_MAX 512
 
 struct map {
     uint8_t home[SLOTS_MAX];  /* register of a slot, or X64_NO_REG */
@@ -102,6 +118,13 @@ struct cold {
     uint8_t addr, dst, value; /* registers; X64_NO_REG: none or constant */
     uint8_t sign;
     int32_t value_imm;
+    uint32_t span;    /* jit_span() */
+    uint8_t host;     /* register that is to become 0: the span has no host address */
+    bool again;       /* an access of a span that has none: its address is base and disp */
+    bool base_in_reg; /* where base is */
+    uint8_t base_reg;
+    struct x64_mem base_mem;
+    int32_t disp;
     /* exits */
     struct ir_insn exit;
 };
@@ -153,6 +176,8 @@ struct lower {
     } call[CALLS_MAX];
     unsigned calls;
     unsigned streams; /* given out so far */
+    struct span span[SPANS_MAX + 1];
+    unsigned spans; /* of the block; from 1 */
     struct val values[VALUES_MAX];
 };
 
@@ -221,6 +246,8 @@ struct opnd {
 };
 
 void alloc_block(struct lower *l, const struct ir_block *b);
+/* A temporary for a value that is none of the block's. */
+enum x64_reg alloc_new(struct lower *l, ir_ref id);
 /* The value in a register, pinned for the instruction; not to be written. */
 enum x64_reg alloc_use(struct lower *l, ir_ref v);
 /* The value as the second operand of an instruction. */
@@ -265,6 +292,8 @@ enum x64_cond isel_condition(struct lower *l, ir_ref v);
 
 /* --- access.c --- */
 
+/* Before a block is lowered: which accesses make spans. */
+void access_find_spans(struct lower *l);
 void access_insn(struct lower *l, const struct ir_insn *i);
 void access_cold(struct lower *l, struct cold *c);
 /* Saves what lives across a call of C, or brings it back; keeps the flags. */
