@@ -6,6 +6,8 @@
 #ifndef ISA_GUEST_H
 #define ISA_GUEST_H
 
+#include <stdio.h>
+
 #include "isa/engine.h"
 #include "mem/mmio.h"
 #include "mem/physmem.h"
@@ -61,6 +63,7 @@ struct guest_jit_config {
     const char *passes;    /* as ir_passes_parse reads it; NULL: those of the level */
     bool chain;            /* jumps are led straight to their target */
     unsigned region_insns; /* 0: GUEST_JIT_REGION */
+    FILE *dump, *perf_map; /* the caller's; NULL: none */
 };
 
 struct guest_config {

@@ -181,6 +181,8 @@ struct jit_code {
     uintptr_t start;
     unsigned size;                   /* bytes */
     uintptr_t entry[JIT_BLOCKS_MAX]; /* by block, where its entry is set */
+    uintptr_t block[JIT_BLOCKS_MAX]; /* where each begins, in their order */
+    uintptr_t rest;                  /* where what belongs to none begins */
 };
 
 /* --- hosts --- */

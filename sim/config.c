@@ -285,6 +285,8 @@ static const struct param params[] = {
     PARAM("jit-passes", KIND_TEXT, jit_passes, check_jit_passes),
     PARAM("jit-chain", KIND_BOOL, jit_chain, NULL),
     NUMBER("jit-region", jit_region, 1, GUEST_JIT_REGION, true),
+    PARAM("jit-dump", KIND_TEXT, jit_dump, NULL),
+    PARAM("perf-map", KIND_BOOL, perf_map, NULL),
     PARAM("timeout", KIND_TIME, timeout_ns, NULL),
     PARAM("seed", KIND_SEED, seed, NULL),
 };

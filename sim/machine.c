@@ -20,6 +20,7 @@
 #include "smp/pin.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -128,6 +129,30 @@ static bool builtin_sbi(const struct mh_vm_config *cfg)
     return cfg->kernel && (!cfg->firmware || !strcmp(cfg->firmware, "builtin"));
 }
 
+/* Written in place and to the last translation before whatever happens; opened before the sandbox.
+ */
+static int open_seen(FILE **out, const char *param, const char *path, int flags)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0666);
+    *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (*out && setvbuf(*out, NULL, _IOFBF, BUFSIZ) == 0)
+        return 0;
+    int rc = fd < 0 ? -errno : -ENOMEM;
+    if (fd >= 0 && !*out)
+        close(fd);
+    return error_set(MH_ERROR_CORE, rc, param, path, "cannot be written: %s", strerror(-rc));
+}
+
+static int build_seeing(struct mh_machine *m)
+{
+    char path[64];
+    int rc = m->cfg.jit_dump ? open_seen(&m->jit_dump, "jit-dump", m->cfg.jit_dump, 0) : 0;
+    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+    if (!rc && m->cfg.perf_map)
+        rc = open_seen(&m->perf_map, "perf-map", path, O_NOFOLLOW);
+    return rc;
+}
+
 static int build_guest(struct mh_machine *m)
 {
     m->guest_env = (struct guest_env){
@@ -149,7 +174,9 @@ static int build_guest(struct mh_machine *m)
                 .threshold = m->cfg.jit_threshold,
                 .passes = m->cfg.jit_passes,
                 .chain = m->cfg.jit_chain,
-                .region_insns = m->cfg.jit_region},
+                .region_insns = m->cfg.jit_region,
+                .dump = m->jit_dump,
+                .perf_map = m->perf_map},
         .strict_align = m->cfg.strict_align,
         .builtin_sbi = builtin_sbi(&m->cfg),
         .max_insns = m->cfg.max_insns,
@@ -320,9 +347,11 @@ static int start_io(struct mh_machine *m)
 
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
-    plan_pins,       build_memory,    build_loop,     build_guest,  machine_devices_create,
-    build_htif,      machine_load,    build_counters, build_region, build_hooks,
-    build_signature, build_scheduler, start_io,
+    plan_pins,       build_memory, build_loop,
+    build_seeing,    build_guest,  machine_devices_create,
+    build_htif,      machine_load, build_counters,
+    build_region,    build_hooks,  build_signature,
+    build_scheduler, start_io,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -332,6 +361,12 @@ static void stop_io(struct mh_machine *m)
     loop_stop(m->loop);
     pthread_join(m->io, NULL);
     m->has_io = false;
+}
+
+static void close_seen(FILE *f)
+{
+    if (f)
+        fclose(f);
 }
 
 static void machine_unbuild(struct mh_machine *m)
@@ -353,6 +388,8 @@ static void machine_unbuild(struct mh_machine *m)
     if (m->pm)
         physmem_destroy(m->pm);
     outfile_abandon(m->signature);
+    close_seen(m->jit_dump);
+    close_seen(m->perf_map);
     region_destroy(m->region);
     counters_destroy(m->counters);
     free(m->pin);

@@ -66,6 +66,7 @@ struct mh_machine {
     struct chardev *virtio_console; /* or NULL */
     struct htif *htif;
     struct outfile *signature;
+    FILE *jit_dump, *perf_map; /* or NULL */
     struct counters *counters;
     struct region *region; /* what the guest had measured */
     struct watchdog *watchdog;

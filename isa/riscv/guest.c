@@ -133,6 +133,8 @@ static int jit_create(struct rv_guest *g)
         .passes = ir_passes_of_level(c->level),
         .chain = c->chain,
         .region_insns = c->region_insns ? c->region_insns : GUEST_JIT_REGION,
+        .dump = c->dump,
+        .perf_map = c->perf_map,
     };
     int rc = c->passes ? ir_passes_parse(c->passes, &cfg.passes) : 0;
     return rc ? rc : rv_jit_create(&g->jit, g, &cfg);

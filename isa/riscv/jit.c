@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "isa/riscv/fp.h"
+#include "isa/riscv/jit_dump.h"
 #include "isa/riscv/ops.h"
 #include "isa/riscv/region.h"
 #include "isa/riscv/sem_calls.h"
@@ -87,7 +88,10 @@ static int make_stubs(struct rv_jit *j)
     struct jit_room room = codemem_room(j->mem, chunk);
     j->chunk[chunk].age = ++j->taken;
     j->chunk[chunk].filling = true; /* for ever: the stubs are in it */
-    return j->host->stubs(&j->stubs, &j->guest, &room);
+    int rc = j->host->stubs(&j->stubs, &j->guest, &room);
+    if (!rc)
+        rv_jit_dump_begin(j->cfg.dump, j->cfg.perf_map, j->host->name, &room);
+    return rc;
 }
 
 int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg)
@@ -375,6 +379,26 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
     }
 }
 
+static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct rv_op *ops,
+                 unsigned offset, const struct jit_code *code)
+{
+    gpa_t page = rv_code_gpa(j->g->code, ops);
+    struct rv_jit_dump d = {
+        .builder = h->jit.builder,
+        .exts = &j->g->exts,
+        .page_va = h->pc & PAGE_MASK,
+        .page = page,
+        .code = physmem_host(j->g->env->pm, page),
+        .host = code,
+        .bytes = codemem_rw(j->mem, code->start),
+        .offset = offset,
+    };
+    if (j->cfg.dump)
+        rv_jit_dump(j->cfg.dump, &d);
+    if (j->cfg.perf_map)
+        rv_jit_map(j->cfg.perf_map, &d);
+}
+
 static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
                            struct rv_jit_page *p, unsigned offset, bool executed_only)
 {
@@ -387,6 +411,8 @@ static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_
         return 0;
     if (compile(j, h, ops, offset, executed_only, &code))
         return 0;
+    if (unlikely(j->cfg.dump || j->cfg.perf_map))
+        tell(j, h, ops, offset, &code);
     page_note_chunk(j, p, (unsigned)h->jit.chunk);
     (void)publish(j, entries, &h->jit.builder->region, &code, offset);
     h->jit.stats.translations++;

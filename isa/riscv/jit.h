@@ -6,6 +6,8 @@
 #ifndef ISA_RISCV_JIT_H
 #define ISA_RISCV_JIT_H
 
+#include <stdio.h>
+
 #include "jit/codemem.h"
 #include "jit/jit.h"
 
@@ -43,6 +45,7 @@ struct rv_jit_config {
     uint32_t passes;       /* jit/pass.h */
     bool chain;            /* jumps are led straight to their target */
     unsigned region_insns; /* 1 to RV_REGION_INSNS */
+    FILE *dump, *perf_map; /* the caller's; NULL: none */
 };
 
 /* -ENOTSUP: there is no back end for this host. */

@@ -320,6 +320,7 @@ static void make_cold(struct lower *l)
 static void make_entries(struct lower *l, struct jit_code *out)
 {
     for (unsigned k = 0; k < l->r->count; k++) {
+        out->block[k] = l->label[k];
         out->entry[k] = 0;
         if (!l->r->blocks[k].entry)
             continue;
@@ -360,6 +361,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     out->start = x64_here(&l->e);
     for (unsigned k = 0; k < r->count && !l->too_much && !l->e.full; k++)
         lower_block(l, k);
+    out->rest = x64_here(&l->e);
     make_cold(l);
     make_entries(l, out);
     make_routines(l);

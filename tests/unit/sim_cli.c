@@ -207,6 +207,8 @@ static void test_refusals(void **state)
         {"run --signature . pass.elf", "irectory"},
         {"run --stats /nonexistent/s pass.elf", "--stats '/nonexistent/s'"},
         {"run --dump-dtb /nonexistent/s pass.elf", "--dump-dtb '/nonexistent/s'"},
+        {"run --jit-dump /nonexistent/s pass.elf", "--jit-dump '/nonexistent/s'"},
+        {"run --perf-map=on pass.elf", "no value"},
         {"run --console /nonexistent/s pass.elf", "/nonexistent/s"},
         {"run --initrd pass.elf pass.elf", "--kernel"},
         {"run --append x", "--kernel"},
@@ -252,8 +254,14 @@ static void test_engine_jit(void **state)
     (void)state;
     run("run --engine jit pass.elf", &o);
     assert_int_equal(o.code, jit_host() ? CLI_OK : CLI_USAGE);
-    if (!jit_host())
+    if (!jit_host()) {
         assert_non_null(strstr(o.err, "interp or hybrid"));
+        return;
+    }
+    /* The harts' threads write it, confined as they are. */
+    run("run --engine jit --jit-dump /dev/stdout endless.elf --max-insns 9999", &o);
+    assert_int_equal(o.code, CLI_LIMIT);
+    assert_non_null(strstr(o.out, "physical 80000000"));
 }
 
 /* ---- good input --------------------------------------------------------------------------- */
