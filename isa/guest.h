@@ -113,7 +113,7 @@ struct guest_stats {
     uint64_t exit_trap, exit_wait, exit_mode, exit_alarm, exit_target;
     /* Translation. */
     uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
-        jit_finds, jit_cold, jit_accesses, jit_forgets;
+        jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks;
     struct tlb_stats tlb;
 };
 
@@ -139,6 +139,20 @@ struct guest_mmu_ops {
     /* Whether misaligned accesses trap; of all harts. */
     bool (*strict_get)(struct guest *g);
     void (*strict_set)(struct guest *g, bool strict);
+};
+
+/* The translator's hot code (manyhart.h, mh_hot_*).  All return -ENOTSUP where there is none. */
+struct guest_hot_ops {
+    /* How often hybrid executes code in pages with and without translations first.  Any thread. */
+    int (*threshold_get)(struct guest *g, unsigned *min, unsigned *max);
+    int (*threshold_set)(struct guest *g, unsigned min, unsigned max);
+    /* Forgets all translations and counts.  Any thread. */
+    int (*clear)(struct guest *g);
+    /*
+     * Translates at va, as the hart is now; the calling thread is attached to it.  -EFAULT: nothing
+     * can be fetched there, -ENOSPC.
+     */
+    int (*precompile)(struct guest *g, unsigned hart, gva_t va);
 };
 
 struct guest_type {
@@ -182,6 +196,7 @@ struct guest_type {
     size_t (*decode)(const struct guest_decoder *d, const void *bytes, size_t len, uint64_t pc,
                      struct mh_insn *out);
     const struct guest_mmu_ops *mmu;
+    const struct guest_hot_ops *hot; /* NULL: there is no translator for this guest */
     /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger.
      */
     bool (*translate)(struct guest *g, unsigned hart, gva_t va, gpa_t *gpa);

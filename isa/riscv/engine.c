@@ -34,13 +34,12 @@ static void interp_sync_to(struct hart *hart)
 
 static void jit_run(struct hart *hart)
 {
-    rv_jit_run(rv_hart(hart), 1);
+    rv_jit_run(rv_hart(hart), true);
 }
 
 static void hybrid_run(struct hart *hart)
 {
-    struct rv_hart *h = rv_hart(hart);
-    rv_jit_run(h, rv_jit_threshold(h->guest->jit));
+    rv_jit_run(rv_hart(hart), false);
 }
 
 /* All step by the interpreter, and all keep the state between rounds where it does. */

@@ -339,6 +339,8 @@ RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_j
     sum->jit_cold += j->stats.interp_blocks;
     sum->jit_accesses += j->stats.slow_accesses;
     sum->jit_forgets += j->stats.jumps_cleared;
+    sum->jit_hot += j->stats.hot;
+    sum->jit_blocks += j->stats.blocks;
 }
 
 RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)
@@ -436,6 +438,7 @@ const struct guest_type guest_riscv64 = {
     .stats = rv_stats_get,
     .translate = rv_translate,
     .mmu = &rv_mmu_ops,
+    .hot = &rv_hot_ops,
     .decoder_create = rv_decoder_create,
     .decoder_destroy = rv_decoder_destroy,
     .decode = rv_decoder_decode,

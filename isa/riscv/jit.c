@@ -49,6 +49,9 @@ struct rv_jit {
     struct jit_guest guest;
     struct rv_jit_config cfg;
     unsigned chunk_words;
+    /* Executions before code is translated, in a page that has translations and in one that has
+     * none.  Any thread, atomic. */
+    unsigned threshold_min, threshold_max;
 
     CACHE_ALIGNED struct lock lock; /* RANK_TRANSLATION: what follows */
     struct chunk {
@@ -104,7 +107,12 @@ int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_c
     if (!j)
         return -ENOMEM;
     memset(j, 0, sizeof(*j));
-    *j = (struct rv_jit){.g = g, .host = host, .guest = guest_layout, .cfg = *cfg};
+    *j = (struct rv_jit){.g = g,
+                         .host = host,
+                         .guest = guest_layout,
+                         .cfg = *cfg,
+                         .threshold_min = cfg->threshold,
+                         .threshold_max = cfg->threshold};
     lock_init(&j->lock, RANK_TRANSLATION);
     int rc = codemem_create(&j->mem, cfg->cache_bytes);
     if (!rc) {
@@ -134,11 +142,6 @@ void rv_jit_hart_fini(struct rv_hart *h)
     for (unsigned i = 0; i < RV_JIT_BANKS; i++)
         free(h->jit.bank[i].jumps);
     free(h->jit.builder);
-}
-
-unsigned rv_jit_threshold(const struct rv_jit *j)
-{
-    return j->cfg.threshold;
 }
 
 /* --- chunks --- */
@@ -379,19 +382,19 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
     }
 }
 
-static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct rv_op *ops,
-                 unsigned offset, const struct jit_code *code)
+static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct rv_op *ops, gva_t pc,
+                 const struct jit_code *code)
 {
     gpa_t page = rv_code_gpa(j->g->code, ops);
     struct rv_jit_dump d = {
         .builder = h->jit.builder,
         .exts = &j->g->exts,
-        .page_va = h->pc & PAGE_MASK,
+        .page_va = pc & PAGE_MASK,
         .page = page,
         .code = physmem_host(j->g->env->pm, page),
         .host = code,
         .bytes = codemem_rw(j->mem, code->start),
-        .offset = offset,
+        .offset = (unsigned)(pc & ~PAGE_MASK),
     };
     if (j->cfg.dump)
         rv_jit_dump(j->cfg.dump, &d);
@@ -400,9 +403,10 @@ static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct r
 }
 
 static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                           struct rv_jit_page *p, unsigned offset, bool executed_only)
+                           struct rv_jit_page *p, gva_t pc, bool executed_only)
 {
     struct jit_code code;
+    unsigned offset = (unsigned)(pc & ~PAGE_MASK);
     uint32_t *entries = entries_of(p, h->jit.mode);
     uint64_t start = clock_now_ns();
     if (!h->jit.builder)
@@ -412,10 +416,11 @@ static uintptr_t translate(struct rv_jit *j, struct rv_hart *h, const struct rv_
     if (compile(j, h, ops, offset, executed_only, &code))
         return 0;
     if (unlikely(j->cfg.dump || j->cfg.perf_map))
-        tell(j, h, ops, offset, &code);
+        tell(j, h, ops, pc, &code);
     page_note_chunk(j, p, (unsigned)h->jit.chunk);
     (void)publish(j, entries, &h->jit.builder->region, &code, offset);
     h->jit.stats.translations++;
+    h->jit.stats.blocks += h->jit.builder->region.count;
     h->jit.stats.translated_insns += h->jit.builder->insns;
     h->jit.stats.code_bytes += code.size;
     h->jit.stats.translate_ns += clock_now_ns() - start;
@@ -434,7 +439,7 @@ static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
 }
 
 /* Code for pc, or 0: it is not warm, or there is none to be had. */
-static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, unsigned threshold)
+static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything)
 {
     const struct rv_op *ops = page_at(h, pc);
     struct rv_jit_page *p = ops ? page_of(j, ops) : NULL;
@@ -446,11 +451,15 @@ static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, unsigned th
     if (at)
         return codemem_base(j->mem) + at - 1;
     uint8_t count = load_relaxed(&p->count[slot]);
+    unsigned threshold = everything ? 1
+                         : entries  ? load_relaxed(&j->threshold_min)
+                                    : load_relaxed(&j->threshold_max);
     if (count + 1u < threshold) {
         store_relaxed(&p->count[slot], (uint8_t)(count + 1));
         return 0;
     }
-    return translate(j, h, ops, p, slot * 2, threshold > 1);
+    h->jit.stats.hot++;
+    return translate(j, h, ops, p, pc, threshold > 1);
 }
 
 /* --- the jump cache --- */
@@ -678,7 +687,7 @@ static void chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site, uintptr_t
     h->jit.stats.chains++;
 }
 
-void rv_jit_run(struct rv_hart *h, unsigned threshold)
+void rv_jit_run(struct rv_hart *h, bool everything)
 {
     struct rv_jit *j = h->guest->jit;
     rv_code_enter(h->guest->code, h);
@@ -688,7 +697,7 @@ void rv_jit_run(struct rv_hart *h, unsigned threshold)
     while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
         if (unlikely(!settle(h)))
             break;
-        uintptr_t code = find(j, h, h->pc, threshold);
+        uintptr_t code = find(j, h, h->pc, everything);
         uintptr_t site = h->jit.run.exit_site;
         h->jit.run.exit_site = 0;
         if (!code) {
@@ -706,3 +715,92 @@ void rv_jit_run(struct rv_hart *h, unsigned threshold)
     }
     rv_code_leave(h->guest->code, h);
 }
+
+/* --- hot code in the hands of others --- */
+
+static bool has_translations(void *opaque, struct rv_jit_page *p)
+{
+    (void)opaque;
+    return p;
+}
+
+void rv_jit_clear(struct rv_jit *j)
+{
+    rv_code_give_up_if(j->g->code, has_translations, NULL);
+    rv_code_reclaim(j->g->code);
+    /* Those that are inside go on in what is given up until they look. */
+    for (unsigned i = 0; i < j->g->cfg.harts; i++)
+        hart_kick(&j->g->harts[i]->hart, 0);
+}
+
+static struct rv_jit *hot_jit(struct guest *g)
+{
+    return ((struct rv_guest *)g)->jit;
+}
+
+static int hot_threshold_get(struct guest *g, unsigned *min, unsigned *max)
+{
+    const struct rv_jit *j = hot_jit(g);
+    if (!j)
+        return -ENOTSUP;
+    *min = load_relaxed(&j->threshold_min);
+    *max = load_relaxed(&j->threshold_max);
+    return 0;
+}
+
+static int hot_threshold_set(struct guest *g, unsigned min, unsigned max)
+{
+    struct rv_jit *j = hot_jit(g);
+    if (!j)
+        return -ENOTSUP;
+    store_relaxed(&j->threshold_min, min);
+    store_relaxed(&j->threshold_max, max);
+    return 0;
+}
+
+static int hot_clear(struct guest *g)
+{
+    if (!hot_jit(g))
+        return -ENOTSUP;
+    rv_jit_clear(hot_jit(g));
+    return 0;
+}
+
+/* Inside the code cache. */
+static int precompile(struct rv_jit *j, struct rv_hart *h, gva_t va, gpa_t gpa)
+{
+    const struct rv_op *ops = NULL;
+    /* Another page that is given up at the same time makes it begin again. */
+    for (unsigned tries = 0; !ops && tries < 100; tries++)
+        ops = rv_code_page(j->g->code, h, gpa);
+    struct rv_jit_page *p = ops ? page_of(j, ops) : NULL;
+    h->jit.mode = mode_now(h);
+    const uint32_t *entries = p ? load_acquire(&p->entry[h->jit.mode]) : NULL;
+    if (entries && load_acquire(&entries[(va & ~PAGE_MASK) / 2]))
+        return 0;
+    return p && translate(j, h, ops, p, va, false) ? 0 : -ENOSPC;
+}
+
+static int hot_precompile(struct guest *g, unsigned hart, gva_t va)
+{
+    struct rv_jit *j = hot_jit(g);
+    struct walk_result at;
+    if (!j)
+        return -ENOTSUP;
+    struct rv_hart *h = j->g->harts[hart];
+    if (va & 1 || va & h->fetch_mask & ~PAGE_MASK ||
+        rv_mmu_ops.translate(g, hart, va, ACCESS_FETCH, -1, &at) != WALK_OK ||
+        !physmem_contains(j->g->env->pm, at.gpa, 2))
+        return -EFAULT;
+    rv_code_enter(j->g->code, h);
+    int rc = precompile(j, h, va, at.gpa);
+    rv_code_leave(j->g->code, h);
+    return rc;
+}
+
+const struct guest_hot_ops rv_hot_ops = {
+    .threshold_get = hot_threshold_get,
+    .threshold_set = hot_threshold_set,
+    .clear = hot_clear,
+    .precompile = hot_precompile,
+};

@@ -34,13 +34,14 @@ struct rv_jit_hart {
     struct rv_region_builder *builder;
     struct {
         uint64_t translations, translated_insns, code_bytes, translate_ns, enters, chains, finds,
-            interp_blocks, slow_accesses, jumps_cleared;
+            interp_blocks, slow_accesses, jumps_cleared, hot, blocks;
     } stats;
 };
 
 struct rv_jit_config {
     size_t cache_bytes;
-    unsigned threshold;    /* executions of a block by the interpreter before it is translated */
+    unsigned threshold;    /* executions of a block by the interpreter before it is translated;
+                              rv_hot_ops may change it */
     unsigned level;        /* 0 to 3 */
     uint32_t passes;       /* jit/pass.h */
     bool chain;            /* jumps are led straight to their target */
@@ -56,8 +57,12 @@ void rv_jit_hart_fini(struct rv_hart *h);
 /* No hart can be in the page's code any more. */
 void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p);
 
-/* The engines' run (isa/engine.h): translates what was executed `threshold` times. */
-void rv_jit_run(struct rv_hart *h, unsigned threshold);
-unsigned rv_jit_threshold(const struct rv_jit *j);
+/* The engines' run (isa/engine.h): translates everything, or what is warm. */
+void rv_jit_run(struct rv_hart *h, bool everything);
+
+/* Gives all translations up, and the counts of executions with them.  Any thread. */
+void rv_jit_clear(struct rv_jit *j);
+
+extern const struct guest_hot_ops rv_hot_ops;
 
 #endif

@@ -447,6 +447,39 @@ MH_API int mh_engine_sync_from(struct mh_engine *e, struct mh_engine *source);
 /* Sets *needed if the hart's state is not with this engine, so that executing moves it. */
 MH_API int mh_engine_needs_sync(struct mh_engine *e, bool *needed);
 
+/* ---- hot code --------------------------------------------------------------------- */
+
+/*
+ * When the engine hybrid translates, for all harts of the machine.  Code is interpreted and counted
+ * until it was executed so often: min times in a page that has translations already, max times in
+ * one that has none.  1 <= min <= max <= 255, else -EINVAL; -ENOTSUP: there is no translator for
+ * this host.  Any thread, also while the machine runs; both are the parameter jit-threshold at first.
+ */
+MH_API int mh_hot_set_threshold(struct mh_machine *m, unsigned min, unsigned max);
+MH_API int mh_hot_get_threshold(struct mh_machine *m, unsigned *min, unsigned *max);
+
+/* Sums of all harts, that only grow; of running ones from a recent moment. */
+struct mh_hot_stats {
+    uint64_t total_executions; /* of blocks by the interpreter, and of translated code from outside:
+                                  what it jumps to by itself is not counted */
+    uint64_t hot_blocks;       /* that were executed often enough, each time that they were */
+    uint64_t compiled_blocks;  /* in translations that were made */
+};
+MH_API int mh_hot_stats(struct mh_machine *m, struct mh_hot_stats *out);
+
+/*
+ * Forgets all translations and how often code was executed.  A running hart may go on in what is
+ * forgotten until its next jump to a place not known to be translated.  Any thread.
+ */
+MH_API int mh_hot_clear(struct mh_machine *m);
+
+/*
+ * Translates the code at addr, as the hart would fetch it now, and where it jumps and branches to in
+ * the same page (not what it calls), so that both engines find it there.  The machine does not run (-EBUSY).  -EFAULT: nothing can be
+ * fetched at addr, -ENOSPC: there is no room for translations now, -ENOENT: no such hart.
+ */
+MH_API int mh_hot_precompile(struct mh_machine *m, unsigned hart, mh_gva addr);
+
 /* ---- decoding --------------------------------------------------------------------- */
 
 enum mh_insn_flag {
