@@ -82,7 +82,11 @@ static bool mmu_strict_get(struct guest *g)
 
 static void mmu_strict_set(struct guest *g, bool strict)
 {
-    RV_GUEST(g)->cfg.strict_align = strict;
+    struct rv_guest *rv = RV_GUEST(g);
+    /* Translations know it. */
+    if (rv->jit && strict != rv->cfg.strict_align)
+        rv_jit_clear(rv->jit);
+    rv->cfg.strict_align = strict;
 }
 
 const struct guest_mmu_ops rv_mmu_ops = {
