@@ -119,7 +119,9 @@ static enum x64_reg address(struct lower *l, const struct ir_insn *i, int32_t di
     enum x64_reg t = alloc_scratch(l);
     const struct val *val = &l->val[i->a];
     if (disp && (val->kind == LOC_REG || val->kind == LOC_HOME)) {
-        x64_lea(&l->e, t, x64_at(alloc_use(l, i->a), disp));
+        enum x64_reg a = alloc_use(l, i->a);
+        x64_lea(&l->e, t, x64_at(a, disp));
+        l->pinned &= ~X64_BIT(a); /* there may be no more than three temporaries */
         return t;
     }
     alloc_copy(l, t, i->a);

@@ -92,7 +92,8 @@ static void find_last_uses(struct lower *l)
 {
     const struct ir_block *b = l->b;
     for (unsigned n = 1; n < b->count; n++)
-        fuse(l, &b->insns[n]);
+        if (!dropped(l, n))
+            fuse(l, &b->insns[n]);
     for (unsigned n = 1; n < b->count; n++) {
         const struct ir_insn *i = &b->insns[n];
         if (i->op == IR_arg || dropped(l, n))
@@ -466,8 +467,10 @@ static void clobber(struct lower *l, unsigned slot)
 void alloc_clobber_all(struct lower *l)
 {
     for (unsigned slot = 1; slot < l->g->ir->slot_count; slot++)
-        if (l->g->ir->slots[slot].kind == IR_SLOT_REG)
+        if (l->g->ir->slots[slot].kind == IR_SLOT_REG) {
             clobber(l, slot);
+            l->pinned = 0; /* on to the frame if there are many */
+        }
 }
 
 void alloc_slot_get(struct lower *l, unsigned slot)
@@ -662,6 +665,9 @@ enum x64_reg alloc_take_over(struct lower *l, ir_ref a)
 void alloc_result(struct lower *l, enum x64_reg r)
 {
     unsigned slot = l->val[l->at].hint;
+    l->free |= l->scratch & ~X64_BIT(r);
+    l->scratch &= X64_BIT(r);
+    l->pinned = 0;
     if (slot && l->map.home[slot] != X64_NO_REG) {
         x64_mov(&l->e, alloc_dst(l), r);
         return;

@@ -4,6 +4,13 @@
  */
 #include "jit/x64/lower.h"
 
+static const struct x64_cpu *forced;
+
+void x64_cpu_force(const struct x64_cpu *cpu)
+{
+    store_release(&forced, cpu);
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -15,7 +22,7 @@ static bool is_intel(void)
     return b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e; /* "GenuineIntel" */
 }
 
-const struct x64_cpu *x64_cpu(void)
+static const struct x64_cpu *real_cpu(void)
 {
     static struct x64_cpu cpu;
     static bool asked;
@@ -32,9 +39,15 @@ const struct x64_cpu *x64_cpu(void)
     return &cpu;
 }
 #else
-const struct x64_cpu *x64_cpu(void)
+static const struct x64_cpu *real_cpu(void)
 {
     static const struct x64_cpu none;
     return &none;
 }
 #endif
+
+const struct x64_cpu *x64_cpu(void)
+{
+    const struct x64_cpu *f = load_acquire(&forced);
+    return f ? f : real_cpu();
+}

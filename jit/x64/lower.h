@@ -266,7 +266,7 @@ enum x64_reg alloc_dst(struct lower *l);
 enum x64_reg alloc_dst_apart(struct lower *l);
 /* The result's register is that of a, a temporary which dies here. */
 enum x64_reg alloc_take_over(struct lower *l, ir_ref a);
-/* A result that is in r, a register from alloc_scratch or alloc_take. */
+/* A result that is in r, a register from alloc_scratch or alloc_take; all others are done with. */
 void alloc_result(struct lower *l, enum x64_reg r);
 void alloc_slot_get(struct lower *l, unsigned slot);
 void alloc_slot_set(struct lower *l, unsigned slot, ir_ref v);
@@ -333,5 +333,8 @@ struct x64_cpu {
     bool line_atomic; /* misaligned accesses inside a cache line are atomic */
 };
 const struct x64_cpu *x64_cpu(void);
+/* For tests: code is made for this processor, which must not have more than there is; NULL: as
+ * asked. */
+void x64_cpu_force(const struct x64_cpu *cpu);
 
 #endif

@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests jit/x64: blocks compiled and run, against the evaluator (jit/eval.c).
+ *
+ * The guest is that of jit_blocks.h.  A region is evaluated block by block, and
+ * compiled and run; then why it was left, pc, retired instructions, slots,
+ * memory, and all that was asked of the world must agree.  The world's window of
+ * memory is reached by streams, which come and go at random.
+ *
+ *   every operation, with every kind of operand and result
+ *   random regions of one to six blocks, with loops, alarms, jumps by address;
+ *   maps of their own or the border's; with and without passes; for processors
+ *   that lack this or that
+ *   what only a written case shows: chaining, room, streams that places share
+ *
+ * A failing region is made small before it is shown.
+ */
+#include "jit/x64/lower.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "jit/codemem.h"
+#include "tests/unit/jit_blocks.h"
+
+#define BLOCKS  6
+#define PAGE_VA 0x123456000ull
+#define WINDOW  0x7fff0000ull
+
+struct test_hart {
+    struct world world; /* first: slots are at their offsets in it */
+    uint64_t insns, until, page_va, pc;
+    struct jit_hart jit;
+    struct tlb tlb;
+    uint64_t entropy; /* what streams do */
+};
+
+/* --- a hart --- */
+
+static uint64_t entropy(struct test_hart *h)
+{
+    return mix(h->entropy += 0x9e3779b97f4a7c15ull);
+}
+
+/* Whatever C may destroy is destroyed. */
+static void destroy_registers(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("mov $-1, %%rcx\n\tmov %%rcx, %%rsi\n\tmov %%rcx, %%rdi\n\tmov %%rcx, %%r8\n\t"
+                     "mov %%rcx, %%r9\n\tmov %%rcx, %%r10\n\tmov %%rcx, %%r11\n\t"
+                     "movq %%rcx, %%xmm14\n\tmovq %%rcx, %%xmm15"
+                     :
+                     :
+                     : "rcx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm14", "xmm15", "cc");
+#endif
+}
+
+static void forget_streams(struct test_hart *h)
+{
+    for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
+        for (unsigned i = 0; i < TLB_STREAMS; i++)
+            h->tlb.stream[kind][i].limit = 0;
+}
+
+static struct ir_place place(const struct test_hart *h, unsigned retired)
+{
+    return (struct ir_place){h->page_va + jit_point_disp(h->jit.point),
+                             (unsigned)h->insns + retired};
+}
+
+static struct ir_result call_world(void *hart, unsigned helper, uint64_t args[IR_ARGS_MAX])
+{
+    struct test_hart *h = hart;
+    struct ir_place at = place(h, 0);
+    for (unsigned i = helpers[helper].args; i < IR_ARGS_MAX; i++)
+        args[i] = 0;
+    if (entropy(h) % 4 == 0)
+        forget_streams(h);
+    struct ir_result r = world_call(&h->world, &at, &helpers[helper], args);
+    destroy_registers();
+    return r;
+}
+
+#define HELPER(n)                                                                                  \
+    static struct ir_result helper_##n(void *hart, uint64_t a, uint64_t b, uint64_t c, uint64_t d, \
+                                       uint64_t e)                                                 \
+    {                                                                                              \
+        return call_world(hart, n, (uint64_t[IR_ARGS_MAX]){a, b, c, d, e});                        \
+    }
+HELPER(0)
+HELPER(1)
+HELPER(2)
+HELPER(3)
+HELPER(4)
+HELPER(5)
+
+static ir_helper_fn *const functions[] = {helper_0, helper_1, helper_2,
+                                          helper_3, helper_4, helper_5};
+_Static_assert(ARRAY_LEN(functions) == ARRAY_LEN(helpers), "one each");
+
+/* Gives the stream the page, as an engine does; true if the code may try again. */
+static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size)
+{
+    uint64_t va = h->jit.va, page = va & PAGE_MASK;
+    bool aligned = !(va & (size - 1));
+    bool plain = aligned || (what < JIT_AMO && !h->world.strict);
+    if (!in_window(&h->world, va, size, false) || !plain || va - page > PAGE_SIZE - size ||
+        entropy(h) % 4 == 0)
+        return false;
+    struct tlb_stream s = {page, PAGE_SIZE - size + 1, (uintptr_t)window_at(&h->world, page)};
+    tlb_stream_set(&h->tlb, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE,
+                   h->jit.site >> 16, &s);
+    return aligned;
+}
+
+static bool access_world(struct test_hart *h, enum jit_access what, unsigned size)
+{
+    struct ir_place at = place(h, jit_point_retired(h->jit.point));
+    enum amo_op op = (enum amo_op)(h->jit.site >> 8 & 15);
+    struct jit_hart *j = &h->jit;
+    uint64_t value = j->value;
+    bool ok;
+    switch (what) {
+    case JIT_LOAD:
+        ok = world_load(&h->world, &at, size, j->va, &value);
+        break;
+    case JIT_STORE:
+        return world_store(&h->world, &at, size, j->va, value);
+    case JIT_AMO:
+        ok = world_amo(&h->world, &at, size, op, j->va, value, &value);
+        break;
+    default:
+        ok = world_cas(&h->world, &at, size, j->va, value, j->desired, &value);
+    }
+    j->value = value;
+    return ok;
+}
+
+static unsigned slow_calls;
+
+static int slow(void *hart)
+{
+    struct test_hart *h = hart;
+    enum jit_access what = (enum jit_access)(h->jit.site & 15);
+    unsigned size = h->jit.site >> 4 & 15;
+    int how = JIT_SLOW_RETRY;
+    slow_calls++;
+    if (!fill_stream(h, what, size)) {
+        bool ok = access_world(h, what, size);
+        h->insns += jit_point_retired(h->jit.point);
+        how = ok ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
+    }
+    destroy_registers();
+    return how;
+}
+
+/* --- guests that differ in their border map --- */
+
+static const uint8_t borders[][G14 + 1] = {
+    {0},
+    {G1 + 2, 0},
+    {G14, G1, G7, G6, G1 + 1, 0},
+    {G7 + 2, G1 + 1, G14, G1 + 4, G1 + 3, G7, G1, G6, G7 + 4, G1 + 2, 0},
+    {G1, G1 + 1, G1 + 2, G1 + 3, G1 + 4, G6, G7, G7 + 1, G7 + 2, G7 + 3, G7 + 4, G7 + 5, G14, 0},
+};
+#define GUESTS ARRAY_LEN(borders)
+
+static struct jit_guest guests[GUESTS];
+static struct jit_stubs stubs[GUESTS];
+static const struct jit_host *host;
+static struct codemem *mem;
+static struct jit_room room; /* of the region in hand; emptied for each */
+
+/* So that the processor sees what was written through the other view. */
+static void serialize(void)
+{
+#if defined(__x86_64__)
+    unsigned a = 0, c = 0;
+    __asm__ volatile("cpuid" : "+a"(a), "+c"(c) : : "rbx", "rdx", "memory");
+#endif
+}
+
+static int open_host(void **state)
+{
+    host = jit_host();
+    if (!host) {
+        print_message("skipped: no back end for this machine\n");
+        exit(77);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(helpers); i++)
+        helpers[i].fn = functions[i];
+    assert_int_equal(codemem_create(&mem, 16u << 20), 0);
+    struct jit_room r = codemem_room(mem, codemem_take(mem));
+    for (unsigned i = 0; i < GUESTS; i++) {
+        guests[i] = (struct jit_guest){
+            .ir = &guest,
+            .insns = offsetof(struct test_hart, insns),
+            .until = offsetof(struct test_hart, until),
+            .page_va = offsetof(struct test_hart, page_va),
+            .pc = offsetof(struct test_hart, pc),
+            .tlb = offsetof(struct test_hart, tlb),
+            .jit = offsetof(struct test_hart, jit),
+            .bias = (int32_t)(16 * i),
+            .border = borders[i],
+            .slow = slow,
+        };
+        assert_int_equal(host->stubs(&stubs[i], &guests[i], &r), 0);
+    }
+    room = codemem_room(mem, codemem_take(mem));
+    return open_seed(state);
+}
+
+static int close_host(void **state)
+{
+    (void)state;
+    x64_cpu_force(NULL);
+    codemem_destroy(mem);
+    return 0;
+}
+
+/* --- a region and how it is run --- */
+
+struct made {
+    struct jit_region r; /* what is compiled */
+    struct jit_block blocks[BLOCKS];
+    struct ir_insn insns[BLOCKS][BLOCK_MAX];
+    struct ir_block plain[BLOCKS]; /* before passes */
+    struct ir_insn plain_insns[BLOCKS][BLOCK_MAX];
+    unsigned guest, entry, budget;
+    uint32_t passes;
+    struct x64_cpu cpu;
+    uint64_t world;
+    bool jumps; /* the jump cache knows the entries */
+};
+
+struct left {
+    enum jit_left why;
+    unsigned cause;
+    uint64_t pc, page_va, insns, tval;
+};
+
+#define FIRST_INSNS 1000
+
+static struct world expected;
+static struct test_hart hart;
+static uint8_t memory[2][WINDOW_PAGES * PAGE_SIZE];
+static struct jit_jump jumps[JIT_JUMPS];
+
+static int find_block(const struct made *m, int64_t disp)
+{
+    for (unsigned k = 0; k < m->r.count; k++)
+        if (m->blocks[k].disp == disp)
+            return (int)k;
+    return -1;
+}
+
+/* Evaluates from block to block. */
+struct walk {
+    const struct made *m;
+    uint64_t page_va, now, until;
+    struct left out;
+};
+
+static int leave(struct walk *w, enum jit_left why, uint64_t pc)
+{
+    w->out.why = why;
+    w->out.pc = pc;
+    return -1;
+}
+
+static int by_address(struct walk *w, uint64_t pc)
+{
+    int k = find_block(w->m, (int64_t)(pc - PAGE_VA));
+    if (w->now >= w->until)
+        return leave(w, JIT_LEFT_ALARM, pc);
+    if (!w->m->jumps || k < 0 || !w->m->blocks[k].entry)
+        return leave(w, JIT_LEFT_FIND, pc);
+    w->page_va = pc & PAGE_MASK;
+    return k;
+}
+
+static int to_disp(struct walk *w, unsigned from, enum ir_exit_kind kind, int32_t disp)
+{
+    uint64_t pc = w->page_va + (uint64_t)(int64_t)disp;
+    int k = find_block(w->m, disp);
+    switch (kind) {
+    case IR_EXIT_LEAVE:
+        return leave(w, JIT_LEFT_LEAVE, pc);
+    case IR_EXIT_FIND:
+        return leave(w, JIT_LEFT_FIND, pc);
+    case IR_EXIT_INTERP:
+        return leave(w, JIT_LEFT_INTERP, pc);
+    case IR_EXIT_CHAIN:
+        break;
+    }
+    if (k >= 0)
+        return k;
+    if (disp < 0 || disp >= (int32_t)PAGE_SIZE)
+        return by_address(w, pc);
+    if (disp <= w->m->blocks[from].disp && w->now >= w->until)
+        return leave(w, JIT_LEFT_ALARM, pc);
+    return leave(w, JIT_LEFT_CHAIN, pc);
+}
+
+/* The next block, or -1. */
+static int eval_block(struct walk *w, unsigned k)
+{
+    const struct ir_block *b = &w->m->blocks[k].ir;
+    uint64_t values[BLOCK_MAX];
+    struct ir_outcome o;
+    expected.base = w->now;
+    ir_eval(b, w->page_va, &world_env, &expected, values, &o);
+    const struct ir_insn *i = &b->insns[o.at];
+    w->now += o.retired;
+    if (o.how == IR_FAULTED)
+        return leave(w, JIT_LEFT_FAULT, o.pc);
+    if (o.how == IR_TRAPPED) {
+        w->out.cause = o.cause;
+        w->out.tval = o.tval;
+        return leave(w, JIT_LEFT_TRAP, o.pc);
+    }
+    if (i->op != IR_exit_to)
+        return to_disp(w, k, o.exit_kind, i->disp);
+    if (o.exit_kind == IR_EXIT_CHAIN)
+        return by_address(w, o.pc);
+    return leave(w, o.exit_kind == IR_EXIT_FIND ? JIT_LEFT_FIND : JIT_LEFT_LEAVE, o.pc);
+}
+
+static void world_begin(struct world *w, const struct made *m, unsigned which)
+{
+    static uint64_t image[WINDOW_PAGES * PAGE_SIZE / 8];
+    if (!image[0])
+        for (unsigned i = 0; i < ARRAY_LEN(image); i++)
+            image[i] = mix(i);
+    world_init(w, m->world);
+    memcpy(memory[which], image, sizeof(image));
+    w->memory = memory[which];
+    w->window = WINDOW;
+    w->strict = m->r.strict_align;
+}
+
+static void evaluate(const struct made *m, struct left *out)
+{
+    struct walk w = {
+        .m = m, .page_va = PAGE_VA, .now = FIRST_INSNS, .until = FIRST_INSNS + m->budget};
+    world_begin(&expected, m, 0);
+    for (int k = (int)m->entry; k >= 0;) {
+        if (m->blocks[k].header && w.now >= w.until)
+            k = leave(&w, JIT_LEFT_ALARM, w.page_va + m->blocks[k].disp);
+        else
+            k = eval_block(&w, (unsigned)k);
+    }
+    w.out.insns = w.now;
+    w.out.page_va = w.page_va;
+    *out = w.out;
+}
+
+static void fill_jumps(const struct made *m, const struct jit_code *code)
+{
+    for (unsigned i = 0; i < JIT_JUMPS; i++)
+        jumps[i].va = 2 * (i ^ 1); /* never looked for there */
+    for (unsigned k = 0; k < m->r.count && m->jumps; k++)
+        if (code->entry[k]) {
+            uint64_t va = PAGE_VA + m->blocks[k].disp;
+            jumps[jit_jump_index(va)] = (struct jit_jump){va, code->entry[k]};
+        }
+}
+
+static void hart_begin(const struct made *m)
+{
+    memset(&hart.jit, 0xa5, sizeof(hart.jit));
+    memset(&hart.tlb.stream, 0, sizeof(hart.tlb.stream));
+    world_begin(&hart.world, m, 1);
+    hart.insns = FIRST_INSNS;
+    hart.until = FIRST_INSNS + m->budget;
+    hart.page_va = PAGE_VA;
+    hart.pc = 0;
+    hart.jit.jumps = jumps;
+    hart.entropy = m->world;
+}
+
+static void run(const struct made *m, uintptr_t code, struct left *out)
+{
+    *out = (struct left){0};
+    out->why = jit_enter(&stubs[m->guest], &hart, code);
+    out->pc = hart.pc;
+    out->insns = hart.insns;
+    out->page_va = hart.page_va;
+    if (out->why == JIT_LEFT_FAULT || out->why == JIT_LEFT_TRAP)
+        out->pc = hart.page_va + jit_point_disp(hart.jit.point);
+    if (out->why == JIT_LEFT_TRAP) {
+        out->insns += jit_point_retired(hart.jit.point);
+        out->cause = hart.jit.site;
+        out->tval = hart.jit.value;
+    }
+}
+
+/* Where a jump leads back to looks for the alarm. */
+static void mark_headers(struct made *m)
+{
+    for (unsigned k = 0; k < m->r.count; k++)
+        m->blocks[k].header = false;
+    for (unsigned k = 0; k < m->r.count; k++)
+        for (unsigned n = 1; n < m->blocks[k].ir.count; n++) {
+            const struct ir_insn *i = &m->blocks[k].ir.insns[n];
+            bool leaves = i->op == IR_exit || i->op == IR_exit_if;
+            int to = leaves ? find_block(m, i->disp) : -1;
+            if (to >= 0 && i->sub == IR_EXIT_CHAIN && i->disp <= m->blocks[k].disp)
+                m->blocks[to].header = true;
+        }
+}
+
+/* Applies the passes, which may make a jump of a jump by address, and compiles. */
+static int compile(struct made *m, struct jit_code *code)
+{
+    for (unsigned k = 0; k < m->r.count; k++) {
+        m->blocks[k].ir = m->plain[k];
+        m->blocks[k].ir.insns = m->insns[k];
+        memcpy(m->insns[k], m->plain_insns[k], m->plain[k].count * sizeof(m->insns[k][0]));
+        ir_optimize(&m->blocks[k].ir, m->passes, NULL, NULL);
+    }
+    mark_headers(m);
+    m->r.blocks = m->blocks;
+    m->r.guest = &guests[m->guest];
+    x64_cpu_force(&m->cpu);
+    room.used = 0;
+    int rc = host->compile(&m->r, &stubs[m->guest], &room, code);
+    serialize();
+    return rc;
+}
+
+static struct left want, got;
+
+static const char *run_and_compare(struct made *m)
+{
+    struct jit_code code;
+    int rc = compile(m, &code);
+    if (rc)
+        return rc == -E2BIG ? "too much" : "no room";
+    fill_jumps(m, &code);
+    hart_begin(m);
+    evaluate(m, &want);
+    run(m, code.entry[m->entry], &got);
+    if (want.why != got.why)
+        return "left for another reason";
+    if (want.pc != got.pc)
+        return "another pc";
+    if (want.insns != got.insns)
+        return "another count of instructions";
+    if (want.page_va != got.page_va)
+        return "another page";
+    if (want.cause != got.cause || want.tval != got.tval)
+        return "another trap";
+    if (!same_events(&expected, &hart.world))
+        return "other accesses and calls";
+    if (memcmp(expected.slot, hart.world.slot, sizeof(expected.slot)))
+        return "other slots";
+    if (memcmp(memory[0], memory[1], sizeof(memory[0])))
+        return "other memory";
+    return NULL;
+}
+
+/* A crash is a difference like others, and so is code that does not come back. */
+static sigjmp_buf crashed;
+#define PATIENCE 20 /* seconds; a region takes microseconds */
+
+static void on_crash(int signal)
+{
+    siglongjmp(crashed, signal);
+}
+
+static void catch_crashes(bool on)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGALRM};
+    static struct sigaction before[ARRAY_LEN(signals)];
+    const struct sigaction here = {.sa_handler = on_crash, .sa_flags = SA_NODEFER};
+    for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
+        sigaction(signals[i], on ? &here : &before[i], on ? &before[i] : NULL);
+}
+
+/* What is wrong with the region's code, or NULL. */
+static const char *broken(struct made *m)
+{
+    int signal = sigsetjmp(crashed, 1);
+    if (signal)
+        return signal == SIGALRM ? "did not come back" : strsignal(signal);
+    alarm(PATIENCE);
+    const char *what = run_and_compare(m);
+    alarm(0);
+    return what;
+}
+
+/* --- making small, and showing --- */
+
+static bool shrink_block(struct made *m, unsigned k)
+{
+    struct ir_insn insns[BLOCK_MAX];
+    struct ir_block *b = &m->plain[k];
+    bool smaller = false;
+    for (unsigned i = 2 * b->count; i-- > 2;) {
+        struct ir_block less = {insns, 0, BLOCK_MAX, b->guest}, old = *b;
+        struct ir_insn kept[BLOCK_MAX];
+        if (i / 2 >= b->count || !without(b, i / 2, i % 2, &less))
+            continue;
+        memcpy(kept, b->insns, sizeof(kept));
+        memcpy(b->insns, insns, less.count * sizeof(insns[0]));
+        b->count = less.count;
+        if (broken(m)) {
+            smaller = true;
+            continue;
+        }
+        memcpy(b->insns, kept, sizeof(kept));
+        *b = old;
+    }
+    return smaller;
+}
+
+static void shrink(struct made *m)
+{
+    bool smaller = true;
+    for (int rounds = 0; smaller && rounds < 20; rounds++) {
+        smaller = false;
+        for (unsigned k = 0; k < m->r.count; k++)
+            smaller |= shrink_block(m, k);
+    }
+}
+
+static void show_left(const char *who, const struct left *l)
+{
+    print_error("%s: left %d, pc %#lx, page %#lx, insns %lu, cause %u, tval %#lx\n", who, l->why,
+                (unsigned long)l->pc, (unsigned long)l->page_va, (unsigned long)l->insns, l->cause,
+                (unsigned long)l->tval);
+}
+
+static void show_failure(struct made *m)
+{
+    shrink(m);
+    const char *what = broken(m);
+    catch_crashes(false);
+    print_error("guest %u, entry %u, budget %u, passes %#x, own_map %d, strict %d, jumps %d, "
+                "bmi1 %d bmi2 %d lzcnt %d popcnt %d line_atomic %d\n",
+                m->guest, m->entry, m->budget, m->passes, m->r.own_map, m->r.strict_align, m->jumps,
+                m->cpu.bmi1, m->cpu.bmi2, m->cpu.lzcnt, m->cpu.popcnt, m->cpu.line_atomic);
+    for (unsigned k = 0; k < m->r.count; k++) {
+        print_error("block %u at %u%s%s\n", k, m->blocks[k].disp,
+                    m->blocks[k].entry ? " entry" : "", m->blocks[k].header ? " header" : "");
+        ir_dump(&m->blocks[k].ir, stderr);
+    }
+    show_left("evaluated", &want);
+    show_left("run", &got);
+    for (unsigned s = G1; s < SLOT_COUNT; s++)
+        if (expected.slot[s] != hart.world.slot[s])
+            print_error("%s: %#lx, should be %#lx\n", slots[s].name,
+                        (unsigned long)hart.world.slot[s], (unsigned long)expected.slot[s]);
+    fail_msg("MH_SEED=%#lx: %s", (unsigned long)seed, what);
+}
+
+static void try_region(struct made *m)
+{
+    if (broken(m))
+        show_failure(m);
+}
+
+/* --- random regions --- */
+
+static struct x64_cpu some_cpu(void)
+{
+    x64_cpu_force(NULL);
+    struct x64_cpu cpu = *x64_cpu();
+    uint64_t r = random_64();
+    cpu.bmi1 &= r & 1;
+    cpu.bmi2 &= r >> 1 & 1;
+    cpu.lzcnt &= r >> 2 & 1;
+    cpu.popcnt &= r >> 3 & 1;
+    cpu.line_atomic = r >> 4 & 1;
+    return cpu;
+}
+
+static void some_choices(struct made *m)
+{
+    m->guest = below(GUESTS);
+    m->entry = below(m->r.count);
+    m->budget = below(60);
+    m->passes = one_in(2) ? 0 : one_in(2) ? (uint32_t)random_64() : ir_passes_of_level(3);
+    m->cpu = some_cpu();
+    m->world = random_64();
+    m->jumps = one_in(2);
+    m->r.own_map = one_in(2);
+    m->r.strict_align = one_in(4);
+    m->r.stream_base = below(4 * TLB_STREAMS);
+    for (unsigned k = 0; k < m->r.count; k++) {
+        m->blocks[k].entry = k == m->entry || one_in(3);
+        m->blocks[k].depth = (uint8_t)below(4);
+    }
+}
+
+static void make_region(struct made *m, unsigned count)
+{
+    uint16_t disp[BLOCKS];
+    *m = (struct made){.r.count = count};
+    for (unsigned k = 0, at = below(0x200) * 2; k < count; k++, at += 2 + below(0x100) * 2)
+        disp[k] = (uint16_t)at;
+    for (unsigned k = 0; k < count; k++) {
+        struct maker maker = {.targets = disp,
+                              .target_count = count,
+                              .disp = disp[k],
+                              .window = one_in(8) ? 0 : WINDOW};
+        m->blocks[k].disp = disp[k];
+        make_block(&maker, &m->plain[k], m->plain_insns[k]);
+    }
+    some_choices(m);
+}
+
+#if defined(MH_SANITIZE)
+#define REGIONS 1500
+#else
+#define REGIONS 15000
+#endif
+
+static struct made region;
+
+static void random_regions(void **state)
+{
+    (void)state;
+    unsigned whys[JIT_LEFT_TRAP + 1] = {0};
+    slow_calls = 0;
+    catch_crashes(true);
+    for (int n = 0; n < REGIONS; n++) {
+        make_region(&region, one_in(3) ? 1 : 1 + below(BLOCKS));
+        try_region(&region);
+        whys[want.why]++;
+    }
+    catch_crashes(false);
+    print_message("%u accesses through C; left by", slow_calls);
+    for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
+        print_message(" %u", whys[i]);
+    print_message("\n");
+    for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
+        assert_true(whys[i] > 0);
+}
+
+/* --- every operation --- */
+
+enum operand { OP_HOME, OP_MEMORY, OP_CONST, OP_TEMP, OPERANDS };
+enum result { TO_HOME, TO_MEMORY, TO_SAME, TO_TWICE, RESULTS };
+
+/* Registers that are homes in guest 3, and some that are not. */
+static const uint8_t homes[] = {G1, G1 + 1, G1 + 2}, places[] = {G7 + 1, G7 + 3, G7 + 5};
+
+static ir_ref operand(struct ir_block *b, enum operand kind, unsigned n)
+{
+    switch (kind) {
+    case OP_HOME:
+        return ir_slot_get(b, homes[n]);
+    case OP_MEMORY:
+        return ir_slot_get(b, places[n]);
+    case OP_CONST:
+        return ir_const(b, random_constant());
+    default:
+        return ir_pure(b, IR_xor, ir_slot_get(b, homes[n]), ir_slot_get(b, places[n]), IR_NONE);
+    }
+}
+
+static void set_result(struct ir_block *b, enum result to, ir_ref v, ir_ref a)
+{
+    switch (to) {
+    case TO_HOME:
+        ir_slot_set(b, G6, v);
+        break;
+    case TO_MEMORY:
+        ir_slot_set(b, G14, v); /* no home either where the guest is not the last one */
+        break;
+    case TO_SAME: /* the register that an operand is in */
+        ir_slot_set(b, homes[1], v);
+        break;
+    default: /* operand and result live on */
+        ir_slot_set(b, homes[0], v);
+        ir_slot_set(b, G7, a);
+        ir_slot_set(b, G1 + 3, v);
+    }
+}
+
+static void one_operation(enum ir_op op, unsigned kinds, enum result to)
+{
+    struct made *m = &region;
+    struct ir_block *b = &m->plain[0];
+    *m = (struct made){.r.count = 1};
+    ir_begin(b, &guest, m->plain_insns[0], BLOCK_MAX);
+    ir_ref v[3] = {0};
+    for (unsigned n = 0; n < 3 && ir_ops[op].operand[n]; n++, kinds /= OPERANDS)
+        v[n] = one_in(8) && n ? v[n - 1] : operand(b, (enum operand)(kinds % OPERANDS), n);
+    set_result(b, to, ir_pure(b, op, v[0], v[1], v[2]), v[0]);
+    ir_exit(b, IR_EXIT_CHAIN, 1, 100 * 2 + 1);
+    b->insns[b->count - 1].index = 0;
+    some_choices(m);
+    m->passes = 0;
+    try_region(m);
+}
+
+static void every_operation(void **state)
+{
+    (void)state;
+    static const uint8_t pure[] = {
+#define PURE_OP(name, operands, expression) IR_##name,
+#include "jit/ops.def"
+    };
+#if defined(MH_SANITIZE)
+    const unsigned worlds = 2;
+#else
+    const unsigned worlds = 20;
+#endif
+    catch_crashes(true);
+    for (unsigned i = 0; i < ARRAY_LEN(pure); i++) {
+        unsigned kinds = 1;
+        for (unsigned n = 0; n < 3 && ir_ops[pure[i]].operand[n]; n++)
+            kinds *= OPERANDS;
+        for (unsigned k = 0; k < kinds; k++)
+            for (unsigned to = 0; to < RESULTS; to++)
+                for (unsigned w = 0; w < worlds; w++)
+                    one_operation((enum ir_op)pure[i], k, (enum result)to);
+    }
+    catch_crashes(false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_operation),
+        cmocka_unit_test(random_regions),
+    };
+    return cmocka_run_group_tests(tests, open_host, close_host);
+}
