@@ -126,7 +126,10 @@ struct jit_inline {
     bool single; /* of singles: operands, or the result of a conversion from an integer */
 };
 
-/* va is where a span of so many bytes begins; the access itself is `offset` further on. */
+/*
+ * va is where a span of so many bytes begins; the access itself is `offset` further on.  So many
+ * have to be left behind va in the range of a stream, for all accesses that use it.
+ */
 static inline uint32_t jit_span(unsigned offset, unsigned bytes)
 {
     return offset | bytes << 16;

@@ -82,9 +82,31 @@ void access_find_spans(struct lower *l)
         l->val[l->span[k].id].last = l->span[k].last;
 }
 
-static unsigned stream_new(struct lower *l)
+/*
+ * A stream ends so many bytes before its range that the accesses it is for stay inside.  Places
+ * that share a stream must agree on how many: streams are divided by size, spans rounded up.
+ */
+static const struct {
+    uint16_t first, count;
+} stream_parts[] = {
+    {0, 64},   {64, 32},  {96, 96},  {192, 160}, {352, 48},
+    {400, 48}, {448, 32}, {480, 16}, {496, 8},   {504, 8},
+};
+_Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
+_Static_assert(TLB_STREAMS == 512, "as the parts say");
+
+static unsigned size_class(unsigned bytes)
 {
-    return (l->r->stream_base + l->streams++) % TLB_STREAMS;
+    unsigned c = 0;
+    while (1u << c < bytes)
+        c++;
+    return c;
+}
+
+static unsigned stream_new(struct lower *l, unsigned bytes)
+{
+    unsigned c = size_class(bytes), n = l->r->stream_base + l->streams++;
+    return stream_parts[c].first + n % stream_parts[c].count;
 }
 
 static struct x64_mem at_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
@@ -158,14 +180,14 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
         again(l, a);
         return;
     }
-    a->stream = stream_new(l);
+    unsigned bytes = a->span ? (unsigned)(a->span->max - a->span->min) : size;
+    a->stream = stream_new(l, bytes);
     a->t = address(l, i, a->span ? a->span->min : i->disp);
     if (!a->span)
         return;
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
-    a->cold->span =
-        jit_span((unsigned)(i->disp - a->span->min), (unsigned)(a->span->max - a->span->min));
+    a->cold->span = jit_span((unsigned)(i->disp - a->span->min), 1u << size_class(bytes));
 }
 
 /* From here on the access may be tried again: nothing before it may be skipped by the cold code. */

@@ -109,15 +109,15 @@ _Static_assert(ARRAY_LEN(functions) == ARRAY_LEN(helpers), "one each");
 static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size)
 {
     uint64_t va = h->jit.va, page = va & PAGE_MASK;
+    unsigned bytes = h->jit.span ? h->jit.span >> 16 : size, stream = h->jit.site >> 16;
     bool aligned = !(va & (size - 1));
     bool plain = aligned || (what < JIT_AMO && !h->world.strict);
-    if (!in_window(&h->world, va, size, false) || !plain || va - page > PAGE_SIZE - size ||
-        entropy(h) % 4 == 0)
+    if (stream == JIT_NO_STREAM || !in_window(&h->world, va, 1, false) || !plain ||
+        va - page > PAGE_SIZE - bytes || entropy(h) % 4 == 0)
         return false;
-    struct tlb_stream s = {page, PAGE_SIZE - size + 1, (uintptr_t)window_at(&h->world, page)};
-    tlb_stream_set(&h->tlb, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE,
-                   h->jit.site >> 16, &s);
-    return aligned;
+    struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
+    tlb_stream_set(&h->tlb, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE, stream, &s);
+    return h->jit.span || aligned;
 }
 
 static bool access_world(struct test_hart *h, enum jit_access what, unsigned size)
@@ -153,6 +153,7 @@ static int slow(void *hart)
     int how = JIT_SLOW_RETRY;
     slow_calls++;
     if (!fill_stream(h, what, size)) {
+        h->jit.va += h->jit.span & 0xffff;
         bool ok = access_world(h, what, size);
         h->insns += jit_point_retired(h->jit.point);
         how = ok ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
@@ -373,10 +374,14 @@ static void fill_jumps(const struct made *m, const struct jit_code *code)
         }
 }
 
+/* What earlier regions left in the streams, which places of other regions share. */
+static struct tlb_stream streams[TLB_STREAM_KINDS][TLB_STREAMS];
+_Static_assert(sizeof(streams) == sizeof(hart.tlb.stream), "all of them");
+
 static void hart_begin(const struct made *m)
 {
     memset(&hart.jit, 0xa5, sizeof(hart.jit));
-    memset(&hart.tlb.stream, 0, sizeof(hart.tlb.stream));
+    memcpy(hart.tlb.stream, streams, sizeof(streams));
     world_begin(&hart.world, m, 1);
     hart.insns = FIRST_INSNS;
     hart.until = FIRST_INSNS + m->budget;
@@ -564,6 +569,7 @@ static void show_failure(struct made *m)
 
 static void try_region(struct made *m)
 {
+    memcpy(streams, hart.tlb.stream, sizeof(streams));
     if (broken(m))
         show_failure(m);
 }
@@ -594,7 +600,7 @@ static void some_choices(struct made *m)
     m->jumps = one_in(2);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
-    m->r.stream_base = below(4 * TLB_STREAMS);
+    m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
     for (unsigned k = 0; k < m->r.count; k++) {
         m->blocks[k].entry = k == m->entry || one_in(3);
         m->blocks[k].depth = (uint8_t)below(4);
@@ -644,6 +650,48 @@ static void random_regions(void **state)
     print_message("\n");
     for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
         assert_true(whys[i] > 0);
+}
+
+/* --- places that share a stream --- */
+
+/* Loads so many bytes there, each 8 on from the one before. */
+static void load_region(struct made *m, unsigned size, uint64_t addr, unsigned count)
+{
+    struct ir_block *b = &m->plain[0];
+    *m = (struct made){.r.count = 1};
+    ir_begin(b, &guest, m->plain_insns[0], BLOCK_MAX);
+    ir_ref base = ir_const(b, addr), point = ir_point(b, 0, 0);
+    ir_ref v[8];
+    for (unsigned i = 0; i < count; i++) {
+        v[i] = ir_load(b, point, size, base);
+        b->insns[v[i]].disp = (int32_t)(8 * i);
+    }
+    for (unsigned i = 0; i < count; i++)
+        ir_slot_set(b, G7 + i, v[i]);
+    ir_exit(b, IR_EXIT_LEAVE, 1, 4);
+    some_choices(m);
+    m->cpu.line_atomic = true;
+    m->r.strict_align = false;
+    m->r.stream_base = 0;
+}
+
+/*
+ * What was found for a byte anywhere in the page must not do for eight of which some are in the
+ * next page, nor for a row of them.
+ */
+static void places_of_all_sizes_share_streams(void **state)
+{
+    (void)state;
+    catch_crashes(true);
+    for (int n = 0; n < 300; n++) {
+        uint64_t page = WINDOW + below(WINDOW_PAGES - 1) * PAGE_SIZE;
+        unsigned count = 1 + below(8);
+        load_region(&region, 1u << below(3), page + below(0x100) * 8, 1);
+        try_region(&region);
+        load_region(&region, 8, page + PAGE_SIZE - 1 - below(8 * count - 1), count);
+        try_region(&region);
+    }
+    catch_crashes(false);
 }
 
 /* --- every operation --- */
@@ -734,6 +782,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation),
         cmocka_unit_test(random_regions),
+        cmocka_unit_test(places_of_all_sizes_share_streams),
     };
     return cmocka_run_group_tests(tests, open_host, close_host);
 }
