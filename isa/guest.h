@@ -113,7 +113,8 @@ struct guest_stats {
     uint64_t exit_trap, exit_wait, exit_mode, exit_alarm, exit_target;
     /* Translation. */
     uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
-        jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks;
+        jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks, jit_ahead,
+        jit_evictions, code_evictions;
     struct tlb_stats tlb;
 };
 
@@ -153,6 +154,20 @@ struct guest_hot_ops {
      * can be fetched there, -ENOSPC.
      */
     int (*precompile)(struct guest *g, unsigned hart, gva_t va);
+};
+
+enum guest_cache { GUEST_CACHE_CODE, GUEST_CACHE_DECODE, GUEST_CACHE_TLB, GUEST_CACHES };
+
+/*
+ * A cache by virtual address (manyhart.h, mh_cache_*).  The calling thread is attached to the hart,
+ * which does not run.  -ENOENT: there is no such entry; set may fail with -EFAULT (the address),
+ * -ENOSPC, -EAGAIN, -ENOTSUP.
+ */
+struct guest_cache_ops {
+    int (*get)(struct guest *g, unsigned hart, gva_t va, uint64_t *value);
+    int (*set)(struct guest *g, unsigned hart, gva_t va);
+    int (*remove)(struct guest *g, unsigned hart, gva_t va);
+    int (*clear)(struct guest *g, unsigned hart);
 };
 
 struct guest_type {
@@ -196,7 +211,8 @@ struct guest_type {
     size_t (*decode)(const struct guest_decoder *d, const void *bytes, size_t len, uint64_t pc,
                      struct mh_insn *out);
     const struct guest_mmu_ops *mmu;
-    const struct guest_hot_ops *hot; /* NULL: there is no translator for this guest */
+    const struct guest_cache_ops *cache; /* by enum guest_cache */
+    const struct guest_hot_ops *hot;     /* NULL: there is no translator for this guest */
     /* Translates a virtual address as the hart's current mode would; false if unmapped. Debugger.
      */
     bool (*translate)(struct guest *g, unsigned hart, gva_t va, gpa_t *gpa);

@@ -317,6 +317,11 @@ const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa
     return ops;
 }
 
+const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa)
+{
+    return load_acquire(&c->page[page_index(c, gpa)]);
+}
+
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d)
 {
     return load_relaxed(&c->array[array_of(c, d)].gpa);
@@ -466,18 +471,20 @@ struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d)
     return &c->array[array_of(c, d)].jit;
 }
 
-void rv_code_give_up_if(struct rv_code_cache *c, bool (*pick)(void *opaque, struct rv_jit_page *p),
-                        void *opaque)
+unsigned rv_code_give_up_if(struct rv_code_cache *c,
+                            bool (*pick)(void *opaque, struct rv_jit_page *p), void *opaque)
 {
+    unsigned n = 0;
     lock_take(&c->lock);
     for (int i = 0; i < c->made; i++) {
         const struct array *a = &c->array[i];
         if (a->mapped && !a->given_up && pick(opaque, load_acquire(&a->jit))) {
-            c->stats.evictions++;
             give_up_locked(c, i);
+            n++;
         }
     }
     lock_drop(&c->lock);
+    return n;
 }
 
 void rv_code_reclaim(struct rv_code_cache *c)

@@ -341,6 +341,7 @@ RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_j
     sum->jit_forgets += j->stats.jumps_cleared;
     sum->jit_hot += j->stats.hot;
     sum->jit_blocks += j->stats.blocks;
+    sum->jit_ahead += j->stats.ahead;
 }
 
 RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)
@@ -383,6 +384,8 @@ static void rv_stats_get(struct guest *guest, int hart, struct guest_stats *out)
     out->decodes = code.decodes;
     out->code_pages = code.pages_made;
     out->code_invalidations = code.invalidations;
+    out->code_evictions = code.evictions;
+    out->jit_evictions = g->jit ? rv_jit_evictions(g->jit) : 0;
 }
 
 static bool rv_translate(struct guest *guest, unsigned hart, gva_t va, gpa_t *gpa)
@@ -438,6 +441,7 @@ const struct guest_type guest_riscv64 = {
     .stats = rv_stats_get,
     .translate = rv_translate,
     .mmu = &rv_mmu_ops,
+    .cache = rv_cache_ops,
     .hot = &rv_hot_ops,
     .decoder_create = rv_decoder_create,
     .decoder_destroy = rv_decoder_destroy,

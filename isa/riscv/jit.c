@@ -52,6 +52,7 @@ struct rv_jit {
     /* Executions before code is translated, in a page that has translations and in one that has
      * none.  Any thread, atomic. */
     unsigned threshold_min, threshold_max;
+    uint64_t evictions; /* pages given up to make room; atomic */
 
     CACHE_ALIGNED struct lock lock; /* RANK_TRANSLATION: what follows */
     struct chunk {
@@ -204,7 +205,7 @@ static void evict(struct rv_jit *j)
     int chunk = chunk_evict_locked(j);
     lock_drop(&j->lock);
     if (chunk >= 0)
-        rv_code_give_up_if(j->g->code, page_in_chunk, &chunk);
+        fetch_add_acq_rel(&j->evictions, rv_code_give_up_if(j->g->code, page_in_chunk, &chunk));
     for (unsigned i = 0; i < j->g->cfg.harts; i++)
         hart_kick(&j->g->harts[i]->hart, 0);
 }
@@ -718,6 +719,20 @@ void rv_jit_run(struct rv_hart *h, bool everything)
 
 /* --- hot code in the hands of others --- */
 
+uintptr_t rv_jit_lookup(const struct rv_hart *h, const struct rv_op *ops, unsigned slot)
+{
+    const struct rv_jit *j = h->guest->jit;
+    const struct rv_jit_page *p = load_acquire(rv_code_jit(j->g->code, ops));
+    const uint32_t *entries = p ? load_acquire(&p->entry[mode_now(h)]) : NULL;
+    uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
+    return at ? codemem_base(j->mem) + at - 1 : 0;
+}
+
+uint64_t rv_jit_evictions(const struct rv_jit *j)
+{
+    return load_relaxed(&j->evictions);
+}
+
 static bool has_translations(void *opaque, struct rv_jit_page *p)
 {
     (void)opaque;
@@ -726,7 +741,7 @@ static bool has_translations(void *opaque, struct rv_jit_page *p)
 
 void rv_jit_clear(struct rv_jit *j)
 {
-    rv_code_give_up_if(j->g->code, has_translations, NULL);
+    (void)rv_code_give_up_if(j->g->code, has_translations, NULL);
     rv_code_reclaim(j->g->code);
     /* Those that are inside go on in what is given up until they look. */
     for (unsigned i = 0; i < j->g->cfg.harts; i++)
@@ -778,7 +793,10 @@ static int precompile(struct rv_jit *j, struct rv_hart *h, gva_t va, gpa_t gpa)
     const uint32_t *entries = p ? load_acquire(&p->entry[h->jit.mode]) : NULL;
     if (entries && load_acquire(&entries[(va & ~PAGE_MASK) / 2]))
         return 0;
-    return p && translate(j, h, ops, p, va, false) ? 0 : -ENOSPC;
+    if (!p || !translate(j, h, ops, p, va, false))
+        return -ENOSPC;
+    h->jit.stats.ahead++;
+    return 0;
 }
 
 static int hot_precompile(struct guest *g, unsigned hart, gva_t va)

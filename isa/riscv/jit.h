@@ -14,6 +14,7 @@
 struct rv_guest;
 struct rv_hart;
 struct rv_jit;
+struct rv_op;
 struct rv_jit_page; /* the translations of a decoded page */
 
 #define RV_JIT_BANKS 8
@@ -34,7 +35,7 @@ struct rv_jit_hart {
     struct rv_region_builder *builder;
     struct {
         uint64_t translations, translated_insns, code_bytes, translate_ns, enters, chains, finds,
-            interp_blocks, slow_accesses, jumps_cleared, hot, blocks;
+            interp_blocks, slow_accesses, jumps_cleared, hot, blocks, ahead;
     } stats;
 };
 
@@ -62,6 +63,11 @@ void rv_jit_run(struct rv_hart *h, bool everything);
 
 /* Gives all translations up, and the counts of executions with them.  Any thread. */
 void rv_jit_clear(struct rv_jit *j);
+
+/* Code for a slot of a decoded page as the hart is now, or 0. */
+uintptr_t rv_jit_lookup(const struct rv_hart *h, const struct rv_op *ops, unsigned slot);
+/* Pages given up to make room. */
+uint64_t rv_jit_evictions(const struct rv_jit *j);
 
 extern const struct guest_hot_ops rv_hot_ops;
 

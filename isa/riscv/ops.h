@@ -87,6 +87,8 @@ void rv_code_destroy(struct rv_code_cache *c);
  */
 const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa);
 /* The guest address of an array's page. */
+/* The same, NULL if there is none yet. */
+const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa);
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
 /* Decodes the instruction of d and those after it up to the block's end; d->fn is not the decoder's
  * afterwards. */
@@ -102,8 +104,8 @@ void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h);
  * with the array.  Inside rv_code_enter only. */
 struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d);
 /* Gives up the pages with translations that the function picks. */
-void rv_code_give_up_if(struct rv_code_cache *c, bool (*pick)(void *opaque, struct rv_jit_page *p),
-                        void *opaque);
+unsigned rv_code_give_up_if(struct rv_code_cache *c,
+                            bool (*pick)(void *opaque, struct rv_jit_page *p), void *opaque);
 /* Frees what was given up and no hart is in any more. */
 void rv_code_reclaim(struct rv_code_cache *c);
 void rv_code_stats(struct rv_code_cache *c, struct rv_code_stats *out);

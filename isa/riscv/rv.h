@@ -470,7 +470,8 @@ void rv_mmu_update(struct rv_hart *h);
 enum rv_priv rv_data_priv(const struct rv_hart *h);
 /* What a walk for an access of that privilege depends on; mode is satp's. */
 struct walk_env rv_walk_env(struct rv_hart *h, enum rv_priv priv);
-extern const struct guest_mmu_ops rv_mmu_ops; /* mmu.c */
+extern const struct guest_mmu_ops rv_mmu_ops;                   /* mmu.c */
+extern const struct guest_cache_ops rv_cache_ops[GUEST_CACHES]; /* caches.c */
 /* Translates for the debugger, with the hart's current data mode; no side effects. */
 bool rv_translate_debug(struct rv_hart *h, gva_t va, gpa_t *gpa);
 

@@ -480,6 +480,46 @@ MH_API int mh_hot_clear(struct mh_machine *m);
  */
 MH_API int mh_hot_precompile(struct mh_machine *m, unsigned hart, mh_gva addr);
 
+/* ---- caches ----------------------------------------------------------------------- */
+
+/* What a machine keeps to be fast, by virtual address; none of it changes what a guest sees. */
+enum mh_cache {
+    MH_CACHE_CODE,   /* translations, of the machine; value: address of the host code */
+    MH_CACHE_DECODE, /* decoded instructions, of the machine; value: physical address */
+    MH_CACHE_TLB,    /* of one hart, for loads; value: physical address */
+};
+
+/* MH_UNKNOWN where nobody counts, because it would cost each access. */
+struct mh_cache_stats {
+    uint64_t hits, misses, evictions;
+};
+
+/*
+ * Whether the cache has something for key, as the hart would look for it now: 0 and, if value is not
+ * NULL, its value; or -ENOENT.  These four take the hart: -EBUSY while it runs, -ENOENT also if there
+ * is no such hart, -EINVAL: no such cache, or the machine is not initialised.
+ */
+MH_API int mh_cache_get(struct mh_machine *m, unsigned hart, enum mh_cache cache, mh_gva key,
+                        uint64_t *value);
+/*
+ * Makes the entry for key now; what it holds follows from guest memory.  -EFAULT: nothing can be
+ * fetched there, -ENOSPC, -EAGAIN: not now, -ENOTSUP: a TLB, or there is no translator.
+ */
+MH_API int mh_cache_set(struct mh_machine *m, unsigned hart, enum mh_cache cache, mh_gva key);
+/*
+ * Removes the entry, or -ENOENT.  With it may go others: of a page of code all that was decoded and
+ * translated, of a TLB all that the page's entry stands for, in all three kinds.
+ */
+MH_API int mh_cache_remove(struct mh_machine *m, unsigned hart, enum mh_cache cache, mh_gva key);
+/* Removes all entries; with decoded code its translations. */
+MH_API int mh_cache_clear(struct mh_machine *m, unsigned hart, enum mh_cache cache);
+/*
+ * Any thread, also while harts run.  Of translations a hit is a look-up that found code, a miss one
+ * that did not; jumps that need none are not counted.  evictions are pages that made room for others.
+ */
+MH_API int mh_cache_stats(struct mh_machine *m, unsigned hart, enum mh_cache cache,
+                          struct mh_cache_stats *out);
+
 /* ---- decoding --------------------------------------------------------------------- */
 
 enum mh_insn_flag {
