@@ -141,9 +141,16 @@ static void count(struct lower *l, unsigned retired)
     l->counted = retired;
 }
 
+/*
+ * The block of the region that the exit leads to, or -1.  A jump back that the engine did not know
+ * of (a pass made it of a jump by address) leaves the region, for its target does not look for the
+ * alarm.
+ */
 static int inside(const struct lower *l, const struct ir_insn *i)
 {
-    return i->sub == IR_EXIT_CHAIN ? lower_find_block(l, i->disp) : -1;
+    int block = i->sub == IR_EXIT_CHAIN ? lower_find_block(l, i->disp) : -1;
+    bool back = block >= 0 && (unsigned)block <= l->block;
+    return back && !l->r->blocks[block].header ? -1 : block;
 }
 
 static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)

@@ -238,7 +238,8 @@ struct made {
     uint32_t passes;
     struct x64_cpu cpu;
     uint64_t world;
-    bool jumps; /* the jump cache knows the entries */
+    bool jumps;      /* the jump cache knows the entries */
+    bool no_headers; /* as if passes had made the jumps back */
 };
 
 struct left {
@@ -301,7 +302,7 @@ static int to_disp(struct walk *w, unsigned from, enum ir_exit_kind kind, int32_
     case IR_EXIT_CHAIN:
         break;
     }
-    if (k >= 0)
+    if (k >= 0 && ((unsigned)k > from || w->m->blocks[k].header))
         return k;
     if (disp < 0 || disp >= (int32_t)PAGE_SIZE)
         return by_address(w, pc);
@@ -412,6 +413,8 @@ static void mark_headers(struct made *m)
 {
     for (unsigned k = 0; k < m->r.count; k++)
         m->blocks[k].header = false;
+    if (m->no_headers)
+        return;
     for (unsigned k = 0; k < m->r.count; k++)
         for (unsigned n = 1; n < m->blocks[k].ir.count; n++) {
             const struct ir_insn *i = &m->blocks[k].ir.insns[n];
@@ -598,6 +601,7 @@ static void some_choices(struct made *m)
     m->cpu = some_cpu();
     m->world = random_64();
     m->jumps = one_in(2);
+    m->no_headers = one_in(8);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
     m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
