@@ -60,6 +60,7 @@ struct jit_hart {
     uint64_t rsp;           /* of the running code's frame */
     uint64_t va, value, desired;
     uint32_t point; /* jit_point() */
+    uint64_t room;  /* distances in a page at which the access, or its span, begins and fits */
     uint32_t span;  /* jit_span() of an access that stands for several, else 0 */
     uint32_t site;  /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
@@ -148,6 +149,7 @@ struct jit_guest {
     int32_t bias;          /* the base register points so far into the structure */
     const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
                               registers; ends with 0 */
+    int32_t paged;     /* a byte, not 0: data addresses are translated page by page */
     uint64_t fp_slots;     /* floating-point registers, a bit each */
     const struct jit_inline *inlines; /* by helper */
     /*

@@ -114,6 +114,7 @@ void tlb_streams_forget(struct tlb *t)
 {
     streams_forget(t, TLB_STREAM_READ);
     streams_forget(t, TLB_STREAM_WRITE);
+    t->write_epoch++;
 }
 
 /* ---- contexts ------------------------------------------------------------ */

@@ -106,6 +106,7 @@ struct tlb {
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
     uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
     uint64_t fetch_epoch; /* rises when a fetch mapping may have gone */
+    uint64_t write_epoch; /* rises when a host page may be written fast no more */
 
     /* since the table was last looked at by tlb_adapt */
     uint64_t fills_since_resize[TLB_KINDS];

@@ -81,6 +81,7 @@ static const struct jit_guest guest_layout = {
     .jit = offsetof(struct rv_hart, jit.run),
     .bias = offsetof(struct rv_hart, x[16]),
     .border = border,
+    .paged = offsetof(struct rv_hart, mmu_data_on),
     .fp_slots = 0xffffffffull << RV_SLOT_F0,
     .inlines = rv_jit_inlines,
     .slow = slow_access,
@@ -467,8 +468,10 @@ static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everyt
 
 static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
 {
-    for (unsigned i = 0; i < JIT_JUMPS; i++)
-        b->jumps[i].va = 1;
+    bool few = b->filled <= RV_JIT_FILLED;
+    for (unsigned i = 0; i < (few ? b->filled : JIT_JUMPS); i++)
+        b->jumps[few ? b->place[i] : i].va = 1;
+    b->filled = 0;
     h->jit.stats.jumps_cleared++;
 }
 
@@ -483,8 +486,10 @@ static bool bank_select(struct rv_hart *h, uint64_t key)
     bool known = b;
     if (!b)
         b = &j->bank[j->next_bank++ % RV_JIT_BANKS];
-    if (!b->jumps)
+    if (!b->jumps) {
         b->jumps = aligned_alloc(CACHE_LINE, JIT_JUMPS * sizeof(*b->jumps));
+        b->filled = JIT_JUMPS;
+    }
     if (!b->jumps)
         return false;
     if (!known || b->epoch != h->hart.tlb.fetch_epoch)
@@ -517,21 +522,56 @@ static enum tlb_stream_kind stream_kind(enum jit_access what)
 
 #define WRITE_REACH 1024 /* pages to each side that a stream of writes may cover */
 
-/* How far from page `first` on the flags allow fast writes: the page behind the last one. */
-static uint64_t writable_up(struct physmem *pm, uint64_t page, uint64_t end)
+#define ALL_BYTES(v) (0x0101010101010101ull * (v))
+
+/* The flags of eight pages from one whose number is a multiple of eight. */
+static uint64_t flags_of_8(const struct physmem *pm, uint64_t page)
+{
+    return load_relaxed((const uint64_t *)(const void *)&pm->flags[page]);
+}
+
+static bool is_writable(const struct physmem *pm, uint64_t page)
+{
+    return !(load_relaxed(&pm->flags[page]) & PAGE_SLOW_WRITE);
+}
+
+/* How far the flags allow fast writes from page on: the page behind the last one. */
+static uint64_t writable_up(const struct physmem *pm, uint64_t page, uint64_t end)
 {
     uint64_t last = min_u64(end, page + WRITE_REACH);
-    while (page < last && !(load_acquire(&pm->flags[page]) & PAGE_SLOW_WRITE))
-        page++;
+    while (page < last && is_writable(pm, page))
+        if (page % 8 == 0 && last - page >= 8 &&
+            !(flags_of_8(pm, page) & ALL_BYTES(PAGE_SLOW_WRITE)))
+            page += 8;
+        else
+            page++;
     return page;
 }
 
-static uint64_t writable_down(struct physmem *pm, uint64_t page)
+/* And downwards: the first page. */
+static uint64_t writable_down(const struct physmem *pm, uint64_t page)
 {
     uint64_t first = page > WRITE_REACH ? page - WRITE_REACH : 0;
-    while (page > first && !(load_acquire(&pm->flags[page - 1]) & PAGE_SLOW_WRITE))
-        page--;
+    while (page > first && is_writable(pm, page - 1))
+        if (page % 8 == 0 && page - first >= 8 &&
+            !(flags_of_8(pm, page - 8) & ALL_BYTES(PAGE_SLOW_WRITE)))
+            page -= 8;
+        else
+            page--;
     return page;
+}
+
+static void mark_dirty(struct physmem *pm, uint64_t first, uint64_t end)
+{
+    for (uint64_t page = first; page < end;) {
+        bool eight = page % 8 == 0 && end - page >= 8;
+        if (eight && (flags_of_8(pm, page) & ALL_BYTES(PAGE_DIRTY)) == ALL_BYTES(PAGE_DIRTY)) {
+            page += 8;
+            continue;
+        }
+        physmem_flag_set(pm, pm->base + (page << PAGE_SHIFT), PAGE_DIRTY);
+        page++;
+    }
 }
 
 /* Where addresses are physical and PMP is open a stream may reach over all of RAM. */
@@ -541,21 +581,45 @@ static bool stream_is_bare(const struct rv_hart *h)
     return !h->mmu_data_on && !h->masked_bits && !h->triggers && open;
 }
 
-static void stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned stream,
+static const struct rv_jit_range *range_make(struct rv_hart *h, uint64_t page)
+{
+    struct physmem *pm = h->guest->env->pm;
+    struct rv_jit_range *r = &h->jit.writable[h->jit.next_range++ % RV_JIT_RANGES];
+    *r = (struct rv_jit_range){writable_down(pm, page),
+                               writable_up(pm, page, pm->size >> PAGE_SHIFT),
+                               h->hart.tlb.write_epoch + 1};
+    mark_dirty(pm, r->first, r->end);
+    return r;
+}
+
+/* The pages around one that may be written fast, of which the same holds. */
+static const struct rv_jit_range *range_of(struct rv_hart *h, uint64_t page)
+{
+    for (unsigned i = 0; i < RV_JIT_RANGES; i++) {
+        const struct rv_jit_range *r = &h->jit.writable[i];
+        if (r->epoch == h->hart.tlb.write_epoch + 1 && page >= r->first && page < r->end)
+            return r;
+    }
+    return range_make(h, page);
+}
+
+static bool stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned stream,
                              unsigned size, gpa_t gpa)
 {
     struct physmem *pm = h->guest->env->pm;
     uint64_t first = 0, end = pm->size >> PAGE_SHIFT, page = (gpa - pm->base) >> PAGE_SHIFT;
     if (what != JIT_LOAD) {
-        first = writable_down(pm, page);
-        end = writable_up(pm, page, end);
-        for (uint64_t i = first; i < end; i++)
-            physmem_flag_set(pm, pm->base + (i << PAGE_SHIFT), PAGE_DIRTY);
+        const struct rv_jit_range *r = range_of(h, page);
+        first = r->first;
+        end = r->end;
+        if (page < first || page >= end)
+            return false; /* flagged just now: the request to drop it waits */
     }
     struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
                            ((end - first) << PAGE_SHIFT) - size + 1,
                            (uintptr_t)pm->host + (first << PAGE_SHIFT)};
     tlb_stream_set(&h->hart.tlb, stream_kind(what), stream, &s);
+    return true;
 }
 
 /* Gives the site's stream the page of va, if the TLB has it.  False: it has not. */
@@ -568,10 +632,8 @@ static bool stream_fill(struct rv_hart *h, enum jit_access what, unsigned stream
     if (e->tag != (page | t->ctx[what == JIT_LOAD ? TLB_READ : TLB_WRITE]) ||
         va - page > PAGE_SIZE - size)
         return false;
-    if (stream_is_bare(h)) {
-        stream_fill_bare(h, what, stream, size, va);
-        return true;
-    }
+    if (stream_is_bare(h))
+        return stream_fill_bare(h, what, stream, size, va);
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
     tlb_stream_set(t, stream_kind(what), stream, &s);
     return true;
@@ -688,6 +750,18 @@ static void chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site, uintptr_t
     h->jit.stats.chains++;
 }
 
+static void jump_fill(struct rv_hart *h, uintptr_t code)
+{
+    struct rv_jit_bank *b = h->jit.now;
+    unsigned i = jit_jump_index(h->pc);
+    if (b->filled < RV_JIT_FILLED)
+        b->place[b->filled] = (uint16_t)i;
+    if (b->filled <= RV_JIT_FILLED)
+        b->filled++;
+    b->jumps[i] = (struct jit_jump){h->pc, code};
+    h->jit.stats.finds++;
+}
+
 void rv_jit_run(struct rv_hart *h, bool everything)
 {
     struct rv_jit *j = h->guest->jit;
@@ -708,9 +782,7 @@ void rv_jit_run(struct rv_hart *h, bool everything)
         if (site && j->cfg.chain) {
             chain(j, h, site, code);
         } else {
-            struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
-            *jump = (struct jit_jump){h->pc, code};
-            h->jit.stats.finds++;
+            jump_fill(h, code);
         }
         goes_on = run_code(j, h, code);
     }

@@ -17,7 +17,9 @@ struct rv_jit;
 struct rv_op;
 struct rv_jit_page; /* the translations of a decoded page */
 
-#define RV_JIT_BANKS 8
+#define RV_JIT_BANKS  8
+#define RV_JIT_FILLED 64
+#define RV_JIT_RANGES 8
 
 /* Owner hart only. */
 struct rv_jit_hart {
@@ -26,13 +28,19 @@ struct rv_jit_hart {
     int chunk;
     struct rv_jit_bank {
         struct jit_jump *jumps;
-        uint64_t key;   /* fetch context and mode that it is for */
-        uint64_t epoch; /* of the TLB's fetch mappings, when it was good last */
+        uint64_t key;    /* fetch context and mode that it is for */
+        uint64_t epoch;  /* of the TLB's fetch mappings, when it was good last */
+        unsigned filled; /* places filled since it was empty; above RV_JIT_FILLED not all listed */
+        uint16_t place[RV_JIT_FILLED];
     } bank[RV_JIT_BANKS];
     struct rv_jit_bank *now;
     unsigned next_bank;
     unsigned mode; /* index of the assumptions that code may rely on now */
     struct rv_region_builder *builder;
+    struct rv_jit_range {
+        uint64_t first, end, epoch; /* pages, and the TLB's write_epoch plus 1 */
+    } writable[RV_JIT_RANGES];      /* RAM pages that streams of writes may reach over */
+    unsigned next_range;
     struct {
         uint64_t translations, translated_insns, code_bytes, translate_ns, enters, chains, finds,
             interp_blocks, slow_accesses, jumps_cleared, hot, blocks, ahead;

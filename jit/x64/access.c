@@ -513,6 +513,91 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
         x64_store(&l->e, to, (enum x64_reg)reg);
 }
 
+/*
+ * Distances from a page's start at which the access (or its span) fits; 0: it is for C whatever the
+ * TLB has, because it may not be tried again.
+ */
+static int32_t room_of(const struct cold *c)
+{
+    unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
+    return c->again || c->from[1] ? 0 : (int32_t)(PAGE_SIZE - bytes + 1);
+}
+
+/*
+ * What most accesses off the fast path need is another page, which the TLB has: it is probed here
+ * and now, in about thirty instructions.  Ends the routine with "above" in the flags (the access
+ * tries again) or goes on behind, nothing changed.
+ */
+void access_probe(struct lower *l, enum tlb_stream_kind kind)
+{
+    struct x64_buf *e = &l->e;
+    static const enum tlb_kind tables[] = {TLB_READ, TLB_WRITE};
+    int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
+                                          tables[kind] * sizeof(struct tlb_table));
+    int32_t ctx = l->g->tlb + (int32_t)(offsetof(struct tlb, ctx) + 8 * tables[kind]);
+    int32_t used = l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
+                                         kind * sizeof(((struct tlb *)0)->stream_used[0]));
+    uint8_t *no[3];
+    x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
+    no[0] = x64_jcc(e, CC_E, 0);
+    /* The places of registers that are no temporaries: the others may hold what the caller saved.
+     */
+    x64_store(e, at_save_deep(RSP), RAX);
+    x64_store(e, at_save_deep(RBP), RCX);
+    x64_store(e, at_save_deep(R15), RDX);
+    /* rax the page, rcx the distance in it */
+    x64_load(e, RAX, AT_JIT(l, va));
+    x64_mov(e, RCX, RAX);
+    x64_alu_imm(e, ALU_AND, 0, RCX, (int32_t)(PAGE_SIZE - 1));
+    x64_alu_mem(e, ALU_CMP, X64_W, RCX, AT_JIT(l, room));
+    no[1] = x64_jcc(e, CC_AE, 0);
+    x64_alu(e, ALU_SUB, X64_W, RAX, RCX);
+    /* rcx the entry: as tlb_slot() */
+    x64_mov(e, RCX, RAX);
+    x64_mov(e, RDX, RAX);
+    x64_shift_imm(e, SH_SHR, X64_W, RCX, PAGE_SHIFT - 4);
+    x64_shift_imm(e, SH_SHR, X64_W, RDX, PAGE_SHIFT + 4);
+    x64_alu(e, ALU_XOR, X64_W, RCX, RDX);
+    x64_alu_mem(e, ALU_AND, X64_W, RCX,
+                at_hart(l, table + (int32_t)offsetof(struct tlb_table, mask)));
+    x64_alu_mem(e, ALU_ADD, X64_W, RCX,
+                at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
+    x64_mov(e, RDX, RAX);
+    x64_alu_mem(e, ALU_OR, X64_W, RDX, at_hart(l, ctx));
+    x64_alu_mem(e, ALU_CMP, X64_W, RDX, x64_at(RCX, offsetof(struct tlb_entry, tag)));
+    no[2] = x64_jcc(e, CC_NE, 0);
+    x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
+    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
+    /* the stream */
+    struct x64_mem site = AT_JIT(l, site);
+    site.disp += 2;
+    x64_load_zx(e, RDX, site, 2);
+    x64_rm(e, 0x0fab, X64_W, RDX, at_hart(l, used)); /* bts */
+    x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
+    struct x64_mem stream = at_stream(l, kind, 0, 0);
+    stream.index = RDX;
+    stream.scale = 3;
+    x64_store(e, stream, RAX);
+    stream.disp += (int32_t)offsetof(struct tlb_stream, host);
+    x64_store(e, stream, RCX);
+    stream.disp +=
+        (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
+    x64_load(e, RCX, AT_JIT(l, room));
+    x64_store(e, stream, RCX);
+    x64_load(e, RDX, at_save_deep(R15));
+    x64_load(e, RCX, at_save_deep(RBP));
+    x64_load(e, RAX, at_save_deep(RSP));
+    x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
+    x64_ret(e);
+    x64_patch(e, no[1]);
+    x64_patch(e, no[2]);
+    x64_load(e, RDX, at_save_deep(R15));
+    x64_load(e, RCX, at_save_deep(RBP));
+    x64_load(e, RAX, at_save_deep(RSP));
+    x64_patch(e, no[0]);
+}
+_Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
+
 /* What the C function needs to know besides the address. */
 static void describe(struct lower *l, struct cold *c, enum jit_access what)
 {
@@ -525,6 +610,7 @@ static void describe(struct lower *l, struct cold *c, enum jit_access what)
     x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
     x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
     x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
+    x64_store_imm(e, AT_JIT(l, room), room_of(c), 8);
 }
 
 static void take_value(struct lower *l, struct cold *c, enum jit_access what)
@@ -554,7 +640,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
         x64_load(e, RAX, c->base_mem);
     x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
     x64_store(e, AT_JIT(l, va), RAX);
-    lower_call_miss(l);
+    lower_call_miss(l, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE);
     access_save(l, c, true);
     take_value(l, c, what);
     x64_jmp(e, c->after);
@@ -577,7 +663,7 @@ void access_cold(struct lower *l, struct cold *c)
         x64_patch(e, c->from[1]);
     x64_store(e, AT_JIT(l, va), t);
     describe(l, c, what);
-    lower_call_miss(l);
+    lower_call_miss(l, kind);
     access_save(l, c, true);
     x64_load(e, t, AT_JIT(l, va));
     x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */

@@ -374,6 +374,13 @@ static inline void x64_alu_mem_imm(struct x64_buf *e, enum x64_alu op, unsigned 
         x64_dword(e, (uint32_t)v);
 }
 
+/* With a byte in memory. */
+static inline void x64_alu_mem_imm8(struct x64_buf *e, enum x64_alu op, struct x64_mem m, int8_t v)
+{
+    x64_rm(e, 0x80, 0, op, m);
+    x64_byte(e, (uint8_t)v);
+}
+
 static inline void x64_test(struct x64_buf *e, unsigned w, enum x64_reg a, enum x64_reg b)
 {
     x64_rr(e, 0x85, w, b, a);

@@ -208,9 +208,9 @@ static void add_call(struct lower *l, uint8_t *from, unsigned kind)
     l->call[l->calls++].kind = (uint8_t)kind;
 }
 
-void lower_call_miss(struct lower *l)
+void lower_call_miss(struct lower *l, enum tlb_stream_kind kind)
 {
-    add_call(l, x64_call(&l->e, 0), CALL_MISS);
+    add_call(l, x64_call(&l->e, 0), kind == TLB_STREAM_READ ? CALL_MISS_READ : CALL_MISS_WRITE);
 }
 
 void lower_call_helper(struct lower *l, bool regs)
@@ -247,8 +247,9 @@ static void call_c(struct lower *l)
     x64_lea(&l->e, RSP, x64_at(RSP, 8));
 }
 
-static void miss_routine(struct lower *l)
+static void miss_routine(struct lower *l, enum tlb_stream_kind kind)
 {
+    access_probe(l, kind);
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
     x64_mov_imm(&l->e, RAX, (uintptr_t)l->g->slow);
@@ -290,8 +291,8 @@ static void make_routines(struct lower *l)
                 continue;
             if (!start) {
                 start = l->e.p;
-                if (kind == CALL_MISS)
-                    miss_routine(l);
+                if (kind <= CALL_MISS_WRITE)
+                    miss_routine(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
                 else
                     helper_routine(l, kind == CALL_HELPER_REGS);
             }

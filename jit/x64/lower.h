@@ -135,7 +135,7 @@ struct cold {
 #define CALLS_MAX  8192
 
 /* The routines of a region through which C is called. */
-enum call_kind { CALL_MISS, CALL_HELPER, CALL_HELPER_REGS, CALL_KINDS };
+enum call_kind { CALL_MISS_READ, CALL_MISS_WRITE, CALL_HELPER, CALL_HELPER_REGS, CALL_KINDS };
 
 struct lower {
     struct x64_buf e;
@@ -207,6 +207,12 @@ static inline struct x64_mem at_frame(unsigned i)
 static inline struct x64_mem at_save(unsigned reg)
 {
     return x64_at(RSP, FRAME_SAVE + 8 * (int32_t)reg);
+}
+
+/* The same inside a routine, whose return address is on the stack. */
+static inline struct x64_mem at_save_deep(unsigned reg)
+{
+    return x64_at(RSP, 8 + FRAME_SAVE + 8 * (int32_t)reg);
 }
 
 static inline struct x64_mem at_xsave(unsigned reg)
@@ -319,7 +325,11 @@ struct cold *lower_cold(struct lower *l);
 /* A jump to a block of the region. */
 void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);
-void lower_call_miss(struct lower *l);
+/* Off the fast path: kind is of the stream; known: it has one, and the access may be tried again.
+ */
+void lower_call_miss(struct lower *l, enum tlb_stream_kind kind);
+/* The first half of that routine: finds the stream its page in the TLB, if it is there. */
+void access_probe(struct lower *l, enum tlb_stream_kind kind);
 /* regs: the helper reads and writes register slots. */
 void lower_call_helper(struct lower *l, bool regs);
 /* The border map. */
