@@ -698,6 +698,104 @@ static void places_of_all_sizes_share_streams(void **state)
     catch_crashes(false);
 }
 
+/* --- direct jumps, and room --- */
+
+/* One block at disp that sets a register and leaves. */
+static void small_region(struct made *m, unsigned disp, enum ir_exit_kind kind, int32_t to)
+{
+    struct ir_block *b = &m->plain[0];
+    *m = (struct made){.r.count = 1, .guest = 3, .entry = 0, .budget = 10};
+    ir_begin(b, &guest, m->plain_insns[0], BLOCK_MAX);
+    ir_slot_set(b, G1, ir_pure(b, IR_add, ir_slot_get(b, G1), ir_const(b, disp), IR_NONE));
+    (void)ir_point(b, (int32_t)disp, 0);
+    ir_exit(b, kind, 1, to);
+    m->blocks[0].disp = (uint16_t)disp;
+    m->blocks[0].entry = true;
+    m->world = disp;
+}
+
+/* From one region to another of the page: through the engine at first, then straight. */
+static void jump_straight(unsigned from, unsigned to)
+{
+    static struct made a, b;
+    struct jit_code code_a, code_b;
+    small_region(&a, from, IR_EXIT_CHAIN, (int32_t)to);
+    small_region(&b, to, IR_EXIT_LEAVE, 0x40);
+    b.r.own_map = true;
+    assert_int_equal(compile(&b, &code_b), 0);
+    assert_int_equal(compile(&a, &code_a), 0);
+    assert_int_equal(host->compile(&b.r, &stubs[3], &room, &code_b), 0); /* behind a's */
+    serialize();
+    hart_begin(&a);
+    uint64_t r1 = hart.world.slot[G1];
+    run(&a, code_a.entry[0], &got);
+    assert_int_equal(got.why, JIT_LEFT_CHAIN);
+    assert_int_equal(got.pc, PAGE_VA + to);
+    assert_int_equal(hart.world.slot[G1], r1 + from);
+    host->chain(codemem_rw(mem, hart.jit.exit_site), hart.jit.exit_site, code_b.entry[0]);
+    serialize();
+    hart_begin(&a);
+    run(&a, code_a.entry[0], &got);
+    assert_int_equal(got.why, JIT_LEFT_LEAVE);
+    assert_int_equal(got.pc, PAGE_VA + 0x40);
+    assert_int_equal(got.insns, FIRST_INSNS + 2);
+    assert_int_equal(hart.world.slot[G1], r1 + from + to);
+    /* Back, the alarm is looked for on the way. */
+    hart_begin(&a);
+    hart.until = FIRST_INSNS + 1;
+    run(&a, code_a.entry[0], &got);
+    assert_int_equal(got.why, to <= from ? JIT_LEFT_ALARM : JIT_LEFT_LEAVE);
+}
+
+static void jumps_become_direct(void **state)
+{
+    (void)state;
+    jump_straight(0x100, 0x200);
+    jump_straight(0x200, 0x100);
+}
+
+/* Where there is no room, nothing is taken and nothing behind it is written. */
+static void what_does_not_fit_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct jit_code code;
+    for (int n = 0; n < 20; n++) {
+        make_region(&region, 1 + below(3));
+        if (compile(&region, &code))
+            continue;
+        size_t needed = room.used;
+        for (size_t size = 0; size < needed; size += 1 + below(64)) {
+            struct jit_room small = {.rw = room.rw, .rx = room.rx, .size = 128 + size, .used = 128};
+            memset(room.rw + small.size, 0xa5, 64);
+            int rc = host->compile(&region.r, &stubs[region.guest], &small, &code);
+            if (rc) {
+                assert_int_equal(rc, -ENOSPC);
+                assert_int_equal(small.used, 128);
+            }
+            assert_true(small.used <= small.size);
+            for (unsigned i = 0; i < 64; i++)
+                assert_int_equal(room.rw[small.size + i], 0xa5);
+        }
+    }
+}
+
+/* More values than a region may have: that is said, and is no lack of room. */
+static void what_is_too_much_is_refused(void **state)
+{
+    (void)state;
+    static struct ir_insn insns[VALUES_MAX + 8];
+    struct jit_block jb = {.entry = true};
+    struct jit_region r = {.guest = &guests[0], .blocks = &jb, .count = 1};
+    struct jit_code code;
+    ir_begin(&jb.ir, &guest, insns, ARRAY_LEN(insns));
+    while (ir_room(&jb.ir) > 2)
+        ir_slot_set(&jb.ir, G1, ir_const(&jb.ir, jb.ir.count));
+    ir_exit(&jb.ir, IR_EXIT_LEAVE, 0, 0);
+    room.used = 0;
+    assert_int_equal(host->compile(&r, &stubs[0], &room, &code), -E2BIG);
+    assert_int_equal(room.used, 0);
+}
+
 /* --- every operation --- */
 
 enum operand { OP_HOME, OP_MEMORY, OP_CONST, OP_TEMP, OPERANDS };
@@ -787,6 +885,9 @@ int main(void)
         cmocka_unit_test(every_operation),
         cmocka_unit_test(random_regions),
         cmocka_unit_test(places_of_all_sizes_share_streams),
+        cmocka_unit_test(jumps_become_direct),
+        cmocka_unit_test(what_does_not_fit_leaves_no_trace),
+        cmocka_unit_test(what_is_too_much_is_refused),
     };
     return cmocka_run_group_tests(tests, open_host, close_host);
 }
