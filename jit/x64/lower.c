@@ -10,6 +10,7 @@
 #include "jit/x64/lower.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +19,27 @@
 
 const uint8_t x64_homes[X64_HOMES] = {RBX, R12, R13, R14, RSI, RDI, R8, R9, R10, R11};
 
+static pthread_key_t state_key;
+
+static void state_key_make(void)
+{
+    if (pthread_key_create(&state_key, free))
+        BUG("no key for the threads' state");
+}
+
+/* Some 600 KiB, kept for the thread's life. */
 struct lower *lower_state(void)
 {
-    static _Thread_local struct lower *state; /* some 600 KiB, kept for the thread's life */
-    if (!state)
-        state = malloc(sizeof(*state));
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, state_key_make);
+    struct lower *state = pthread_getspecific(state_key);
+    if (state)
+        return state;
+    state = malloc(sizeof(*state));
+    if (state && pthread_setspecific(state_key, state)) {
+        free(state);
+        return NULL;
+    }
     return state;
 }
 
