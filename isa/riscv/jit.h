@@ -36,6 +36,9 @@ struct rv_jit_hart {
     struct rv_jit_bank *now;
     unsigned next_bank;
     unsigned mode; /* index of the assumptions that code may rely on now */
+    /* There was no room for a translation when insns was starved_at. */
+    bool starved, leaves;
+    uint64_t starved_at;
     struct rv_region_builder *builder;
     struct rv_jit_range {
         uint64_t first, end, epoch; /* pages, and the TLB's write_epoch plus 1 */

@@ -137,6 +137,54 @@ static void test_region(void **state)
     assert_true(large.stats.translations < large.stats.translated_insns);
 }
 
+#define LONG_PAGES 200
+#define LONG_START (PROGRAM_BASE + 0x2000)
+
+/* More code than fits, in one round through all of it, with a jump every ten instructions. */
+static struct seen run_long(const char *engine)
+{
+    static const char *const jump[] = {"lui t0,0x2", "auipc t1,0", "add t1,t1,t0",
+                                       "jalr zero,-4(t1)", NULL};
+    static uint32_t code[LONG_PAGES * 1024];
+    struct program p;
+    struct mh_vm_config cfg;
+    struct mh_machine *m;
+    struct mh_engine *e;
+    struct seen s;
+    program_make(&p, jump);
+    program_config(&cfg, &p);
+    cfg.jit_cache = 256 << 10;
+    for (unsigned i = 0; i < ARRAY_LEN(code); i++)
+        code[i] = i % 2 ? 0x00150513 : 0x00a585b3; /* addi a0,a0,1; add a1,a1,a0 */
+    for (unsigned i = 8; i + 2 < ARRAY_LEN(code); i += 10)
+        code[i] = 0x0080006f; /* jal zero,+8 */
+    uint32_t back = (uint32_t) - (int32_t)(sizeof(code) - 4);
+    code[ARRAY_LEN(code) - 1] =
+        0x6f | (back & 0xff000) | (back & 0x800) << 9 | (back & 0x7fe) << 20 | 1u << 31;
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_memory_write(m, (mh_gpa){LONG_START}, code, sizeof(code)), 0);
+    assert_int_equal(mh_engine_create(&e, m, 0, engine), 0);
+    assert_int_equal(mh_engine_execute(e, 2000000, NULL), 0);
+    assert_int_equal(mh_hart_get_state(m, 0, &s.state), 0);
+    m->gt->stats(m->guest, -1, &s.stats);
+    mh_engine_destroy(e);
+    mh_machine_destroy(m);
+    return s;
+}
+
+/* The cache is full all the time: code goes, code comes, and no look for room at each block. */
+static void test_full(void **state)
+{
+    struct seen want = run_long("interp"), got = run_long("jit");
+    (void)state;
+    assert_memory_equal(&got.state, &want.state, sizeof(want.state));
+    assert_in_range(want.state.pc, LONG_START, LONG_START + LONG_PAGES * PAGE_SIZE);
+    assert_true(got.stats.jit_evictions > 0);
+    assert_true(got.stats.translations > 100);
+    assert_in_range(got.stats.jit_hot - got.stats.translations, 1, got.stats.insns / 4096);
+}
+
 /* Misaligned loads succeed, and from one piece to the next they trap, in code translated before. */
 static struct seen run_strict(const char *engine)
 {
@@ -186,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_levels), cmocka_unit_test(test_passes),
         cmocka_unit_test(test_chain),  cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_region), cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_full),
     };
     if (!jit_host()) {
         puts("there is no back end for this host");
