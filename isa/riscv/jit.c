@@ -78,7 +78,7 @@ static const uint8_t border[] = {2, 8, 10, 15, 14, 11, 12, 13, 9, 1, 0};
 
 static int slow_access(void *hart);
 
-static const struct jit_guest guest_layout = {
+const struct jit_guest rv_jit_guest = {
     .ir = &rv_ir_guest,
     .insns = offsetof(struct rv_hart, insns),
     .until = offsetof(struct rv_hart, hart.shared.until),
@@ -118,7 +118,7 @@ int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_c
     memset(j, 0, sizeof(*j));
     *j = (struct rv_jit){.g = g,
                          .host = host,
-                         .guest = guest_layout,
+                         .guest = rv_jit_guest,
                          .cfg = *cfg,
                          .threshold_min = cfg->threshold,
                          .threshold_max = cfg->threshold};

@@ -61,6 +61,9 @@ struct rv_jit_config {
     FILE *dump, *perf_map; /* the caller's; NULL: none */
 };
 
+/* What host code knows of the guest; for tests. */
+extern const struct jit_guest rv_jit_guest;
+
 /* -ENOTSUP: there is no back end for this host. */
 int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg);
 void rv_jit_destroy(struct rv_jit *j);

@@ -258,6 +258,8 @@ static void tests(void)
 {
     EACH_REG(a)
     {
+        x64_alu_mem_imm8(&e, (enum x64_alu)(a & 7), some_mem(a), (int8_t)(a * 17));
+        is("%s byte ptr %s, %d", alus[a & 7], mem_text(some_mem(a)), (int8_t)(a * 17));
         EACH_W(w) EACH_REG(b)
         {
             x64_test(&e, w, (enum x64_reg)a, (enum x64_reg)b);
@@ -460,6 +462,17 @@ static void atomics(void)
 
 static void sse(void)
 {
+    static const struct {
+        unsigned op;
+        const char *name;
+    } fma[] = {
+        {0xa9, "vfmadd213"}, {0xab, "vfmsub213"}, {0xad, "vfnmadd213"}, {0xaf, "vfnmsub213"}};
+    EACH_REG(x) EACH_W(w) for (unsigned i = 0; i < ARRAY_LEN(fma); i++)
+    {
+        x64_fma213(&e, fma[i].op, w, x, (x * 3 + i) & 15, (x * 5 + 9) & 15);
+        is("%ss%c xmm%u, xmm%u, xmm%u", fma[i].name, w ? 'd' : 's', x, (x * 3 + i) & 15,
+           (x * 5 + 9) & 15);
+    }
     EACH_REG(x) EACH_REG(r)
     {
         x64_movq_to_xmm(&e, x, (enum x64_reg)r);
