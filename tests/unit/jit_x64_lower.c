@@ -39,6 +39,7 @@ struct test_hart {
     uint64_t insns, until, page_va, pc;
     struct jit_hart jit;
     struct tlb tlb;
+    uint8_t paged;
     uint64_t entropy; /* what streams do */
 };
 
@@ -69,6 +70,14 @@ static void forget_streams(struct test_hart *h)
             h->tlb.stream[kind][i].limit = 0;
 }
 
+static void forget_pages(struct test_hart *h)
+{
+    for (unsigned n = 0; n < WINDOW_PAGES; n++) {
+        tlb_slot(&h->tlb, TLB_READ, WINDOW + n * PAGE_SIZE)->tag = TLB_TAG_INVALID;
+        tlb_slot(&h->tlb, TLB_WRITE, WINDOW + n * PAGE_SIZE)->tag = TLB_TAG_INVALID;
+    }
+}
+
 static struct ir_place place(const struct test_hart *h, unsigned retired)
 {
     return (struct ir_place){h->page_va + jit_point_disp(h->jit.point),
@@ -81,8 +90,10 @@ static struct ir_result call_world(void *hart, unsigned helper, uint64_t args[IR
     struct ir_place at = place(h, 0);
     for (unsigned i = helpers[helper].args; i < IR_ARGS_MAX; i++)
         args[i] = 0;
-    if (entropy(h) % 4 == 0)
+    if (entropy(h) % 4 == 0) {
         forget_streams(h);
+        forget_pages(h);
+    }
     struct ir_result r = world_call(&h->world, &at, &helpers[helper], args);
     destroy_registers();
     return r;
@@ -105,7 +116,7 @@ static ir_helper_fn *const functions[] = {helper_0, helper_1, helper_2,
                                           helper_3, helper_4, helper_5};
 _Static_assert(ARRAY_LEN(functions) == ARRAY_LEN(helpers), "one each");
 
-/* Gives the stream the page, as an engine does; true if the code may try again. */
+/* Gives the stream and the TLB the page, as an engine does; true if the code may try again. */
 static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size)
 {
     uint64_t va = h->jit.va, page = va & PAGE_MASK;
@@ -117,6 +128,7 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
         return false;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
     tlb_stream_set(&h->tlb, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE, stream, &s);
+    tlb_fill(&h->tlb, what == JIT_LOAD ? TLB_READ : TLB_WRITE, page, s.host - page, PAGE_SHIFT);
     return h->jit.span || aligned;
 }
 
@@ -188,6 +200,17 @@ static void serialize(void)
 #endif
 }
 
+static void open_tlb(struct tlb *t)
+{
+    bool cleared;
+    assert_int_equal(tlb_init(t, 0), 0);
+    uint64_t ctx = tlb_context(t, 1 << 16, &cleared);
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++)
+        t->ctx[kind] = ctx;
+}
+
+static struct test_hart hart;
+
 static int open_host(void **state)
 {
     host = jit_host();
@@ -208,6 +231,7 @@ static int open_host(void **state)
             .pc = offsetof(struct test_hart, pc),
             .tlb = offsetof(struct test_hart, tlb),
             .jit = offsetof(struct test_hart, jit),
+            .paged = offsetof(struct test_hart, paged),
             .bias = (int32_t)(16 * i),
             .border = borders[i],
             .slow = slow,
@@ -215,6 +239,7 @@ static int open_host(void **state)
         assert_int_equal(host->stubs(&stubs[i], &guests[i], &r), 0);
     }
     room = codemem_room(mem, codemem_take(mem));
+    open_tlb(&hart.tlb);
     return open_seed(state);
 }
 
@@ -222,6 +247,7 @@ static int close_host(void **state)
 {
     (void)state;
     x64_cpu_force(NULL);
+    tlb_fini(&hart.tlb);
     codemem_destroy(mem);
     return 0;
 }
@@ -239,6 +265,7 @@ struct made {
     struct x64_cpu cpu;
     uint64_t world;
     bool jumps;      /* the jump cache knows the entries */
+    bool paged;      /* what the TLB has is looked for at once */
     bool no_headers; /* as if passes had made the jumps back */
 };
 
@@ -251,7 +278,6 @@ struct left {
 #define FIRST_INSNS 1000
 
 static struct world expected;
-static struct test_hart hart;
 static uint8_t memory[2][WINDOW_PAGES * PAGE_SIZE];
 static struct jit_jump jumps[JIT_JUMPS];
 
@@ -390,6 +416,8 @@ static void hart_begin(const struct made *m)
     hart.pc = 0;
     hart.jit.jumps = jumps;
     hart.entropy = m->world;
+    hart.paged = m->paged;
+    forget_pages(&hart);
 }
 
 static void run(const struct made *m, uintptr_t code, struct left *out)
@@ -601,6 +629,7 @@ static void some_choices(struct made *m)
     m->cpu = some_cpu();
     m->world = random_64();
     m->jumps = one_in(2);
+    m->paged = one_in(2);
     m->no_headers = one_in(8);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
