@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accesses of translated code that its streams and the TLB did not lead to
+ * (struct jit_guest.slow).  On the hart's thread, in the middle of a block:
+ * registers are in their slots.
+ *
+ * An access that the TLB can stand for gives its stream a new range, and is
+ * tried again; all others are made here (access.c).
+ */
+#include "isa/riscv/jit_inside.h"
+
+static enum tlb_stream_kind stream_kind(enum jit_access what)
+{
+    return what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+}
+
+#define WRITE_REACH 1024 /* pages to each side that a stream of writes may cover */
+
+#define ALL_BYTES(v) (0x0101010101010101ull * (v))
+
+/* The flags of eight pages from one whose number is a multiple of eight. */
+static uint64_t flags_of_8(const struct physmem *pm, uint64_t page)
+{
+    return load_relaxed((const uint64_t *)(const void *)&pm->flags[page]);
+}
+
+static bool is_writable(const struct physmem *pm, uint64_t page)
+{
+    return !(load_relaxed(&pm->flags[page]) & PAGE_SLOW_WRITE);
+}
+
+/* How far the flags allow fast writes from page on: the page behind the last one. */
+static uint64_t writable_up(const struct physmem *pm, uint64_t page, uint64_t end)
+{
+    uint64_t last = min_u64(end, page + WRITE_REACH);
+    while (page < last && is_writable(pm, page))
+        if (page % 8 == 0 && last - page >= 8 &&
+            !(flags_of_8(pm, page) & ALL_BYTES(PAGE_SLOW_WRITE)))
+            page += 8;
+        else
+            page++;
+    return page;
+}
+
+/* And downwards: the first page. */
+static uint64_t writable_down(const struct physmem *pm, uint64_t page)
+{
+    uint64_t first = page > WRITE_REACH ? page - WRITE_REACH : 0;
+    while (page > first && is_writable(pm, page - 1))
+        if (page % 8 == 0 && page - first >= 8 &&
+            !(flags_of_8(pm, page - 8) & ALL_BYTES(PAGE_SLOW_WRITE)))
+            page -= 8;
+        else
+            page--;
+    return page;
+}
+
+static void mark_dirty(struct physmem *pm, uint64_t first, uint64_t end)
+{
+    for (uint64_t page = first; page < end;) {
+        bool eight = page % 8 == 0 && end - page >= 8;
+        if (eight && (flags_of_8(pm, page) & ALL_BYTES(PAGE_DIRTY)) == ALL_BYTES(PAGE_DIRTY)) {
+            page += 8;
+            continue;
+        }
+        physmem_flag_set(pm, pm->base + (page << PAGE_SHIFT), PAGE_DIRTY);
+        page++;
+    }
+}
+
+/* Where addresses are physical and PMP is open a stream may reach over all of RAM. */
+static bool stream_is_bare(const struct rv_hart *h)
+{
+    bool open = rv_data_priv(h) == PRIV_M ? h->csr.pmp_m_open : h->csr.pmp_su_open;
+    return !h->mmu_data_on && !h->masked_bits && !h->triggers && open;
+}
+
+static const struct rv_jit_range *range_make(struct rv_hart *h, uint64_t page)
+{
+    struct physmem *pm = h->guest->env->pm;
+    struct rv_jit_range *r = &h->jit.writable[h->jit.next_range++ % RV_JIT_RANGES];
+    *r = (struct rv_jit_range){writable_down(pm, page),
+                               writable_up(pm, page, pm->size >> PAGE_SHIFT),
+                               h->hart.tlb.write_epoch + 1};
+    mark_dirty(pm, r->first, r->end);
+    return r;
+}
+
+/* The pages around one that may be written fast, of which the same holds. */
+static const struct rv_jit_range *range_of(struct rv_hart *h, uint64_t page)
+{
+    for (unsigned i = 0; i < RV_JIT_RANGES; i++) {
+        const struct rv_jit_range *r = &h->jit.writable[i];
+        if (r->epoch == h->hart.tlb.write_epoch + 1 && page >= r->first && page < r->end)
+            return r;
+    }
+    return range_make(h, page);
+}
+
+static bool stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned stream,
+                             unsigned size, gpa_t gpa)
+{
+    struct physmem *pm = h->guest->env->pm;
+    uint64_t first = 0, end = pm->size >> PAGE_SHIFT, page = (gpa - pm->base) >> PAGE_SHIFT;
+    if (what != JIT_LOAD) {
+        const struct rv_jit_range *r = range_of(h, page);
+        first = r->first;
+        end = r->end;
+        if (page < first || page >= end)
+            return false; /* flagged just now: the request to drop it waits */
+    }
+    struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
+                           ((end - first) << PAGE_SHIFT) - size + 1,
+                           (uintptr_t)pm->host + (first << PAGE_SHIFT)};
+    tlb_stream_set(&h->hart.tlb, stream_kind(what), stream, &s);
+    return true;
+}
+
+/* Gives the site's stream the page of va, if the TLB has it.  False: it has not. */
+static bool stream_fill(struct rv_hart *h, enum jit_access what, unsigned stream, unsigned size,
+                        gva_t va)
+{
+    struct tlb *t = &h->hart.tlb;
+    const struct tlb_entry *e = tlb_slot(t, what == JIT_LOAD ? TLB_READ : TLB_WRITE, va);
+    gva_t page = va & PAGE_MASK;
+    if (e->tag != (page | t->ctx[what == JIT_LOAD ? TLB_READ : TLB_WRITE]) ||
+        va - page > PAGE_SIZE - size)
+        return false;
+    if (stream_is_bare(h))
+        return stream_fill_bare(h, what, stream, size, va);
+    struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
+    tlb_stream_set(t, stream_kind(what), stream, &s);
+    return true;
+}
+
+static bool access_c(struct rv_hart *h, enum jit_access what, unsigned size, unsigned op)
+{
+    struct jit_hart *r = &h->jit.run;
+    struct rv_load v = {0};
+    switch (what) {
+    case JIT_LOAD:
+        v = rv_load_slow(h, r->va, size);
+        break;
+    case JIT_STORE:
+        return rv_store_slow(h, r->va, size, r->value);
+    case JIT_AMO:
+        v = rv_amo_slow(h, r->va, size, (enum amo_op)op, r->value);
+        break;
+    case JIT_CAS:
+        v = rv_cas_slow(h, r->va, size, r->value, r->desired);
+        break;
+    }
+    r->value = v.value;
+    return v.ok;
+}
+
+int rv_jit_access(void *hart)
+{
+    struct rv_hart *h = hart;
+    struct jit_hart *r = &h->jit.run;
+    enum jit_access what = (enum jit_access)(r->site & 15);
+    unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15, stream = r->site >> 16;
+    unsigned bytes = r->span ? r->span >> 16 : size;
+    bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
+    h->insns += jit_point_retired(r->point);
+    h->jit.stats.slow_accesses++;
+    if (stream != JIT_NO_STREAM && plain && stream_fill(h, what, stream, bytes, r->va) &&
+        (r->span || !(r->va & (size - 1))))
+        return JIT_SLOW_RETRY;
+    r->va += r->span & 0xffff;
+    return access_c(h, what, size, op) ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making translated code: the machine's part, chunks of code memory, the
+ * translations of a page.  On the harts' threads, creation and end on others.
+ *
+ * It takes no lock: a hart fills a chunk of its own and enters what it made with
+ * one compare-and-swap; who comes second throws its own away.
+ *
+ * When all chunks are taken, the pages that have code in the oldest one are
+ * given up, and the harts are asked to look up; until the chunk is free the
+ * interpreter goes on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/riscv/jit_dump.h"
+#include "isa/riscv/jit_inside.h"
+#include "jit/pass.h"
+#include "sim/base/clock.h"
+#include "sim/base/error.h"
+
+/* --- the machine's part --- */
+
+/* Slots by falling use in compiled code: sp, s0, a0, a5, a4, a1, a2, a3, s1, ra. */
+static const uint8_t border[] = {2, 8, 10, 15, 14, 11, 12, 13, 9, 1, 0};
+
+const struct jit_guest rv_jit_guest = {
+    .ir = &rv_ir_guest,
+    .insns = offsetof(struct rv_hart, insns),
+    .until = offsetof(struct rv_hart, hart.shared.until),
+    .page_va = offsetof(struct rv_hart, page_va),
+    .pc = offsetof(struct rv_hart, pc),
+    .tlb = offsetof(struct rv_hart, hart.tlb),
+    .jit = offsetof(struct rv_hart, jit.run),
+    .bias = offsetof(struct rv_hart, x[16]),
+    .border = border,
+    .paged = offsetof(struct rv_hart, mmu_data_on),
+    .fp_slots = 0xffffffffull << RV_SLOT_F0,
+    .inlines = rv_jit_inlines,
+    .slow = rv_jit_access,
+};
+
+static int make_stubs(struct rv_jit *j)
+{
+    int chunk = codemem_take(j->mem);
+    struct jit_room room = codemem_room(j->mem, chunk);
+    j->chunk[chunk].age = ++j->taken;
+    j->chunk[chunk].filling = true; /* for ever: the stubs are in it */
+    int rc = j->host->stubs(&j->stubs, &j->guest, &room);
+    if (!rc)
+        rv_jit_dump_begin(j->cfg.dump, j->cfg.perf_map, j->host->name, &room);
+    return rc;
+}
+
+int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg)
+{
+    const struct jit_host *host = jit_host();
+    if (!host)
+        return error_set(MH_ERROR_EXECUTION, -ENOTSUP, "engine", "jit",
+                         "there is no translator for this processor");
+    struct rv_jit *j = aligned_alloc(CACHE_LINE, align_up(sizeof(*j), CACHE_LINE));
+    if (!j)
+        return -ENOMEM;
+    memset(j, 0, sizeof(*j));
+    *j = (struct rv_jit){.g = g,
+                         .host = host,
+                         .guest = rv_jit_guest,
+                         .cfg = *cfg,
+                         .threshold_min = cfg->threshold,
+                         .threshold_max = cfg->threshold};
+    lock_init(&j->lock, RANK_TRANSLATION);
+    int rc = codemem_create(&j->mem, cfg->cache_bytes);
+    if (!rc) {
+        j->chunk_words = (codemem_chunks(j->mem) + 63) / 64;
+        j->chunk = calloc(codemem_chunks(j->mem), sizeof(*j->chunk));
+        rc = j->chunk ? make_stubs(j) : -ENOMEM;
+    }
+    if (rc) {
+        rv_jit_destroy(j);
+        return rc;
+    }
+    *out = j;
+    return 0;
+}
+
+void rv_jit_destroy(struct rv_jit *j)
+{
+    if (!j)
+        return;
+    codemem_destroy(j->mem);
+    free(j->chunk);
+    free(j);
+}
+
+void rv_jit_hart_fini(struct rv_hart *h)
+{
+    for (unsigned i = 0; i < RV_JIT_BANKS; i++)
+        free(h->jit.bank[i].jumps);
+    free(h->jit.builder);
+}
+
+/* --- chunks --- */
+
+static void chunk_settle_locked(struct rv_jit *j, unsigned i)
+{
+    struct rv_jit_chunk *c = &j->chunk[i];
+    if (c->pages || c->filling || !c->age)
+        return;
+    *c = (struct rv_jit_chunk){0};
+    codemem_give_back(j->mem, (int)i);
+}
+
+/* The hart fills its chunk no more. */
+static void chunk_leave(struct rv_jit *j, struct rv_hart *h)
+{
+    if (!h->jit.room.size)
+        return;
+    lock_take(&j->lock);
+    j->chunk[h->jit.chunk].filling = false;
+    chunk_settle_locked(j, (unsigned)h->jit.chunk);
+    lock_drop(&j->lock);
+    h->jit.room.size = 0;
+}
+
+/* The chunk taken longest ago that nobody fills and that was not evicted yet, or -1. */
+static int chunk_oldest_locked(const struct rv_jit *j)
+{
+    int oldest = -1;
+    for (unsigned i = 0; i < codemem_chunks(j->mem); i++) {
+        const struct rv_jit_chunk *c = &j->chunk[i];
+        if (c->age && !c->filling && !c->evicted && (oldest < 0 || c->age < j->chunk[oldest].age))
+            oldest = (int)i;
+    }
+    return oldest;
+}
+
+static bool page_in_chunk(void *opaque, struct rv_jit_page *p)
+{
+    int chunk = *(const int *)opaque;
+    return p && load_relaxed(&p->chunks[chunk / 64]) >> (chunk % 64) & 1;
+}
+
+/* The chunk to be emptied next, or -1: one is being emptied, or there is none. */
+static int chunk_evict_locked(struct rv_jit *j)
+{
+    for (unsigned i = 0; i < codemem_chunks(j->mem); i++)
+        if (j->chunk[i].evicted)
+            return -1;
+    int chunk = chunk_oldest_locked(j);
+    if (chunk >= 0)
+        j->chunk[chunk].evicted = true;
+    return chunk;
+}
+
+/* Makes room: not at once, but when all harts have looked up. */
+static void evict(struct rv_jit *j)
+{
+    lock_take(&j->lock);
+    int chunk = chunk_evict_locked(j);
+    lock_drop(&j->lock);
+    if (chunk >= 0)
+        fetch_add_acq_rel(&j->evictions, rv_code_give_up_if(j->g->code, page_in_chunk, &chunk));
+    for (unsigned i = 0; i < j->g->cfg.harts; i++)
+        hart_kick(&j->g->harts[i]->hart, 0);
+}
+
+/* A fresh chunk for the hart; false: there is none now. */
+static bool chunk_next(struct rv_jit *j, struct rv_hart *h)
+{
+    chunk_leave(j, h);
+    int chunk = codemem_take(j->mem);
+    if (chunk < 0) {
+        rv_code_reclaim(j->g->code);
+        chunk = codemem_take(j->mem);
+    }
+    if (chunk < 0) {
+        evict(j);
+        /* As long as we are inside, what is given up is not free. */
+        h->jit.starved = h->jit.leaves = true;
+        h->jit.starved_at = h->insns;
+        return false;
+    }
+    lock_take(&j->lock);
+    j->chunk[chunk] = (struct rv_jit_chunk){.age = ++j->taken, .filling = true};
+    lock_drop(&j->lock);
+    h->jit.chunk = chunk;
+    h->jit.room = codemem_room(j->mem, chunk);
+    return true;
+}
+
+/* --- pages --- */
+
+static struct rv_jit_page *page_make(struct rv_jit *j)
+{
+    struct rv_jit_page *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->chunks = calloc(j->chunk_words, sizeof(*p->chunks));
+    if (!p->chunks) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+static void page_discard(struct rv_jit_page *p)
+{
+    for (unsigned m = 0; m < RV_JIT_MODES; m++)
+        free(p->entry[m]);
+    free(p->chunks);
+    free(p);
+}
+
+void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p)
+{
+    if (!p)
+        return;
+    lock_take(&j->lock);
+    for (unsigned i = 0; i < codemem_chunks(j->mem); i++)
+        if (p->chunks[i / 64] >> (i % 64) & 1) {
+            j->chunk[i].pages--;
+            chunk_settle_locked(j, i);
+        }
+    lock_drop(&j->lock);
+    page_discard(p);
+}
+
+/* The page's translations; NULL: no memory. */
+struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops)
+{
+    struct rv_jit_page **place = rv_code_jit(j->g->code, ops);
+    struct rv_jit_page *p = load_acquire(place);
+    if (likely(p))
+        return p;
+    struct rv_jit_page *fresh = page_make(j);
+    if (fresh && cas_seq_cst(place, &p, fresh))
+        return fresh;
+    if (fresh)
+        page_discard(fresh);
+    return p;
+}
+
+static uint32_t *entries_of(struct rv_jit_page *p, unsigned mode)
+{
+    uint32_t *e = load_acquire(&p->entry[mode]);
+    if (likely(e))
+        return e;
+    uint32_t *fresh = calloc(RV_SLOTS, sizeof(*fresh));
+    if (fresh && cas_seq_cst(&p->entry[mode], &e, fresh))
+        return fresh;
+    free(fresh);
+    return e;
+}
+
+static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned chunk)
+{
+    uint64_t bit = 1ull << (chunk % 64);
+    if (fetch_or_seq_cst(&p->chunks[chunk / 64], bit) & bit)
+        return;
+    lock_take(&j->lock);
+    j->chunk[chunk].pages++;
+    lock_drop(&j->lock);
+}
+
+/* --- translating --- */
+
+/* Enters what was compiled; true if the region's own beginning is new. */
+static bool publish(struct rv_jit *j, uint32_t *entries, const struct jit_region *r,
+                    const struct jit_code *code, unsigned offset)
+{
+    bool ours = false;
+    for (unsigned k = 0; k < r->count; k++) {
+        if (!code->entry[k])
+            continue;
+        uint32_t none = 0;
+        bool won = cas_seq_cst(&entries[r->blocks[k].disp / 2], &none,
+                               (uint32_t)(code->entry[k] - codemem_base(j->mem)) + 1);
+        ours |= won && r->blocks[k].disp == offset;
+    }
+    return ours;
+}
+
+static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
+{
+    for (unsigned k = 0; k < b->region.count; k++)
+        ir_optimize(&b->blocks[k].ir, j->cfg.passes, NULL, NULL);
+}
+
+static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_only)
+{
+    return (struct rv_region_limits){
+        .blocks = j->cfg.level < 2 ? 1 : JIT_BLOCKS_MAX,
+        .insns = j->cfg.region_insns,
+        .executed_only = executed_only,
+        .own_map = j->cfg.level > 2,
+    };
+}
+
+/* Compiles, in a fresh chunk if this one is full; smaller and smaller regions if it is too much. */
+static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops, unsigned offset,
+                   bool executed_only, struct jit_code *code)
+{
+    struct rv_region_builder *b = h->jit.builder;
+    struct rv_assume assume = rv_jit_assume(h->jit.mode);
+    gpa_t gpa = rv_code_gpa(j->g->code, ops);
+    struct rv_region_limits limits = limits_of(j, executed_only);
+    bool fresh = false;
+    for (;;) {
+        rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
+        optimize(j, b);
+        b->region.guest = &j->guest;
+        b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
+        int rc = h->jit.room.size ? j->host->compile(&b->region, &j->stubs, &h->jit.room, code)
+                                  : -ENOSPC;
+        if (!rc || rc == -ENOMEM)
+            return rc;
+        if (rc == -ENOSPC && !fresh) {
+            if (!chunk_next(j, h))
+                return -ENOSPC;
+            fresh = true;
+            continue;
+        }
+        if (limits.insns == 1)
+            return rc;
+        limits.insns /= 4;
+        limits.blocks = limits.blocks / 4 ? limits.blocks / 4 : 1;
+        limits.insns = limits.insns ? limits.insns : 1;
+    }
+}
+
+static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct rv_op *ops, gva_t pc,
+                 const struct jit_code *code)
+{
+    gpa_t page = rv_code_gpa(j->g->code, ops);
+    struct rv_jit_dump d = {
+        .builder = h->jit.builder,
+        .exts = &j->g->exts,
+        .page_va = pc & PAGE_MASK,
+        .page = page,
+        .code = physmem_host(j->g->env->pm, page),
+        .host = code,
+        .bytes = codemem_rw(j->mem, code->start),
+        .offset = (unsigned)(pc & ~PAGE_MASK),
+    };
+    if (j->cfg.dump)
+        rv_jit_dump(j->cfg.dump, &d);
+    if (j->cfg.perf_map)
+        rv_jit_map(j->cfg.perf_map, &d);
+}
+
+uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                           struct rv_jit_page *p, gva_t pc, bool executed_only)
+{
+    struct jit_code code;
+    unsigned offset = (unsigned)(pc & ~PAGE_MASK);
+    uint32_t *entries = entries_of(p, h->jit.mode);
+    uint64_t start = clock_now_ns();
+    if (!h->jit.builder)
+        h->jit.builder = malloc(sizeof(*h->jit.builder));
+    if (!entries || !h->jit.builder)
+        return 0;
+    if (compile(j, h, ops, offset, executed_only, &code))
+        return 0;
+    if (unlikely(j->cfg.dump || j->cfg.perf_map))
+        tell(j, h, ops, pc, &code);
+    page_note_chunk(j, p, (unsigned)h->jit.chunk);
+    (void)publish(j, entries, &h->jit.builder->region, &code, offset);
+    h->jit.stats.translations++;
+    h->jit.stats.blocks += h->jit.builder->region.count;
+    h->jit.stats.translated_insns += h->jit.builder->insns;
+    h->jit.stats.code_bytes += code.size;
+    h->jit.stats.translate_ns += clock_now_ns() - start;
+    return codemem_base(j->mem) + load_acquire(&entries[offset / 2]) - 1;
+}

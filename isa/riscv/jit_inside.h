@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the translating engines share: jit.c (finding and running
+ * code), jit_code.c (making it), jit_access.c (accesses off its fast path),
+ * jit_hot.c (what others may ask).
+ *
+ * Translations hang on the decoded page (codecache.c) of their bytes and live as
+ * long: a write to the page gives it up, and the memory of its code is used
+ * again when no hart can be inside.  In a page code is found by offset and by
+ * mode, which is what it may assume (struct rv_assume).
+ */
+#ifndef ISA_RISCV_JIT_INSIDE_H
+#define ISA_RISCV_JIT_INSIDE_H
+
+#include "isa/riscv/fp.h"
+#include "isa/riscv/jit.h"
+#include "isa/riscv/ops.h"
+#include "isa/riscv/region.h"
+
+#define RV_JIT_MODES 3 /* of struct rv_assume */
+
+struct rv_jit_page {
+    uint32_t *entry[RV_JIT_MODES]; /* by halfword: distance of its code plus 1, 0: none; atomic */
+    uint8_t count[RV_SLOTS];       /* executions by the interpreter; atomic, may miss some */
+    uint64_t *chunks;              /* a bit for each that has code of it; atomic */
+};
+
+struct rv_jit {
+    struct rv_guest *g;
+    const struct jit_host *host;
+    struct codemem *mem;
+    struct jit_stubs stubs;
+    struct jit_guest guest;
+    struct rv_jit_config cfg;
+    unsigned chunk_words;
+    /* Executions before code is translated, in a page that has translations and in one that has
+     * none.  Any thread, atomic. */
+    unsigned threshold_min, threshold_max;
+    uint64_t evictions; /* pages given up to make room; atomic */
+
+    CACHE_ALIGNED struct lock lock; /* RANK_TRANSLATION: what follows */
+    struct rv_jit_chunk {
+        unsigned pages; /* that have code in it */
+        uint64_t age;   /* when it was taken; 0: free */
+        bool filling;   /* a hart writes to it */
+        bool evicted;   /* its pages were given up */
+    } * chunk;
+    uint64_t taken;
+};
+
+/* --- jit_code.c --- */
+
+/* The page's translations; made if need be.  NULL: no memory. */
+struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops);
+/*
+ * Translates from pc on under the hart's mode, and enters the code; executed_only: follows only
+ * what the interpreter has decoded.  The code for pc, perhaps another hart's; 0: no room, no
+ * memory.
+ */
+uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                           struct rv_jit_page *p, gva_t pc, bool executed_only);
+
+/* What code for the hart may assume now. */
+static inline unsigned rv_jit_mode_now(const struct rv_hart *h)
+{
+    if ((h->csr.mstatus & MSTATUS_FS) != MSTATUS_FS)
+        return 0;
+    return h->csr.frm == FP_RNE && rv_fp_ready(h, FP_RNE) ? 2 : 1;
+}
+
+static inline struct rv_assume rv_jit_assume(unsigned mode)
+{
+    return (struct rv_assume){.fp_dirty = mode >= 1, .fp_rne = mode == 2};
+}
+
+/* --- jit_access.c --- */
+
+/* struct jit_guest.slow */
+int rv_jit_access(void *hart);
+
+#endif
