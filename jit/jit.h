@@ -42,7 +42,7 @@ struct jit_jump {
     uintptr_t code;
 };
 
-#define JIT_JUMPS 1024 /* of a bank */
+#define JIT_JUMPS 4096 /* of a bank */
 
 /* Where in a bank va belongs. */
 static inline unsigned jit_jump_index(uint64_t va)
@@ -64,6 +64,7 @@ struct jit_hart {
     uint32_t span;  /* jit_span() of an access that stands for several, else 0 */
     uint32_t site;  /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
+    uint64_t nan[2];              /* the guest's canonical NaN, as a double and as a boxed single */
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
     uintptr_t exit_site;          /* JIT_LEFT_CHAIN: address of the jump's distance */
 };
@@ -149,7 +150,7 @@ struct jit_guest {
     int32_t bias;          /* the base register points so far into the structure */
     const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
                               registers; ends with 0 */
-    int32_t paged;     /* a byte, not 0: data addresses are translated page by page */
+    int32_t paged;         /* a byte, not 0: data addresses are translated page by page */
     uint64_t fp_slots;     /* floating-point registers, a bit each */
     const struct jit_inline *inlines; /* by helper */
     /*

@@ -200,6 +200,8 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     bool goes_on = true;
     h->jit.run.exit_site = 0;
     h->jit.leaves = false;
+    h->jit.run.nan[0] = 0x7ff8000000000000;
+    h->jit.run.nan[1] = 0xffffffff7fc00000;
     h->jit.run.box[0] = h->jit.run.box[1] = 0xffffffff00000000;
     while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
         if (unlikely(!settle(h)))

@@ -18,7 +18,7 @@ struct rv_op;
 struct rv_jit_page; /* the translations of a decoded page */
 
 #define RV_JIT_BANKS  8
-#define RV_JIT_FILLED 64
+#define RV_JIT_FILLED 256
 #define RV_JIT_RANGES 8
 
 /* Owner hart only. */

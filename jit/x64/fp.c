@@ -3,15 +3,12 @@
  * Floating point by the host's unit: helpers that the guest declared to be such
  * operations (struct jit_inline), where the host rounds as they ask.
  *
- * The host's sticky flags are the guest's.  What the host does otherwise is left
- * to the helper, which does the operation anew: NaN results (the guest's are
- * canonical), singles whose upper half is not all ones, integers that do not
- * fit.  The helper then raises the flags that the host has raised already, and
- * perhaps more.
+ * The host's sticky flags are the guest's, and a NaN result is replaced by the
+ * guest's canonical one.  What the host does otherwise is left to the helper,
+ * which does the operation anew: singles whose upper half is not all ones, NaNs
+ * of fused operations, integers that do not fit.
  *
- * An operation works on a copy of its first operand in xmm14, so that the
- * operands are still there when the result turns out to be a NaN.  The upper
- * half of a single goes through the operation with the copy.
+ * The upper half of a single goes through an operation with its first operand.
  */
 #include "jit/x64/lower.h"
 
@@ -89,31 +86,68 @@ static void need_boxed(struct lower *l, struct op *o, unsigned k)
     to_cold(l, o, CC_NE);
 }
 
-/* From the work register, unless it is a NaN. */
+/* A NaN becomes the guest's; whatever flags it deserves are raised. */
+static void nan_to_cold(struct lower *l, unsigned x, bool single)
+{
+    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, x, x); /* ucomis */
+    uint8_t *from = x64_jcc(&l->e, CC_P, 0);
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_NAN;
+    c->from[0] = from;
+    c->dst = (uint8_t)x;
+    c->box = single;
+    c->after = x64_here(&l->e);
+}
+
+/* From the work register. */
 static void result(struct lower *l, struct op *o, bool single)
 {
-    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, WORK, WORK); /* ucomis */
-    to_cold(l, o, CC_P);
     if (!l->val[l->at].uses)
         return;
     x64_movaps(&l->e, o->dst_x, WORK);
+    nan_to_cold(l, o->dst_x, single);
     l->val[l->at].boxed = single;
 }
 
 /* --- the operations --- */
 
+/* In the result's place, unless the second operand is there and must come second. */
 static void arithmetic(struct lower *l, struct op *o, unsigned op)
 {
-    x64_movaps(&l->e, WORK, o->x[0]);
-    x64_sse(&l->e, scalar(o, op), WORK, o->x[o->args - 1]);
-    result(l, o, o->in->single);
+    unsigned a = o->x[0], b = o->x[o->args - 1];
+    bool used = l->val[l->at].uses;
+    unsigned d = used ? o->dst_x : WORK;
+    if (d == b && d != a && (op == OP_ADD || op == OP_MUL)) {
+        b = a;
+        a = d;
+    }
+    if (d == b && d != a)
+        d = WORK;
+    x64_movaps(&l->e, d, a);
+    x64_sse(&l->e, scalar(o, op), d, b);
+    if (d == WORK) {
+        result(l, o, o->in->single);
+        return;
+    }
+    nan_to_cold(l, d, o->in->single);
+    l->val[l->at].boxed = o->in->single;
 }
 
+/*
+ * Infinity times zero plus a quiet NaN is invalid, which the host does not say: a NaN is for the
+ * helper, which wants the operands.
+ */
 static void fused(struct lower *l, struct op *o, unsigned op)
 {
+    bool single = o->in->single;
     x64_movaps(&l->e, WORK, o->x[0]);
-    x64_fma213(&l->e, op, o->in->single ? 0 : X64_W, WORK, o->x[1], o->x[2]);
-    result(l, o, o->in->single);
+    x64_fma213(&l->e, op, single ? 0 : X64_W, WORK, o->x[1], o->x[2]);
+    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, WORK, WORK);
+    to_cold(l, o, CC_P);
+    if (!l->val[l->at].uses)
+        return;
+    x64_movaps(&l->e, o->dst_x, WORK);
+    l->val[l->at].boxed = single;
 }
 
 /* comis b, a: "above" is a < b, and false for NaNs. */
@@ -147,12 +181,13 @@ static void truncate_to(struct lower *l, struct op *o, unsigned w)
 
 static void from_integer(struct lower *l, struct op *o, unsigned w)
 {
+    unsigned d = l->val[l->at].uses ? o->dst_x : WORK;
     if (o->in->single)
-        x64_rm(&l->e, 0x0f28, 0, WORK, AT_JIT(l, box)); /* movaps */
+        x64_rm(&l->e, 0x0f28, 0, d, AT_JIT(l, box)); /* movaps */
     else
-        x64_sse(&l->e, 0x0f57, WORK, WORK); /* xorps */
-    x64_rr(&l->e, scalar(o, 0x2a), w, WORK, o->integer);
-    result(l, o, o->in->single);
+        x64_sse(&l->e, 0x0f57, d, d); /* xorps */
+    x64_rr(&l->e, scalar(o, 0x2a), w, d, o->integer);
+    l->val[l->at].boxed = o->in->single;
 }
 
 static void narrow(struct lower *l, struct op *o)
@@ -309,7 +344,7 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
     select_op(l, &o);
     o.cold->after = x64_here(&l->e);
     if (!o.jumps)
-        l->colds--; /* the last one: nothing leads there */
+        o.cold->kind = COLD_NONE; /* nothing leads there */
     return true;
 }
 
@@ -317,6 +352,12 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
 void fp_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
+    if (c->kind == COLD_NAN) {
+        x64_patch(e, c->from[0]);
+        x64_load_xmm(e, c->dst, at_jit(l, offsetof(struct jit_hart, nan) + 8 * c->box), 8);
+        x64_jmp(e, c->after);
+        return;
+    }
     for (unsigned k = 0; k < ARRAY_LEN(c->from) && c->from[k]; k++)
         x64_patch(e, c->from[k]);
     access_save(l, c, false);

@@ -328,9 +328,9 @@ static void make_cold(struct lower *l)
         struct cold *c = &l->cold[i];
         if (c->kind == COLD_ACCESS)
             access_cold(l, c);
-        else if (c->kind == COLD_FP)
+        else if (c->kind == COLD_FP || c->kind == COLD_NAN)
             fp_cold(l, c);
-        else
+        else if (c->kind != COLD_NONE)
             exits_cold(l, c);
     }
 }

@@ -100,7 +100,7 @@ struct map {
 
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
-    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP } kind;
+    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP, COLD_NAN, COLD_NONE } kind;
     uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
     uint32_t saved;      /* temporaries that live across it */
