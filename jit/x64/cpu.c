@@ -22,6 +22,13 @@ static bool is_intel(void)
     return b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e; /* "GenuineIntel" */
 }
 
+/* clang 14 cannot be asked for it by name: bit 5 of CPUID 80000001, ECX (SDM 2A, CPUID). */
+static bool has_lzcnt(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1u << 5;
+}
+
 static const struct x64_cpu *real_cpu(void)
 {
     static struct x64_cpu cpu;
@@ -32,7 +39,7 @@ static const struct x64_cpu *real_cpu(void)
     cpu.bmi1 = __builtin_cpu_supports("bmi");
     cpu.bmi2 = __builtin_cpu_supports("bmi2");
     cpu.popcnt = __builtin_cpu_supports("popcnt");
-    cpu.lzcnt = __builtin_cpu_supports("lzcnt");
+    cpu.lzcnt = has_lzcnt();
     cpu.fma = __builtin_cpu_supports("fma");
     cpu.line_atomic = is_intel();
     store_release(&asked, true); /* two threads write the same */
