@@ -114,7 +114,6 @@ void tlb_streams_forget(struct tlb *t)
 {
     streams_forget(t, TLB_STREAM_READ);
     streams_forget(t, TLB_STREAM_WRITE);
-    t->write_epoch++;
 }
 
 /* ---- contexts ------------------------------------------------------------ */
@@ -397,6 +396,7 @@ void tlb_drop_host_page(struct tlb *t, const void *host)
     drop_host_page(tab->entries, table_count(tab), page);
     drop_host_page(t->victim[TLB_WRITE], TLB_VICTIMS, page);
     streams_forget(t, TLB_STREAM_WRITE);
+    t->write_epoch++;
 }
 
 static void drop_addend(struct tlb_entry *e, uint64_t count, uint64_t addend)

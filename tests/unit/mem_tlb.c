@@ -620,6 +620,22 @@ static void test_alias(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A page that is to be written fast no more: streams of writes may reach over it, of reads stay. */
+static void test_drop_host_page_forgets_write_streams(void **state)
+{
+    struct tlb *t = *state;
+    struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
+    tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, &s);
+    uint64_t epoch = t->write_epoch;
+    tlb_drop_host_page(t, (const void *)0x7002000);
+    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
+    assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0);
+    assert_true(t->write_epoch > epoch);
+    tlb_streams_forget(t);
+    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,6 +663,7 @@ int main(void)
         TEST(test_large_sizes_join),
         TEST(test_bare_is_not_large),
         TEST(test_drop_host_page),
+        TEST(test_drop_host_page_forgets_write_streams),
         TEST(test_drop_fetch),
         TEST(test_grow_and_shrink),
         TEST(test_grow_keeps),
