@@ -393,7 +393,7 @@ static void evaluate(const struct made *m, struct left *out)
 static void fill_jumps(const struct made *m, const struct jit_code *code)
 {
     for (unsigned i = 0; i < JIT_JUMPS; i++)
-        jumps[i].va = 0x8000000000000001; /* never looked for: odd, and not near 0 */
+        jumps[i].va = 0x5a17b0a7e112d34d; /* never looked for: nobody makes such a number */
     for (unsigned k = 0; k < m->r.count && m->jumps; k++)
         if (code->entry[k]) {
             uint64_t va = PAGE_VA + m->blocks[k].disp;
