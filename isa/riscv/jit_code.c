@@ -4,7 +4,7 @@
  * translations of a page.  On the harts' threads, creation and end on others.
  *
  * It takes no lock: a hart fills a chunk of its own and enters what it made with
- * one compare-and-swap; who comes second throws its own away.
+ * one compare-and-swap; what comes second stays unused until its chunk goes.
  *
  * When all chunks are taken, the pages that have code in the oldest one are
  * given up, and the harts are asked to look up; until the chunk is free the
@@ -265,20 +265,16 @@ static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned ch
 
 /* --- translating --- */
 
-/* Enters what was compiled; true if the region's own beginning is new. */
-static bool publish(struct rv_jit *j, uint32_t *entries, const struct jit_region *r,
-                    const struct jit_code *code, unsigned offset)
+/* Enters what was compiled, where nobody was first. */
+static void publish(struct rv_jit *j, uint32_t *entries, const struct jit_region *r,
+                    const struct jit_code *code)
 {
-    bool ours = false;
     for (unsigned k = 0; k < r->count; k++) {
-        if (!code->entry[k])
-            continue;
         uint32_t none = 0;
-        bool won = cas_seq_cst(&entries[r->blocks[k].disp / 2], &none,
-                               (uint32_t)(code->entry[k] - codemem_base(j->mem)) + 1);
-        ours |= won && r->blocks[k].disp == offset;
+        if (code->entry[k])
+            (void)cas_seq_cst(&entries[r->blocks[k].disp / 2], &none,
+                              (uint32_t)(code->entry[k] - codemem_base(j->mem)) + 1);
     }
-    return ours;
 }
 
 static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
@@ -365,7 +361,7 @@ uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_
     if (unlikely(j->cfg.dump || j->cfg.perf_map))
         tell(j, h, ops, pc, &code);
     page_note_chunk(j, p, (unsigned)h->jit.chunk);
-    (void)publish(j, entries, &h->jit.builder->region, &code, offset);
+    publish(j, entries, &h->jit.builder->region, &code);
     h->jit.stats.translations++;
     h->jit.stats.blocks += h->jit.builder->region.count;
     h->jit.stats.translated_insns += h->jit.builder->insns;
