@@ -13,6 +13,7 @@ void x64_cpu_force(const struct x64_cpu *cpu)
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <pthread.h>
 
 /* Intel: any access inside a cache line (SDM 3A, 9.1.1); AMD promises aligned 8 bytes only. */
 static bool is_intel(void)
@@ -29,21 +30,24 @@ static bool has_lzcnt(void)
     return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1u << 5;
 }
 
+static struct x64_cpu real;
+
+static void ask(void)
+{
+    __builtin_cpu_init();
+    real.bmi1 = __builtin_cpu_supports("bmi");
+    real.bmi2 = __builtin_cpu_supports("bmi2");
+    real.popcnt = __builtin_cpu_supports("popcnt");
+    real.lzcnt = has_lzcnt();
+    real.fma = __builtin_cpu_supports("fma");
+    real.line_atomic = is_intel();
+}
+
 static const struct x64_cpu *real_cpu(void)
 {
-    static struct x64_cpu cpu;
-    static bool asked;
-    if (likely(load_acquire(&asked)))
-        return &cpu;
-    __builtin_cpu_init();
-    cpu.bmi1 = __builtin_cpu_supports("bmi");
-    cpu.bmi2 = __builtin_cpu_supports("bmi2");
-    cpu.popcnt = __builtin_cpu_supports("popcnt");
-    cpu.lzcnt = has_lzcnt();
-    cpu.fma = __builtin_cpu_supports("fma");
-    cpu.line_atomic = is_intel();
-    store_release(&asked, true); /* two threads write the same */
-    return &cpu;
+    static pthread_once_t asked = PTHREAD_ONCE_INIT;
+    pthread_once(&asked, ask);
+    return &real;
 }
 #else
 static const struct x64_cpu *real_cpu(void)
