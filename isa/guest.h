@@ -51,8 +51,8 @@ struct guest_env {
     size_t (*console_read)(void *opaque, void *buf, size_t len);
 };
 
-#define GUEST_JIT_CACHE     (32ull << 20)
-#define GUEST_JIT_THRESHOLD 8
+#define GUEST_JIT_CACHE     (128ull << 20)
+#define GUEST_JIT_THRESHOLD 24
 #define GUEST_JIT_REGION    512 /* the most there is, too */
 
 /* The translator; what the levels are says manyhart.h. */

@@ -66,7 +66,8 @@ struct jit_hart {
     uint64_t args[IR_ARGS_MAX];
     uint64_t nan[2];              /* the guest's canonical NaN, as a double and as a boxed single */
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
-    uintptr_t exit_site;          /* JIT_LEFT_CHAIN: address of the jump's distance */
+    uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance, a multiple of 4; plus 1
+                            if it is in a region for any mode */
 };
 
 /* A point of the region: offset in the page, and instructions retired since the block began. */
@@ -180,6 +181,7 @@ struct jit_region {
     bool strict_align;    /* misaligned accesses are for the slow path */
     bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
     bool own_map;         /* worth a register map of its own */
+    bool any_mode;        /* exit_site gets its lowest bit set: see there */
 };
 
 /* What compiling gave. */
@@ -203,6 +205,7 @@ struct jit_room {
 /* The code that all regions share, made once per code cache. */
 struct jit_stubs {
     uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
+    uintptr_t by_address; /* looks in the jump cache */
 };
 
 struct jit_host {
@@ -212,6 +215,8 @@ struct jit_host {
     /* Appends the region's code to the room.  -ENOSPC: no room; -E2BIG: it is too much for any. */
     int (*compile)(const struct jit_region *r, const struct jit_stubs *s, struct jit_room *room,
                    struct jit_code *out);
+    /* Makes code that looks in the jump cache for a place of the page; 0: no room. */
+    uintptr_t (*bridge)(const struct jit_stubs *s, struct jit_room *room, unsigned disp);
     /* Leads the jump whose distance is at site (running view) to code; atomic. */
     void (*chain)(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code);
 };

@@ -40,7 +40,7 @@
 #define ARRAY_BYTES                                                                                \
     (RV_OPS_BYTES + PAGE_SIZE)          /* the page-end slot has a page of its own, never private */
 #define ARRAY_STRIDE (2 * RV_OPS_BYTES) /* keeps arrays aligned to their size */
-#define LIVE_MAX     1280               /* pages of guest code: 5 MiB, at most 45 MiB here */
+#define LIVE_MAX     4096               /* pages of guest code: 16 MiB, at most 147 MiB here */
 #define ARRAYS_MAX   (2 * LIVE_MAX)     /* given-up arrays that harts may still be in */
 #define GIVEN_UP_MAX 64                 /* above so many it is worth a look at all harts */
 #define DECODE_AHEAD 32                 /* instructions per visit of the decoder */

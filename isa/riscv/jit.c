@@ -30,33 +30,42 @@ static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
     return e ? (const struct rv_op *)(uintptr_t)e->addend : NULL;
 }
 
-/* Code for pc, or 0: it is not warm, or there is none to be had. */
-static uintptr_t find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything)
+static bool found(const struct rv_jit *j, const struct rv_hart *h, unsigned slot,
+                  struct rv_jit_found *f)
+{
+    uint32_t at = rv_jit_entry(f->page, h->jit.mode, slot, &f->any);
+    f->code = codemem_base(j->mem) + at - 1;
+    return at;
+}
+
+/* Code for pc; false: it is not warm, or there is none to be had. */
+static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
+                 struct rv_jit_found *f)
 {
     const struct rv_op *ops = page_at(h, pc);
     struct rv_jit_page *p = ops ? rv_jit_page_of(j, ops) : NULL;
+    f->page = p;
     if (!p)
-        return 0;
+        return false;
     unsigned slot = (unsigned)(pc & ~PAGE_MASK) / 2;
-    const uint32_t *entries = load_acquire(&p->entry[h->jit.mode]);
-    uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
-    if (at)
-        return codemem_base(j->mem) + at - 1;
+    if (found(j, h, slot, f))
+        return true;
     uint8_t count = load_relaxed(&p->count[slot]);
+    bool warm = load_relaxed(&p->entry[RV_JIT_ANY]) || load_relaxed(&p->entry[h->jit.mode]);
     unsigned threshold = everything ? 1
-                         : entries  ? load_relaxed(&j->threshold_min)
+                         : warm     ? load_relaxed(&j->threshold_min)
                                     : load_relaxed(&j->threshold_max);
     if (count + 1u < threshold) {
         store_relaxed(&p->count[slot], (uint8_t)(count + 1));
-        return 0;
+        return false;
     }
     if (unlikely(h->jit.starved)) {
         if (h->insns - h->jit.starved_at < STARVED_INSNS)
-            return 0;
+            return false;
         h->jit.starved = false;
     }
     h->jit.stats.hot++;
-    return rv_jit_translate(j, h, ops, p, pc, threshold > 1);
+    return rv_jit_translate(j, h, ops, p, pc, threshold > 1) && found(j, h, slot, f);
 }
 
 /* --- the jump cache --- */
@@ -174,13 +183,6 @@ static bool run_code(struct rv_jit *j, struct rv_hart *h, uintptr_t code)
     return !h->attention;
 }
 
-/* Leads the jump that code came back through to where it wanted to go. */
-static void chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site, uintptr_t code)
-{
-    j->host->chain(codemem_rw(j->mem, site), site, code);
-    h->jit.stats.chains++;
-}
-
 static void jump_fill(struct rv_hart *h, uintptr_t code)
 {
     struct rv_jit_bank *b = h->jit.now;
@@ -206,19 +208,20 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
         if (unlikely(!settle(h)))
             break;
-        uintptr_t code = find(j, h, h->pc, everything);
+        struct rv_jit_found f;
+        bool has_code = find(j, h, h->pc, everything, &f);
         uintptr_t site = h->jit.run.exit_site;
         h->jit.run.exit_site = 0;
-        if (!code) {
+        if (!has_code) {
             goes_on = interpret_block(h) && !h->jit.leaves;
             continue;
         }
         if (site && j->cfg.chain) {
-            chain(j, h, site, code);
+            rv_jit_chain(j, h, site, &f);
         } else {
-            jump_fill(h, code);
+            jump_fill(h, f.code);
         }
-        goes_on = run_code(j, h, code);
+        goes_on = run_code(j, h, f.code);
     }
     rv_code_leave(h->guest->code, h);
 }

@@ -206,7 +206,7 @@ static struct rv_jit_page *page_make(struct rv_jit *j)
 
 static void page_discard(struct rv_jit_page *p)
 {
-    for (unsigned m = 0; m < RV_JIT_MODES; m++)
+    for (unsigned m = 0; m < ARRAY_LEN(p->entry); m++)
         free(p->entry[m]);
     free(p->chunks);
     free(p);
@@ -263,6 +263,27 @@ static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned ch
     lock_drop(&j->lock);
 }
 
+/* --- chaining --- */
+
+void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
+                  const struct rv_jit_found *to)
+{
+    uintptr_t code = to->code;
+    bool from_any = site & 1;
+    site &= ~(uintptr_t)1;
+    /* In another mode the jump leads elsewhere: the jump cache knows. */
+    if (from_any && !to->any) {
+        code = h->jit.room.size
+                   ? j->host->bridge(&j->stubs, &h->jit.room, (unsigned)(h->pc & ~PAGE_MASK))
+                   : 0;
+        if (!code)
+            return;
+        page_note_chunk(j, to->page, (unsigned)h->jit.chunk);
+    }
+    j->host->chain(codemem_rw(j->mem, site), site, code);
+    h->jit.stats.chains++;
+}
+
 /* --- translating --- */
 
 /* Enters what was compiled, where nobody was first. */
@@ -294,13 +315,16 @@ static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_o
 }
 
 /* Compiles, in a fresh chunk if this one is full; smaller and smaller regions if it is too much. */
-static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops, unsigned offset,
-                   bool executed_only, struct jit_code *code)
+static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                   const struct rv_jit_page *p, unsigned offset, bool executed_only,
+                   struct jit_code *code)
 {
     struct rv_region_builder *b = h->jit.builder;
     struct rv_assume assume = rv_jit_assume(h->jit.mode);
     gpa_t gpa = rv_code_gpa(j->g->code, ops);
     struct rv_region_limits limits = limits_of(j, executed_only);
+    limits.known[0] = load_acquire(&p->entry[h->jit.mode]);
+    limits.known[1] = load_acquire(&p->entry[RV_JIT_ANY]);
     bool fresh = false;
     for (;;) {
         rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
@@ -345,19 +369,19 @@ static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct r
         rv_jit_map(j->cfg.perf_map, &d);
 }
 
-uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                           struct rv_jit_page *p, gva_t pc, bool executed_only)
+bool rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                      struct rv_jit_page *p, gva_t pc, bool executed_only)
 {
     struct jit_code code;
     unsigned offset = (unsigned)(pc & ~PAGE_MASK);
-    uint32_t *entries = entries_of(p, h->jit.mode);
     uint64_t start = clock_now_ns();
     if (!h->jit.builder)
         h->jit.builder = malloc(sizeof(*h->jit.builder));
-    if (!entries || !h->jit.builder)
-        return 0;
-    if (compile(j, h, ops, offset, executed_only, &code))
-        return 0;
+    if (!h->jit.builder || compile(j, h, ops, p, offset, executed_only, &code))
+        return false;
+    uint32_t *entries = entries_of(p, h->jit.builder->any_mode ? RV_JIT_ANY : h->jit.mode);
+    if (!entries)
+        return false;
     if (unlikely(j->cfg.dump || j->cfg.perf_map))
         tell(j, h, ops, pc, &code);
     page_note_chunk(j, p, (unsigned)h->jit.chunk);
@@ -367,5 +391,5 @@ uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_
     h->jit.stats.translated_insns += h->jit.builder->insns;
     h->jit.stats.code_bytes += code.size;
     h->jit.stats.translate_ns += clock_now_ns() - start;
-    return codemem_base(j->mem) + load_acquire(&entries[offset / 2]) - 1;
+    return true;
 }

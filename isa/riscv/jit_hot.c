@@ -12,8 +12,8 @@ uintptr_t rv_jit_lookup(const struct rv_hart *h, const struct rv_op *ops, unsign
 {
     const struct rv_jit *j = h->guest->jit;
     const struct rv_jit_page *p = load_acquire(rv_code_jit(j->g->code, ops));
-    const uint32_t *entries = p ? load_acquire(&p->entry[rv_jit_mode_now(h)]) : NULL;
-    uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
+    bool any;
+    uint32_t at = p ? rv_jit_entry(p, rv_jit_mode_now(h), slot, &any) : 0;
     return at ? codemem_base(j->mem) + at - 1 : 0;
 }
 
@@ -79,8 +79,8 @@ static int precompile(struct rv_jit *j, struct rv_hart *h, gva_t va, gpa_t gpa)
         ops = rv_code_page(j->g->code, h, gpa);
     struct rv_jit_page *p = ops ? rv_jit_page_of(j, ops) : NULL;
     h->jit.mode = rv_jit_mode_now(h);
-    const uint32_t *entries = p ? load_acquire(&p->entry[h->jit.mode]) : NULL;
-    if (entries && load_acquire(&entries[(va & ~PAGE_MASK) / 2]))
+    bool any;
+    if (p && rv_jit_entry(p, h->jit.mode, (unsigned)(va & ~PAGE_MASK) / 2, &any))
         return 0;
     if (!p || !rv_jit_translate(j, h, ops, p, va, false))
         return -ENOSPC;

@@ -17,12 +17,14 @@
 #include "isa/riscv/ops.h"
 #include "isa/riscv/region.h"
 
-#define RV_JIT_MODES 3 /* of struct rv_assume */
+#define RV_JIT_MODES 3            /* of struct rv_assume */
+#define RV_JIT_ANY   RV_JIT_MODES /* for code that is right in all of them */
 
 struct rv_jit_page {
-    uint32_t *entry[RV_JIT_MODES]; /* by halfword: distance of its code plus 1, 0: none; atomic */
-    uint8_t count[RV_SLOTS];       /* executions by the interpreter; atomic, may miss some */
-    uint64_t *chunks;              /* a bit for each that has code of it; atomic */
+    /* By halfword: distance of its code plus 1, 0: none.  Atomic. */
+    uint32_t *entry[RV_JIT_MODES + 1];
+    uint8_t count[RV_SLOTS]; /* executions by the interpreter; atomic, may miss some */
+    uint64_t *chunks;        /* a bit for each that has code of it; atomic */
 };
 
 struct rv_jit {
@@ -50,15 +52,36 @@ struct rv_jit {
 
 /* --- jit_code.c --- */
 
+struct rv_jit_found {
+    uintptr_t code; /* 0: none */
+    struct rv_jit_page *page;
+    bool any; /* it is right in all modes */
+};
+
+/* Code for a slot in the mode: its distance plus 1, or 0; *any: it is right in all modes. */
+static inline uint32_t rv_jit_entry(const struct rv_jit_page *p, unsigned mode, unsigned slot,
+                                    bool *any)
+{
+    const uint32_t *entries = load_acquire(&p->entry[mode]);
+    uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
+    *any = !at;
+    if (at)
+        return at;
+    entries = load_acquire(&p->entry[RV_JIT_ANY]);
+    return entries ? load_acquire(&entries[slot]) : 0;
+}
+
 /* The page's translations; made if need be.  NULL: no memory. */
 struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops);
 /*
- * Translates from pc on under the hart's mode, and enters the code; executed_only: follows only
- * what the interpreter has decoded.  The code for pc, perhaps another hart's; 0: no room, no
- * memory.
+ * Translates from pc on under the hart's mode, and enters the code, where no other hart was first;
+ * executed_only: follows only what the interpreter has decoded.  False: no room, no memory.
  */
-uintptr_t rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                           struct rv_jit_page *p, gva_t pc, bool executed_only);
+bool rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                      struct rv_jit_page *p, gva_t pc, bool executed_only);
+/* Leads the jump at site (exit_site of struct jit_hart) to what was found for the hart's pc. */
+void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
+                  const struct rv_jit_found *to);
 
 /* What code for the hart may assume now. */
 static inline unsigned rv_jit_mode_now(const struct rv_hart *h)

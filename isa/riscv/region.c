@@ -7,6 +7,8 @@
  * through the jump cache.  What a call leads to is not, unless it is the
  * region's own beginning (recursion).
  *
+ * Where code can be entered already the region jumps to it.
+ *
  * Some instructions are left to the interpreter: those that go on in the next
  * page, and floating point while FS is not dirty.  A region ends behind
  * instructions that may change what code may be used (system instructions).
@@ -61,15 +63,28 @@ static bool is_fp(const struct rv_insn *insn)
     return rv_op_info(insn->op)->flags & RV_IS_FP;
 }
 
+/* What is translated under an assumption, or left to the interpreter for want of it, is FP. */
 static bool for_interpreter(const struct walk *w, const struct rv_insn *insn)
 {
-    return is_fp(insn) && !w->assume->fp_dirty;
+    bool fp = is_fp(insn);
+    w->b->any_mode &= !fp;
+    return fp && !w->assume->fp_dirty;
 }
 
 /* --- where blocks begin --- */
 
+static bool has_code(const struct walk *w, unsigned offset)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(w->limits->known); i++)
+        if (w->limits->known[i] && load_relaxed(&w->limits->known[i][offset / 2]))
+            return true;
+    return false;
+}
+
 static bool worth(const struct walk *w, unsigned offset)
 {
+    if (has_code(w, offset))
+        return false;
     return !w->limits->executed_only || load_relaxed(&w->ops[offset / 2].fn) != rv_handlers.decode;
 }
 
@@ -112,8 +127,8 @@ static unsigned scan(struct walk *w, unsigned at, unsigned room)
 {
     unsigned n = 0;
     struct rv_insn insn;
-    while (at < PAGE_SIZE && n < room && !bit_get(w->b->seen, at) && decode(w, at, &insn) &&
-           !for_interpreter(w, &insn)) {
+    while (at < PAGE_SIZE && n < room && !bit_get(w->b->seen, at) && !(n && has_code(w, at)) &&
+           decode(w, at, &insn) && !for_interpreter(w, &insn)) {
         bit_put(w->b->seen, at);
         n++;
         if (insn.op == RV_OP_illegal)
@@ -178,7 +193,7 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
     ir_begin(&jb->ir, &rv_ir_guest, ir, capacity);
     while (goes_on && t.retired < w->limits->insns && t.retired < BLOCK_INSNS &&
            ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
-           (!t.retired || !bit_get(w->b->leaders, t.at))) {
+           (!t.retired || !(bit_get(w->b->leaders, t.at) || has_code(w, t.at)))) {
         if (!decode(w, t.at, &insn) || for_interpreter(w, &insn)) {
             t.kind = IR_EXIT_INTERP;
             break;
@@ -282,9 +297,11 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
                      .limits = limits,
                      .start = offset};
     b->insns = 0;
+    b->any_mode = true;
     b->region = (struct jit_region){
         .blocks = b->blocks, .strict_align = g->cfg.strict_align, .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);
     find_loops(&w);
+    b->region.any_mode = b->any_mode;
 }

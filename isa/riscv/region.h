@@ -17,11 +17,14 @@ struct rv_region_limits {
     unsigned blocks, insns;
     bool executed_only; /* follows only what the interpreter has decoded */
     bool own_map;       /* a region with a loop may have a register map of its own */
+    /* Where code may be entered already, by halfword, not 0: it is jumped to.  Atomic; or NULL. */
+    const uint32_t *known[2];
 };
 
 struct rv_region_builder {
     struct jit_region region;
     unsigned insns; /* guest instructions in it */
+    bool any_mode;  /* it is right under any assumption */
 
     struct jit_block blocks[JIT_BLOCKS_MAX];
     struct ir_insn ir[RV_REGION_INSNS * 24];

@@ -51,12 +51,11 @@ void exits_from_border(struct lower *l)
 
 /* --- leaving the region; registers are as the border map says --- */
 
-/* To the address in rax. */
-static void jump_by_address(struct lower *l)
+void exits_by_address(struct lower *l, const struct jit_stubs *s)
 {
     struct x64_buf *e = &l->e;
     x64_alu_mem(e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
-    x64_jcc(e, CC_AE, l->s->alarm_at);
+    x64_jcc(e, CC_AE, s->alarm_at);
     x64_mov(e, RCX, RAX);
     x64_shift_imm(e, SH_SHR, X64_W, RCX, 11);
     x64_alu(e, ALU_XOR, 0, RCX, RAX);
@@ -64,7 +63,7 @@ static void jump_by_address(struct lower *l)
     x64_shift_imm(e, SH_SHL, 0, RCX, 3);
     x64_alu_mem(e, ALU_ADD, X64_W, RCX, AT_JIT(l, jumps));
     x64_alu_mem(e, ALU_CMP, X64_W, RAX, x64_at(RCX, offsetof(struct jit_jump, va)));
-    x64_jcc(e, CC_NE, l->s->find_at);
+    x64_jcc(e, CC_NE, s->find_at);
     x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
     x64_store(e, at_hart(l, l->g->page_va), RAX);
     x64_jmp_mem(e, x64_at(RCX, offsetof(struct jit_jump, code)));
@@ -99,7 +98,7 @@ static void chainable_jump(struct lower *l, int32_t disp)
     if (!e->full) {
         e->p[-2] = 0x15; /* mod 0, rm 5: relative to rip */
         e->p--;
-        x64_dword(e, (uint32_t)(site - (e->p + 4)));
+        x64_dword(e, (uint32_t)(site - (e->p + 4)) + l->r->any_mode);
     }
     to_stub(l, l->s->chain, disp);
 }
@@ -112,7 +111,7 @@ static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
         if (disp < 0 || disp >= (int32_t)PAGE_SIZE) {
             x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
             x64_alu_imm(&l->e, ALU_ADD, X64_W, RAX, disp);
-            jump_by_address(l);
+            exits_by_address(l, l->s);
             break;
         }
         if (disp <= (int32_t)l->r->blocks[l->block].disp)
@@ -193,7 +192,7 @@ static void exit_to(struct lower *l, const struct ir_insn *i)
     alloc_copy(l, RAX, i->a);
     exits_to_border(l);
     if (i->sub == IR_EXIT_CHAIN)
-        jump_by_address(l);
+        exits_by_address(l, l->s);
     else
         x64_jmp(&l->e, i->sub == IR_EXIT_FIND ? l->s->find_at : l->s->leave_at);
 }

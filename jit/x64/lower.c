@@ -401,9 +401,24 @@ static void chain(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code)
     store_release((uint32_t *)(void *)site_rw, (uint32_t)(code - (site_rx + 4)));
 }
 
+static uintptr_t bridge(const struct jit_stubs *s, struct jit_room *room, unsigned disp)
+{
+    struct x64_buf e = {.p = room->rw + room->used,
+                        .end = room->rw + room->size,
+                        .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
+    uintptr_t start = x64_here(&e);
+    x64_mov_imm(&e, RCX, disp);
+    x64_jmp(&e, s->by_address);
+    if (e.full)
+        return 0;
+    room->used = (size_t)(e.p - room->rw);
+    return start;
+}
+
 const struct jit_host jit_host_x64 = {
     .name = "x64",
     .stubs = x64_stubs,
     .compile = compile,
+    .bridge = bridge,
     .chain = chain,
 };

@@ -316,6 +316,8 @@ void fp_cold(struct lower *l, struct cold *c);
 void exits_insn(struct lower *l, const struct ir_insn *i);
 void exits_cold(struct lower *l, struct cold *c);
 /* Between the region's map and the border's. */
+/* A jump to the address in rax; registers are as the border map says. */
+void exits_by_address(struct lower *l, const struct jit_stubs *s);
 void exits_to_border(struct lower *l);
 void exits_from_border(struct lower *l);
 

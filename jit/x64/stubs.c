@@ -84,6 +84,16 @@ static uintptr_t make_why(struct stubs *s, enum jit_left why, uintptr_t to)
     return start;
 }
 
+/* To rcx from the page's start, by the jump cache. */
+static uintptr_t make_by_address(struct lower *l, const struct jit_stubs *out)
+{
+    uintptr_t start = x64_here(&l->e);
+    x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
+    x64_alu(&l->e, ALU_ADD, X64_W, RAX, RCX);
+    exits_by_address(l, out);
+    return start;
+}
+
 int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room)
 {
     struct lower *l = lower_state();
@@ -107,6 +117,7 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     out->find_at = make_at(&s, JIT_LEFT_FIND);
     out->leave_at = make_at(&s, JIT_LEFT_LEAVE);
     out->alarm_at = make_at(&s, JIT_LEFT_ALARM);
+    out->by_address = make_by_address(l, out);
     if (l->e.full)
         return -ENOSPC;
     room->used = (size_t)(l->e.p - room->rw);

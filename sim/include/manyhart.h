@@ -121,8 +121,8 @@ struct mh_vm_config {
      * passes; 3: all passes, and registers of its own for a region with a loop.
      */
     unsigned jit_level;            /* 0 to 3 */
-    uint64_t jit_cache;            /* bytes of host code, at least 256 KiB; 0: 32 MiB */
-    unsigned jit_threshold;        /* hybrid translates what was executed so often; 0: 8 */
+    uint64_t jit_cache;            /* bytes of host code, at least 256 KiB; 0: 128 MiB */
+    unsigned jit_threshold;        /* hybrid translates what was executed so often; 0: 24 */
     const char *jit_passes;        /* "all", "none", or names: "fold,dead", "-bits"; NULL: the level's */
     bool jit_chain;                /* translations jump to each other directly */
     unsigned jit_region;           /* guest instructions of a region at most; 0: 512 */

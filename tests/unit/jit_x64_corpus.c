@@ -58,7 +58,7 @@ static void translate(const uint32_t *code, unsigned insns, struct jit_room *roo
 {
     static const struct rv_assume assume = {.fp_dirty = true, .fp_rne = true};
     static uint8_t page[PAGE_SIZE];
-    const struct rv_region_limits limits = {JIT_BLOCKS_MAX, insns, false, true};
+    const struct rv_region_limits limits = {JIT_BLOCKS_MAX, insns, false, true, {NULL, NULL}};
     memset(page, 0, sizeof(page));
     memcpy(page, code, 4 * insns);
     rv_region_build(&builder, f.g, &assume, NULL, page, 0, &limits);

@@ -136,7 +136,8 @@ static void test_clear(void **state)
     struct mh_hot_stats first = stats(m);
     execute(m, 50000);
     struct mh_hot_stats second = stats(m);
-    assert_int_equal(first.compiled_blocks, second.compiled_blocks);
+    /* Where a piece went on in the middle of a block there may be one more. */
+    assert_in_range(second.compiled_blocks, first.compiled_blocks, first.compiled_blocks + 1);
     assert_int_equal(mh_hart_get_state(m, 0, &want), 0);
     mh_machine_destroy(m);
 
