@@ -52,11 +52,20 @@ static int table_alloc(struct tlb_table *tab, uint64_t count)
     return 0;
 }
 
+/* which: as in fetch_gone, or 0: any. */
+static void fetch_goes(struct tlb *t, uint64_t which)
+{
+    t->fetch_epoch++;
+    t->fetch_gone[t->fetch_epoch % TLB_FETCH_GONE] = which;
+    if (!which)
+        t->fetch_epoch_all = t->fetch_epoch;
+}
+
 /* Whatever was known of the current contexts is known no more. */
 static void ctx_nowhere(struct tlb *t)
 {
     tlb_streams_forget(t);
-    t->fetch_epoch++;
+    fetch_goes(t, 0);
     for (int k = 0; k < TLB_KINDS; k++)
         t->ctx[k] = TLB_CTX_NOWHERE;
 }
@@ -377,7 +386,7 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     for (int k = 0; k < TLB_KINDS; k++)
         drop_range(t, k, align_down(va, 1ull << shift), pages);
     tlb_streams_forget(t);
-    t->fetch_epoch++;
+    fetch_goes(t, pages == 1 ? (va & PAGE_MASK) | 1 : 0);
     return false;
 }
 
@@ -412,7 +421,7 @@ void tlb_drop_fetch(struct tlb *t, uint64_t addend)
 
     drop_addend(tab->entries, table_count(tab), addend);
     drop_addend(t->victim[TLB_FETCH], TLB_VICTIMS, addend);
-    t->fetch_epoch++;
+    fetch_goes(t, addend);
 }
 
 /* ---- resizing ------------------------------------------------------------ */

@@ -69,6 +69,8 @@ struct tlb_stream {
     uint64_t start, limit, host;
 };
 
+#define TLB_FETCH_GONE 16 /* power of two */
+
 #define TLB_STREAMS 512 /* of reads, and as many of writes */
 
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
@@ -105,7 +107,12 @@ struct tlb {
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
     uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
-    uint64_t fetch_epoch; /* rises when a fetch mapping may have gone */
+    /*
+     * How often fetch mappings may have gone; the last time that many did; and of the latest
+     * times, each at its number modulo the array's size, which one: a page's address plus 1, or
+     * the addend.
+     */
+    uint64_t fetch_epoch, fetch_epoch_all, fetch_gone[TLB_FETCH_GONE];
     uint64_t write_epoch; /* rises when a host page may be written fast no more */
 
     /* since the table was last looked at by tlb_adapt */

@@ -8,6 +8,7 @@
  * and mode.  Where there is no code the interpreter runs a block.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "isa/riscv/jit_inside.h"
 #include "isa/riscv/sem_calls.h"
@@ -45,6 +46,7 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
     const struct rv_op *ops = page_at(h, pc);
     struct rv_jit_page *p = ops ? rv_jit_page_of(j, ops) : NULL;
     f->page = p;
+    f->ops = ops;
     if (!p)
         return false;
     unsigned slot = (unsigned)(pc & ~PAGE_MASK) / 2;
@@ -70,13 +72,34 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
 
 /* --- the jump cache --- */
 
+/* The bit of the bank for a page, which is named as by fetch_gone of the TLB. */
+static unsigned page_bit(uint64_t page)
+{
+    return (unsigned)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 54);
+}
+_Static_assert(RV_JIT_PAGES == 1 << (64 - 54), "page_bit makes an index");
+
 static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
 {
     bool few = b->filled <= RV_JIT_FILLED;
     for (unsigned i = 0; i < (few ? b->filled : JIT_JUMPS); i++)
         b->jumps[few ? b->place[i] : i].va = 1;
     b->filled = 0;
+    memset(b->pages, 0, sizeof(b->pages));
     h->jit.stats.jumps_cleared++;
+}
+
+/* Whether none of the mappings that went since the bank was good led to what is in it. */
+static bool bank_good(const struct tlb *t, const struct rv_jit_bank *b)
+{
+    if (b->epoch < t->fetch_epoch_all || t->fetch_epoch - b->epoch > TLB_FETCH_GONE)
+        return false;
+    for (uint64_t e = b->epoch + 1; e <= t->fetch_epoch; e++) {
+        unsigned bit = page_bit(t->fetch_gone[e % TLB_FETCH_GONE]);
+        if (bit_test(b->pages[bit / 64], bit % 64))
+            return false;
+    }
+    return true;
 }
 
 /* The bank for the key; false: no memory. */
@@ -96,7 +119,7 @@ static bool bank_select(struct rv_hart *h, uint64_t key)
     }
     if (!b->jumps)
         return false;
-    if (!known || b->epoch != h->hart.tlb.fetch_epoch)
+    if (!known || !bank_good(&h->hart.tlb, b))
         bank_clear(h, b);
     b->key = key;
     b->epoch = h->hart.tlb.fetch_epoch;
@@ -183,15 +206,18 @@ static bool run_code(struct rv_jit *j, struct rv_hart *h, uintptr_t code)
     return !h->attention;
 }
 
-static void jump_fill(struct rv_hart *h, uintptr_t code)
+static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
 {
     struct rv_jit_bank *b = h->jit.now;
+    unsigned va_bit = page_bit(h->pc), ops_bit = page_bit((uintptr_t)f->ops);
     unsigned i = jit_jump_index(h->pc);
     if (b->filled < RV_JIT_FILLED)
         b->place[b->filled] = (uint16_t)i;
     if (b->filled <= RV_JIT_FILLED)
         b->filled++;
-    b->jumps[i] = (struct jit_jump){h->pc, code};
+    b->pages[va_bit / 64] |= 1ull << (va_bit % 64);
+    b->pages[ops_bit / 64] |= 1ull << (ops_bit % 64);
+    b->jumps[i] = (struct jit_jump){h->pc, f->code};
     h->jit.stats.finds++;
 }
 
@@ -219,7 +245,7 @@ void rv_jit_run(struct rv_hart *h, bool everything)
         if (site && j->cfg.chain) {
             rv_jit_chain(j, h, site, &f);
         } else {
-            jump_fill(h, f.code);
+            jump_fill(h, &f);
         }
         goes_on = run_code(j, h, f.code);
     }

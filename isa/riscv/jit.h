@@ -20,6 +20,7 @@ struct rv_jit_page; /* the translations of a decoded page */
 #define RV_JIT_BANKS  8
 #define RV_JIT_FILLED 256
 #define RV_JIT_RANGES 8
+#define RV_JIT_PAGES  1024
 
 /* Owner hart only. */
 struct rv_jit_hart {
@@ -28,8 +29,10 @@ struct rv_jit_hart {
     int chunk;
     struct rv_jit_bank {
         struct jit_jump *jumps;
-        uint64_t key;    /* fetch context and mode that it is for */
-        uint64_t epoch;  /* of the TLB's fetch mappings, when it was good last */
+        uint64_t key;                      /* fetch context and mode that it is for */
+        uint64_t epoch;                    /* of the TLB's fetch mappings, when it was good last */
+        uint64_t pages[RV_JIT_PAGES / 64]; /* a bit by hash for each page filled in, by its address
+                                              and by its decoded page */
         unsigned filled; /* places filled since it was empty; above RV_JIT_FILLED not all listed */
         uint16_t place[RV_JIT_FILLED];
     } bank[RV_JIT_BANKS];

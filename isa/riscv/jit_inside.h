@@ -53,7 +53,8 @@ struct rv_jit {
 /* --- jit_code.c --- */
 
 struct rv_jit_found {
-    uintptr_t code; /* 0: none */
+    uintptr_t code;          /* 0: none */
+    const struct rv_op *ops; /* the decoded page */
     struct rv_jit_page *page;
     bool any; /* it is right in all modes */
 };

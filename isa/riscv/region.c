@@ -71,6 +71,46 @@ static bool for_interpreter(const struct walk *w, const struct rv_insn *insn)
     return fp && !w->assume->fp_dirty;
 }
 
+/* A CSR instruction that leaves alone what the mode is made of: FS, frm. */
+static bool is_tame_csr(const struct rv_insn *insn)
+{
+    bool writes = insn->rs1, imm = false;
+    switch (insn->op) {
+    case RV_OP_csrrw:
+        writes = true;
+        break;
+    case RV_OP_csrrwi:
+        writes = imm = true;
+        break;
+    case RV_OP_csrrsi:
+    case RV_OP_csrrci:
+        imm = true;
+        break;
+    case RV_OP_csrrs:
+    case RV_OP_csrrc:
+        break;
+    default:
+        return false;
+    }
+    switch (insn->imm & 0xfff) {
+    case 0x001: /* fflags */
+    case 0x002: /* frm */
+    case 0x003: /* fcsr */
+        return !writes;
+    case 0x100: /* sstatus */
+    case 0x300: /* mstatus */
+        /* Five bits do not reach FS; but a write of them all clears it. */
+        return !writes || (imm && insn->op != RV_OP_csrrwi);
+    default:
+        return true;
+    }
+}
+
+static bool ends_block(const struct rv_insn *insn)
+{
+    return rv_op_info(insn->op)->flags & RV_ENDS_BLOCK && !is_tame_csr(insn);
+}
+
 /* --- where blocks begin --- */
 
 static bool has_code(const struct walk *w, unsigned offset)
@@ -133,7 +173,7 @@ static unsigned scan(struct walk *w, unsigned at, unsigned room)
         n++;
         if (insn.op == RV_OP_illegal)
             break;
-        if (rv_op_info(insn.op)->flags & RV_ENDS_BLOCK) {
+        if (ends_block(&insn)) {
             follow(w, at, &insn);
             break;
         }
@@ -181,7 +221,7 @@ static bool changes_mode(const struct walk *w, const struct rv_insn *insn)
     uint32_t flags = rv_op_info(insn->op)->flags;
     /* What rounds leaves the host ready for it: better code may be used from then on. */
     bool readies = flags & RV_HAS_RM && !w->assume->fp_rne;
-    return flags & RV_IS_SYSTEM || readies || sets_rounding(insn);
+    return (flags & RV_IS_SYSTEM && !is_tame_csr(insn)) || readies || sets_rounding(insn);
 }
 
 static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn *ir,
@@ -199,7 +239,8 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
             break;
         }
         goes_on =
-            rv_translate_insn(&jb->ir, &w->g->exts, w->assume, &insn, (int32_t)t.at, t.retired);
+            rv_translate_insn(&jb->ir, &w->g->exts, w->assume, &insn, (int32_t)t.at, t.retired) ||
+            (is_tame_csr(&insn) && !ir_ended(&jb->ir));
         t.at += insn.len;
         t.retired++;
         if (changes_mode(w, &insn)) {
