@@ -38,13 +38,16 @@
 #include "sim/base/log.h"
 
 #define ARRAY_BYTES                                                                                \
-    (RV_OPS_BYTES + PAGE_SIZE)          /* the page-end slot has a page of its own, never private */
-#define ARRAY_STRIDE (2 * RV_OPS_BYTES) /* keeps arrays aligned to their size */
-#define LIVE_MAX     4096               /* pages of guest code: 16 MiB, at most 147 MiB here */
-#define ARRAYS_MAX   (2 * LIVE_MAX)     /* given-up arrays that harts may still be in */
-#define GIVEN_UP_MAX 64                 /* above so many it is worth a look at all harts */
-#define DECODE_AHEAD 32                 /* instructions per visit of the decoder */
-#define FLAG_WAIT_NS 20000
+    (RV_OPS_BYTES + PAGE_SIZE) /* the page-end slot has a page of its own, never private */
+#define ARRAY_STRIDE  (2 * RV_OPS_BYTES) /* keeps arrays aligned to their size */
+#define LIVE_MAX      4096               /* pages of guest code: 16 MiB, at most 147 MiB here */
+#define ARRAYS_MAX    (2 * LIVE_MAX)     /* given-up arrays that harts may still be in */
+#define GIVEN_UP_MAX  64                 /* above so many it is worth a look at all harts */
+#define DECODE_AHEAD  32                 /* instructions per visit of the decoder */
+#define FLAG_WAIT_NS  20000
+#define RESET_MAX     512 /* slots: 8 KiB; more are cheaper to give back */
+#define WRITTEN_OFTEN 3
+#define STORES_MAX    200 /* of a page that keeps its flag; then it is data */
 #define DROP_EACH_MAX                                                                              \
     4 /* fetch entries of so many pages are dropped one by one, of more all at once */
 
@@ -53,6 +56,7 @@ struct array {
     uint64_t given_up; /* generation at which it was given up, 0 while live */
     bool mapped, suspect;
     bool used;               /* since the clock's hand was here; atomic */
+    uint16_t first, end;     /* slots decoded lie between */
     int next;                /* in the free or given-up list */
     struct rv_jit_page *jit; /* its translations; atomic */
 };
@@ -61,7 +65,11 @@ struct rv_code_cache {
     struct rv_guest *g;
     struct physmem *pm;
     struct rv_op **page; /* by RAM page; atomic */
-    char *base;          /* of the arrays */
+    struct written {
+        uint8_t times;  /* that the page was given up because it was written */
+        uint8_t stores; /* 0, or the page keeps PAGE_CODE without an array; since then, plus 1 */
+    } * written;        /* by RAM page; under the lock */
+    char *base;         /* of the arrays */
     int template_fd;
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
@@ -136,9 +144,10 @@ int rv_code_create(struct rv_code_cache **out, struct rv_guest *g)
     c->free = c->given_up = -1;
     lock_init(&c->lock, RANK_CODE);
     c->page = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->page));
+    c->written = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->written));
     c->base = arrays_reserve();
     c->template_fd = template_make();
-    if (!c->page || !c->base || c->template_fd < 0) {
+    if (!c->page || !c->written || !c->base || c->template_fd < 0) {
         rv_code_destroy(c);
         return error_set(MH_ERROR_MEMORY, -ENOMEM, "memory", NULL, "no room for the code cache");
     }
@@ -157,15 +166,50 @@ void rv_code_destroy(struct rv_code_cache *c)
     if (c->template_fd >= 0)
         close(c->template_fd);
     free(c->page);
+    free(c->written);
     free(c);
 }
 
 /* --- giving up --- */
 
-static void give_up_locked(struct rv_code_cache *c, int i)
+static void flag_drop_locked(struct rv_code_cache *c, gpa_t gpa)
+{
+    physmem_flag_clear(c->pm, gpa, PAGE_CODE);
+    c->flag_clears++;
+}
+
+/*
+ * Where code is written again and again the flag stays: stores there are slow, but the page is
+ * made again without an answer of every hart.
+ */
+static bool keeps_flag_locked(struct rv_code_cache *c, const struct array *a)
+{
+    struct written *w = &c->written[page_index(c, a->gpa)];
+    if (c->g->cfg.harts == 1 || a->suspect)
+        return false;
+    if (w->times < WRITTEN_OFTEN)
+        w->times++;
+    if (w->times < WRITTEN_OFTEN)
+        return false;
+    w->stores = 1;
+    return true;
+}
+
+/* A store to a page that keeps its flag and has no array.  Data gets the fast way back. */
+static void cool_locked(struct rv_code_cache *c, gpa_t gpa)
+{
+    struct written *w = &c->written[page_index(c, gpa)];
+    if (!w->stores || w->stores++ < STORES_MAX)
+        return;
+    *w = (struct written){0};
+    flag_drop_locked(c, gpa);
+}
+
+static void give_up_locked(struct rv_code_cache *c, int i, bool written)
 {
     struct array *a = &c->array[i];
     gpa_t gpa = a->gpa;
+    bool keeps_flag = written && keeps_flag_locked(c, a);
     store_release(&c->page[page_index(c, gpa)], NULL);
     /* Pairs with rv_code_enter: unlinked before the generation is seen to rise. */
     a->given_up = c->generation + 1;
@@ -182,8 +226,8 @@ static void give_up_locked(struct rv_code_cache *c, int i)
     if (a->suspect)
         fetch_sub_acq_rel(&c->suspects, 1);
     a->suspect = false;
-    physmem_flag_clear(c->pm, gpa, PAGE_CODE);
-    c->flag_clears++;
+    if (!keeps_flag)
+        flag_drop_locked(c, gpa);
 }
 
 /* The oldest generation that a hart inside the interpreter entered with. */
@@ -193,6 +237,19 @@ static uint64_t oldest_inside(const struct rv_code_cache *c)
     for (unsigned i = 0; i < c->g->cfg.harts; i++)
         oldest = min_u64(oldest, load_seq_cst(&c->g->harts[i]->code_epoch));
     return oldest;
+}
+
+/* Makes all slots such that they decode when they run.  A few are written, many go to the host. */
+static void array_reset(struct rv_code_cache *c, int i)
+{
+    const struct array *a = &c->array[i];
+    struct rv_op *ops = array_ops(c, i);
+    if (a->first < a->end && a->end - a->first > RESET_MAX) {
+        madvise(ops, ARRAY_BYTES, MADV_DONTNEED); /* back to the template */
+        return;
+    }
+    for (unsigned slot = a->first; slot < a->end; slot++)
+        ops[slot] = (struct rv_op){.fn = rv_handlers.decode};
 }
 
 /* Moves given-up arrays that no hart can be in to the free list. */
@@ -209,7 +266,7 @@ static void reclaim_locked(struct rv_code_cache *c)
         }
         *link = a->next;
         c->given_up_count--;
-        madvise(array_ops(c, i), ARRAY_BYTES, MADV_DONTNEED); /* back to the template */
+        array_reset(c, i);
         rv_jit_page_free(c->g->jit, a->jit);
         a->jit = NULL;
         a->next = c->free;
@@ -229,7 +286,7 @@ static void evict_one_locked(struct rv_code_cache *c)
             continue;
         }
         c->stats.evictions++;
-        give_up_locked(c, c->hand);
+        give_up_locked(c, c->hand, false);
         return;
     }
 }
@@ -280,8 +337,9 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
 {
     lock_take(&c->lock);
     uint64_t clears = c->flag_clears;
+    bool kept = c->written[page_index(c, page)].stores;
     lock_drop(&c->lock);
-    bool seen = flag_page(c, h, page);
+    bool seen = kept || flag_page(c, h, page);
 
     const struct rv_op *ops = NULL;
     lock_take(&c->lock);
@@ -289,9 +347,11 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
     /* Somebody cleared a flag meanwhile: it may have been this one.  The caller tries again. */
     int i = ops || clears != c->flag_clears ? -1 : array_take_locked(c);
     if (i >= 0 && clears == c->flag_clears) {
-        c->array[i] = (struct array){.gpa = page, .mapped = true, .suspect = !seen, .used = true};
+        c->array[i] = (struct array){
+            .gpa = page, .mapped = true, .suspect = !seen, .used = true, .first = RV_SLOTS};
         if (!seen)
             fetch_add_acq_rel(&c->suspects, 1);
+        c->written[page_index(c, page)].stores = 0;
         c->live++;
         c->stats.pages_made++;
         ops = array_ops(c, i);
@@ -374,12 +434,17 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
     struct rv_op *ops = array_ops(c, i);
     unsigned offset = (unsigned)rv_slot_offset(d);
     lock_take(&c->lock);
-    gpa_t page = c->array[i].gpa;
+    struct array *a = &c->array[i];
+    gpa_t page = a->gpa;
+    if (offset / 2 < a->first)
+        a->first = (uint16_t)(offset / 2);
     for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
         struct rv_op *slot = &ops[offset / 2];
         if (slot->fn != rv_handlers.decode)
             break;
         unsigned len = decode_slot(c, page, offset, slot);
+        if (offset / 2 >= a->end)
+            a->end = (uint16_t)(offset / 2 + 1);
         if (!len)
             break;
         offset += len;
@@ -396,10 +461,12 @@ void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
     lock_take(&c->lock);
     for (gpa_t page = gpa & PAGE_MASK; page <= ((gpa + len - 1) & PAGE_MASK); page += PAGE_SIZE) {
         struct rv_op *ops = c->page[page_index(c, page)];
-        if (!ops)
+        if (!ops) {
+            cool_locked(c, page);
             continue;
+        }
         c->stats.invalidations++;
-        give_up_locked(c, array_of(c, ops));
+        give_up_locked(c, array_of(c, ops), true);
     }
     lock_drop(&c->lock);
 }
@@ -409,7 +476,7 @@ static void give_up_suspects(struct rv_code_cache *c)
     lock_take(&c->lock);
     for (int i = 0; i < c->made; i++)
         if (c->array[i].suspect)
-            give_up_locked(c, i);
+            give_up_locked(c, i, false);
     lock_drop(&c->lock);
 }
 
@@ -479,7 +546,7 @@ unsigned rv_code_give_up_if(struct rv_code_cache *c,
     for (int i = 0; i < c->made; i++) {
         const struct array *a = &c->array[i];
         if (a->mapped && !a->given_up && pick(opaque, load_acquire(&a->jit))) {
-            give_up_locked(c, i);
+            give_up_locked(c, i, false);
             n++;
         }
     }

@@ -217,8 +217,9 @@ void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p)
     if (!p)
         return;
     lock_take(&j->lock);
-    for (unsigned i = 0; i < codemem_chunks(j->mem); i++)
-        if (p->chunks[i / 64] >> (i % 64) & 1) {
+    for (unsigned w = 0; w < j->chunk_words; w++)
+        for (uint64_t bits = p->chunks[w]; bits; bits &= bits - 1) {
+            unsigned i = w * 64 + (unsigned)__builtin_ctzll(bits);
             j->chunk[i].pages--;
             chunk_settle_locked(j, i);
         }

@@ -278,6 +278,46 @@ static void test_suspect(void **state)
     fixture_close(&f);
 }
 
+/* ---- pages written again and again ---- */
+
+static bool is_flagged(struct fixture *f, gpa_t gpa)
+{
+    return physmem_page_flags(f->pm, gpa) & PAGE_CODE;
+}
+
+/* Such a page keeps its flag between two lives; a page of data gets rid of it. */
+static void test_written_often(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_harts(&f, 2);
+    struct rv_code_cache *c = f.g->code;
+    struct rv_hart *h = f.g->harts[0];
+    gpa_t page = page_at(7);
+    for (unsigned i = 0; i < 10; i++) {
+        put(&f, page, addi(i));
+        assert_true(is_flagged(&f, page) == (i > 2));
+        put(&f, page + 4, addi(i + 1)); /* there is no array to be given up */
+        rv_code_enter(c, h);
+        assert_int_equal(decoded(&f, h, page)->imm, i);
+        assert_int_equal(decoded(&f, h, page + 4)->imm, i + 1);
+        rv_code_leave(c, h);
+        assert_true(is_flagged(&f, page));
+    }
+    assert_true(stats_of(&f).invalidations == 9);
+    for (unsigned i = 0; i < 199; i++) {
+        put(&f, page, addi(i));
+        assert_true(is_flagged(&f, page));
+    }
+    put(&f, page, addi(77));
+    put(&f, page, addi(78));
+    assert_false(is_flagged(&f, page));
+    rv_code_enter(c, h);
+    assert_int_equal(decoded(&f, h, page)->imm, 78);
+    rv_code_leave(c, h);
+    fixture_close(&f);
+}
+
 /* ---- threads ---- */
 
 #define THREADS 4
@@ -380,8 +420,8 @@ int main(void)
         cmocka_unit_test(test_decode),     cmocka_unit_test(test_x0),
         cmocka_unit_test(test_page_end),   cmocka_unit_test(test_give_up),
         cmocka_unit_test(test_which_page), cmocka_unit_test(test_reclaim_waits),
-        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_suspect),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_written_often),
+        cmocka_unit_test(test_suspect),    cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
