@@ -92,7 +92,10 @@ static bool has_point(enum ir_op op)
            extra == IR_EXTRA_TRAP;
 }
 
-/* Nops go; what used them uses what they stand for. */
+/*
+ * Nops go; what used them uses what they stand for.  Once, behind the last pass, unless somebody
+ * looks at the block between passes: it costs as much as a pass.
+ */
 static void compact(struct ir_block *b)
 {
     ir_ref to[IR_PASS_MAX];
@@ -114,6 +117,12 @@ static void compact(struct ir_block *b)
     b->count = n;
 }
 
+#if defined(MH_DEBUG)
+enum { CHECKED = true };
+#else
+enum { CHECKED = false };
+#endif
+
 static void check(const struct ir_block *b, const char *pass)
 {
 #if defined(MH_DEBUG)
@@ -131,17 +140,17 @@ void ir_optimize(struct ir_block *b, uint32_t mask, ir_pass_hook *hook, void *op
 {
     if (b->count > IR_PASS_MAX)
         return;
-    for (unsigned i = 0; i < ARRAY_LEN(passes); i++) {
-        if (!(mask >> i & 1))
-            continue;
+    for (uint32_t rest = mask & ALL_PASSES; rest; rest &= rest - 1) {
+        unsigned i = (unsigned)__builtin_ctz(rest);
         passes[i].run(b);
+        if (!hook && !CHECKED)
+            continue;
         compact(b);
         check(b, passes[i].name);
         if (hook)
             hook(b, passes[i].name, opaque);
     }
-    if (!mask)
-        compact(b);
+    compact(b);
 }
 
 /* --- slots, as several passes follow them --- */

@@ -47,7 +47,8 @@ typedef void ir_pass_hook(const struct ir_block *b, const char *pass, void *opaq
 
 /*
  * Runs the passes of the mask over a complete block; hook may be NULL.  Afterwards the block has
- * no nops, not even with an empty mask.  Debug builds check it after every pass.
+ * no nops, not even with an empty mask; they go at the end, or after every pass where a hook or a
+ * debug build's check looks at the block.
  */
 void ir_optimize(struct ir_block *b, uint32_t mask, ir_pass_hook *hook, void *opaque);
 
@@ -58,8 +59,10 @@ void ir_optimize(struct ir_block *b, uint32_t mask, ir_pass_hook *hook, void *op
 
 /*
  * The value of instruction `at` is that of an earlier one, or nobody needs it (IR_NONE).  Leaves a
- * nop that stands for the other until the pass is over: then users take the other one and the nop
- * goes.
+ * nop that stands for the other until users take the other one: those that the same walk has yet
+ * to reach or, where it goes backward, in the next pass.  Nops go when all passes are over, so a
+ * pass meets those of the ones before it; walks forward resolve the operands of all instructions,
+ * nops included.
  */
 static inline void ir_replace(struct ir_block *b, unsigned at, ir_ref by)
 {

@@ -18,7 +18,9 @@ void ir_pass_dead(struct ir_block *b)
     memset(used, 0, b->count);
     for (unsigned at = b->count; at-- > 1;) {
         const struct ir_insn *i = &b->insns[at];
-        if (droppable(i) && !used[at])
+        if (i->op == IR_nop)
+            used[i->a] |= used[at];
+        else if (droppable(i) && !used[at])
             ir_replace(b, at, IR_NONE);
         else
             used[i->a] = used[i->b] = used[i->c] = true;

@@ -670,9 +670,15 @@ static void count_uses(struct fold *f)
     memset(f->uses, 0, f->b->count * sizeof(f->uses[0]));
     for (unsigned at = 1; at < f->b->count; at++) {
         const struct ir_insn *i = &f->b->insns[at];
-        f->uses[i->a]++;
-        f->uses[i->b]++;
-        f->uses[i->c]++;
+        if (i->op == IR_nop)
+            continue;
+        /* Not the uses of no operand: one would wait for the other. */
+        if (i->a)
+            f->uses[i->a]++;
+        if (i->b)
+            f->uses[i->b]++;
+        if (i->c)
+            f->uses[i->c]++;
     }
 }
 

@@ -44,11 +44,15 @@ static void bit_put(uint64_t *bits, unsigned offset)
     bits[offset / 128] |= 1ull << (offset / 2 % 64);
 }
 
-/* Decodes at offset; false: the instruction goes on in the next page. */
+/* Decodes at offset, once; false: the instruction goes on in the next page. */
 static bool decode(const struct walk *w, unsigned offset, struct rv_insn *insn)
 {
     const uint16_t *p = (const uint16_t *)(const void *)(w->code + offset);
     uint32_t raw = load_relaxed(p);
+    if (bit_get(w->b->seen, offset)) {
+        *insn = w->b->insn[offset / 2];
+        return true;
+    }
     if ((raw & 3) == 3) {
         if (offset == PAGE_SIZE - 2)
             return false;
@@ -170,6 +174,7 @@ static unsigned scan(struct walk *w, unsigned at, unsigned room)
     while (at < PAGE_SIZE && n < room && !bit_get(w->b->seen, at) && !(n && has_code(w, at)) &&
            decode(w, at, &insn) && !for_interpreter(w, &insn)) {
         bit_put(w->b->seen, at);
+        w->b->insn[at / 2] = insn;
         n++;
         if (insn.op == RV_OP_illegal)
             break;

@@ -32,6 +32,7 @@ struct rv_region_builder {
     uint64_t leaders[RV_SLOTS / 64]; /* a bit per halfword: a block begins */
     uint64_t outside[RV_SLOTS / 64]; /* it is entered from outside the region */
     uint64_t seen[RV_SLOTS / 64];    /* an instruction begins, found while looking for leaders */
+    struct rv_insn insn[RV_SLOTS];   /* where seen */
 };
 
 /*

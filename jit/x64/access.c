@@ -40,6 +40,7 @@ static struct span *span_open(struct lower *l, const struct ir_insn *i, enum tlb
                        .min = i->disp,
                        .max = i->disp + i->sub,
                        .first = 0};
+    l->val[s->id] = (struct val){0};
     return s;
 }
 

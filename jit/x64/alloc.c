@@ -40,9 +40,13 @@ static void count_uses(struct lower *l)
                 l->val[b->insns[a].a].uses++;
             continue;
         }
-        l->val[i->a].uses++;
-        l->val[i->b].uses++;
-        l->val[i->c].uses++;
+        /* Not the uses of no operand: one would wait for the other. */
+        if (i->a)
+            l->val[i->a].uses++;
+        if (i->b)
+            l->val[i->b].uses++;
+        if (i->c)
+            l->val[i->c].uses++;
     }
 }
 
@@ -88,12 +92,18 @@ static void need(struct lower *l, ir_ref v, unsigned at)
     need(l, i->b, at);
 }
 
+/* A load whose only use extends its sign: one instruction does both. */
+static void sign_load(struct lower *l, const struct ir_insn *i)
+{
+    unsigned bytes = sx_bytes(i->op);
+    const struct ir_insn *from = &l->b->insns[i->a];
+    if (bytes && from->op == IR_load && from->sub == bytes && l->val[i->a].uses == 1)
+        l->val[i->a].sign = (uint8_t)bytes;
+}
+
 static void find_last_uses(struct lower *l)
 {
     const struct ir_block *b = l->b;
-    for (unsigned n = 1; n < b->count; n++)
-        if (!dropped(l, n))
-            fuse(l, &b->insns[n]);
     for (unsigned n = 1; n < b->count; n++) {
         const struct ir_insn *i = &b->insns[n];
         if (i->op == IR_arg || dropped(l, n))
@@ -103,25 +113,17 @@ static void find_last_uses(struct lower *l)
                 need(l, b->insns[a].a, n);
             continue;
         }
+        if (!i->a)
+            continue;
+        fuse(l, i);
+        sign_load(l, i);
         need(l, i->a, n);
-        need(l, i->b, n);
-        need(l, i->c, n);
+        if (i->b)
+            need(l, i->b, n);
+        if (i->c)
+            need(l, i->c, n);
     }
     l->val[IR_NONE] = (struct val){0};
-}
-
-/* A load whose only use extends its sign: one instruction does both. */
-static void find_signed_loads(struct lower *l)
-{
-    for (unsigned n = 1; n < l->b->count; n++) {
-        const struct ir_insn *i = &l->b->insns[n];
-        unsigned bytes = sx_bytes(i->op);
-        if (!bytes || !l->val[n].uses)
-            continue;
-        const struct ir_insn *from = &l->b->insns[i->a];
-        if (from->op == IR_load && from->sub == bytes && l->val[i->a].uses == 1)
-            l->val[i->a].sign = (uint8_t)bytes;
-    }
 }
 
 static bool is_box(const struct lower *l, ir_ref v)
@@ -198,10 +200,10 @@ void alloc_block(struct lower *l, const struct ir_block *b)
 {
     l->b = b;
     l->val = l->values;
-    memset(l->val, 0, (b->count + SPANS_MAX + 1) * sizeof(l->val[0]));
+    memset(l->val, 0, b->count * sizeof(l->val[0]));
     memset(l->in_slot, 0, sizeof(l->in_slot));
     memset(l->owner, 0, sizeof(l->owner));
-    memset(l->frame, 0, sizeof(l->frame));
+    memset(l->frame, 0, l->frame_top * sizeof(l->frame[0]));
     l->frame_top = 0;
     l->free = X64_ALL_TEMPS & ~l->map.homes;
     l->scratch = l->pinned = 0;
@@ -211,7 +213,6 @@ void alloc_block(struct lower *l, const struct ir_block *b)
     count_uses(l);
     drop_unused(l);
     find_last_uses(l);
-    find_signed_loads(l);
     find_hints(l);
     find_fp(l);
     access_find_spans(l);
@@ -731,12 +732,14 @@ void alloc_release(struct lower *l)
 void alloc_end_insn(struct lower *l)
 {
     alloc_release(l);
-    for (unsigned r = 0; r < 16; r++) {
+    for (uint32_t held = X64_ALL_TEMPS & ~l->map.homes & ~l->free; held; held &= held - 1) {
+        unsigned r = (unsigned)__builtin_ctz(held);
         ir_ref v = l->owner[r];
         if (v && l->val[v].last <= l->at)
             let_go(l, (enum x64_reg)r);
     }
-    for (unsigned x = 0; x < 16; x++) {
+    for (uint32_t held = alloc_live_xtemps(l); held; held &= held - 1) {
+        unsigned x = (unsigned)__builtin_ctz(held);
         ir_ref v = l->xowner[x];
         if (v && l->val[v].last <= l->at) {
             l->xowner[x] = 0;

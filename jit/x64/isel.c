@@ -498,13 +498,13 @@ void isel_insn(struct lower *l)
     case IR_nop:
     case IR_point:
     case IR_arg:
-        break;
+        return; /* took nothing, so there is nothing to release */
     case IR_const:
         set_kind(l, LOC_CONST);
-        break;
+        return;
     case IR_pc:
         set_kind(l, LOC_PC);
-        break;
+        return;
     case IR_slot_get:
         alloc_slot_get(l, i->index);
         break;

@@ -35,7 +35,7 @@ struct lower *lower_state(void)
     struct lower *state = pthread_getspecific(state_key);
     if (state)
         return state;
-    state = malloc(sizeof(*state));
+    state = calloc(1, sizeof(*state));
     if (state && pthread_setspecific(state_key, state)) {
         free(state);
         return NULL;
