@@ -60,7 +60,7 @@ struct jit_hart {
     uint64_t rsp;           /* of the running code's frame */
     uint64_t va, value, desired;
     uint32_t point; /* jit_point() */
-    uint64_t room;  /* distances in a page at which the access, or its span, begins and fits */
+    uint64_t room;  /* the host code's own */
     uint32_t span;  /* jit_span() of an access that stands for several, else 0 */
     uint32_t site;  /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
@@ -202,10 +202,13 @@ struct jit_room {
     size_t size, used;
 };
 
+#define JIT_ROUTINES 5
+
 /* The code that all regions share, made once per code cache. */
 struct jit_stubs {
     uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
-    uintptr_t by_address; /* looks in the jump cache */
+    uintptr_t by_address;            /* looks in the jump cache */
+    uintptr_t routine[JIT_ROUTINES]; /* the host's own: what regions with the border map call */
 };
 
 struct jit_host {

@@ -514,20 +514,18 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
         x64_store(&l->e, to, (enum x64_reg)reg);
 }
 
-/*
- * Distances from a page's start at which the access (or its span) fits; 0: it is for C whatever the
- * TLB has, because it may not be tried again.
- */
-static int32_t room_of(const struct cold *c)
+/* In the site's note: log2 of the bytes that the access or its span needs. */
+#define NOTE_CLASS_BYTE 1 /* the upper half of this byte */
+
+static uint32_t note_class(unsigned bytes)
 {
-    unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
-    return c->again || c->from[1] ? 0 : (int32_t)(PAGE_SIZE - bytes + 1);
+    return size_class(bytes) << (8 * NOTE_CLASS_BYTE + 4);
 }
 
 /*
  * What most accesses off the fast path need is another page, which the TLB has: it is probed here
  * and now, in about thirty instructions.  Ends the routine with "above" in the flags (the access
- * tries again) or goes on behind, nothing changed.
+ * tries again) or goes on behind.
  */
 void access_probe(struct lower *l, enum tlb_stream_kind kind)
 {
@@ -541,13 +539,17 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     uint8_t *no[3];
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
-    /* The places of registers that are no temporaries: the others may hold what the caller saved.
-     */
-    x64_store(e, at_save_deep(RSP), RAX);
-    x64_store(e, at_save_deep(RBP), RCX);
-    x64_store(e, at_save_deep(R15), RDX);
+    /* At how many distances in a page it fits. */
+    struct x64_mem site = lower_at_note(RDX, 0);
+    x64_load(e, RDX, x64_at(RSP, 0));
+    site.disp += NOTE_CLASS_BYTE;
+    x64_load_zx(e, RCX, site, 1);
+    x64_shift_imm(e, SH_SHR, 0, RCX, 4);
+    x64_mov_imm(e, RDX, UINT32_MAX);
+    x64_shift_cl(e, SH_SHL, 0, RDX);
+    x64_alu_imm(e, ALU_ADD, 0, RDX, (int32_t)PAGE_SIZE + 1);
+    x64_store(e, AT_JIT(l, room), RDX);
     /* rax the page, rcx the distance in it */
-    x64_load(e, RAX, AT_JIT(l, va));
     x64_mov(e, RCX, RAX);
     x64_alu_imm(e, ALU_AND, 0, RCX, (int32_t)(PAGE_SIZE - 1));
     x64_alu_mem(e, ALU_CMP, X64_W, RCX, AT_JIT(l, room));
@@ -570,8 +572,8 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
     /* the stream */
-    struct x64_mem site = AT_JIT(l, site);
-    site.disp += 2;
+    x64_load(e, RDX, x64_at(RSP, 0));
+    site.disp += 2 - NOTE_CLASS_BYTE;
     x64_load_zx(e, RDX, site, 2);
     x64_rm(e, 0x0fab, X64_W, RDX, at_hart(l, used)); /* bts */
     x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
@@ -585,22 +587,16 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
         (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
     x64_load(e, RCX, AT_JIT(l, room));
     x64_store(e, stream, RCX);
-    x64_load(e, RDX, at_save_deep(R15));
-    x64_load(e, RCX, at_save_deep(RBP));
-    x64_load(e, RAX, at_save_deep(RSP));
+    x64_load(e, RAX, AT_JIT(l, va));
     x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
     x64_ret(e);
-    x64_patch(e, no[1]);
-    x64_patch(e, no[2]);
-    x64_load(e, RDX, at_save_deep(R15));
-    x64_load(e, RCX, at_save_deep(RBP));
-    x64_load(e, RAX, at_save_deep(RSP));
-    x64_patch(e, no[0]);
+    for (size_t i = 0; i < ARRAY_LEN(no); i++)
+        x64_patch(e, no[i]);
 }
 _Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
 
-/* What the C function needs to know besides the address. */
-static void describe(struct lower *l, struct cold *c, enum jit_access what)
+/* The operand, where C looks for it; and nothing that lives on is left in rax, rcx or rdx. */
+static void set_aside(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
     if (what == JIT_STORE && c->value_x)
@@ -608,10 +604,15 @@ static void describe(struct lower *l, struct cold *c, enum jit_access what)
     else if (what == JIT_STORE)
         give_value(l, AT_JIT(l, value), c->value, c->value_imm);
     access_save(l, c, false);
-    x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
-    x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
-    x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
-    x64_store_imm(e, AT_JIT(l, room), room_of(c), 8);
+}
+
+/* Calls for the access at the address in rax. */
+static void call_miss(struct lower *l, const struct cold *c, enum call_kind kind)
+{
+    unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
+    if (c->span)
+        x64_note(&l->e, c->span);
+    lower_call(l, kind, c->point | (c->span ? NOTE_SPAN : 0), c->site | note_class(bytes));
 }
 
 static void take_value(struct lower *l, struct cold *c, enum jit_access what)
@@ -634,14 +635,14 @@ static void take_value(struct lower *l, struct cold *c, enum jit_access what)
 static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
-    describe(l, c, what);
+    set_aside(l, c, what);
     if (c->base_in_reg)
         x64_mov(e, RAX, (enum x64_reg)c->base_reg);
     else
         x64_load(e, RAX, c->base_mem);
-    x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
-    x64_store(e, AT_JIT(l, va), RAX);
-    lower_call_miss(l, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE);
+    if (c->disp)
+        x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
+    call_miss(l, c, CALL_MISS);
     access_save(l, c, true);
     take_value(l, c, what);
     x64_jmp(e, c->after);
@@ -662,11 +663,16 @@ void access_cold(struct lower *l, struct cold *c)
                 at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
     if (c->from[1])
         x64_patch(e, c->from[1]);
-    x64_store(e, AT_JIT(l, va), t);
-    describe(l, c, what);
-    lower_call_miss(l, kind);
+    set_aside(l, c, what);
+    if (t != RAX)
+        x64_mov(e, RAX, t);
+    call_miss(l, c,
+              c->from[1]                ? CALL_MISS
+              : kind == TLB_STREAM_READ ? CALL_MISS_READ
+                                        : CALL_MISS_WRITE);
+    if (t != RAX)
+        x64_mov(e, t, RAX);
     access_save(l, c, true);
-    x64_load(e, t, AT_JIT(l, va));
     x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */
     take_value(l, c, what);
     if (c->host != X64_NO_REG)

@@ -370,9 +370,7 @@ void fp_cold(struct lower *l, struct cold *c)
         else
             x64_store(e, to, (enum x64_reg)c->arg[k].reg);
     }
-    x64_store_imm(e, AT_JIT(l, point), (int32_t)c->point, 4);
-    x64_store_imm(e, AT_JIT(l, site), (int32_t)c->site, 4);
-    lower_call_helper(l, false);
+    lower_call(l, CALL_HELPER, c->point, c->site);
     if (c->dst_x)
         x64_movq_to_xmm(e, c->dst, RAX);
     else if (c->dst != X64_NO_REG)

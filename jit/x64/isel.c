@@ -439,8 +439,8 @@ static void min_max(struct lower *l, enum x64_cond cc)
 /* --- C functions --- */
 
 /*
- * Arguments and what is called go through struct jit_hart; the region's own
- * routine saves homes, calls, and brings back what C may have destroyed.
+ * Arguments go through struct jit_hart; a routine saves homes, calls, and brings
+ * back what C may have destroyed.
  */
 static void call(struct lower *l)
 {
@@ -461,10 +461,8 @@ static void call(struct lower *l)
     if (fn->flags & IR_CALL_REGS)
         alloc_clobber_all(l);
     alloc_spill_temps(l);
-    x64_store_imm(&l->e, AT_JIT(l, point),
-                  (int32_t)jit_point((unsigned)point->disp, point->index - l->counted), 4);
-    x64_store_imm(&l->e, AT_JIT(l, site), (int32_t)i->index, 4);
-    lower_call_helper(l, fn->flags & IR_CALL_REGS);
+    lower_call(l, fn->flags & IR_CALL_REGS ? CALL_HELPER_REGS : CALL_HELPER,
+               jit_point((unsigned)point->disp, point->index - l->counted), i->index);
     l->free &= ~X64_BIT(RAX);
     l->scratch |= X64_BIT(RAX);
     if (l->val[l->at].uses)

@@ -215,8 +215,13 @@ static void lower_block(struct lower *l, unsigned k)
 
 /* --- calls of C --- */
 
-static void add_call(struct lower *l, uint8_t *from, unsigned kind)
+void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what)
 {
+    x64_note(&l->e, point);
+    x64_note(&l->e, what);
+    uint8_t *from = x64_call(&l->e, l->r->own_map ? 0 : l->s->routine[kind]);
+    if (!l->r->own_map)
+        return;
     if (l->calls == CALLS_MAX) {
         l->too_much = true;
         return;
@@ -225,14 +230,9 @@ static void add_call(struct lower *l, uint8_t *from, unsigned kind)
     l->call[l->calls++].kind = (uint8_t)kind;
 }
 
-void lower_call_miss(struct lower *l, enum tlb_stream_kind kind)
+struct x64_mem lower_at_note(enum x64_reg ret, int n)
 {
-    add_call(l, x64_call(&l->e, 0), kind == TLB_STREAM_READ ? CALL_MISS_READ : CALL_MISS_WRITE);
-}
-
-void lower_call_helper(struct lower *l, bool regs)
-{
-    add_call(l, x64_call(&l->e, 0), regs ? CALL_HELPER_REGS : CALL_HELPER);
+    return x64_at(ret, -5 - X64_NOTE_BYTES * n - 4); /* the call has 5 bytes */
 }
 
 static void homes_store(struct lower *l)
@@ -264,16 +264,37 @@ static void call_c(struct lower *l)
     x64_lea(&l->e, RSP, x64_at(RSP, 8));
 }
 
-static void miss_routine(struct lower *l, enum tlb_stream_kind kind)
+/* For C, which need not know where notes stand. */
+static void read_notes(struct lower *l)
 {
-    access_probe(l, kind);
+    struct x64_buf *e = &l->e;
+    x64_load(e, RDX, x64_at(RSP, 0));
+    x64_load_zx(e, RAX, lower_at_note(RDX, 0), 4);
+    x64_store_size(e, AT_JIT(l, site), RAX, 4);
+    x64_load_zx(e, RCX, lower_at_note(RDX, 2), 4);
+    x64_load_zx(e, RAX, lower_at_note(RDX, 1), 4);
+    x64_mov32(e, RDX, RAX);
+    x64_shift_imm(e, SH_SAR, 0, RDX, 31); /* NOTE_SPAN: all ones, else 0 */
+    x64_alu(e, ALU_AND, 0, RCX, RDX);
+    x64_store_size(e, AT_JIT(l, span), RCX, 4);
+    x64_alu_imm(e, ALU_AND, 0, RAX, (int32_t)~NOTE_SPAN);
+    x64_store_size(e, AT_JIT(l, point), RAX, 4);
+}
+
+static void miss_routine(struct lower *l, enum call_kind kind)
+{
+    x64_store(&l->e, AT_JIT(l, va), RAX);
+    if (kind != CALL_MISS)
+        access_probe(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
+    read_notes(l);
     x64_mov_imm(&l->e, RAX, (uintptr_t)l->g->slow);
     call_c(l);
     x64_alu_imm(&l->e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
     x64_jcc(&l->e, CC_B, l->s->fault);
     homes_load(l, ~X64_CALL_SAVED);
+    x64_load(&l->e, RAX, AT_JIT(l, va));
     x64_ret(&l->e);
 }
 
@@ -282,16 +303,18 @@ static void helper_routine(struct lower *l, bool regs)
     static const uint8_t args[IR_ARGS_MAX] = {RSI, RDX, RCX, R8, R9};
     struct x64_buf *e = &l->e;
     homes_store(l);
-    x64_load_zx(e, RAX, AT_JIT(l, point), 4);
+    x64_load(e, RDX, x64_at(RSP, 0));
+    x64_load_zx(e, RAX, lower_at_note(RDX, 1), 4);
+    x64_store_size(e, AT_JIT(l, point), RAX, 4);
     x64_shift_imm(e, SH_SHR, 0, RAX, 12);
     x64_alu(e, ALU_ADD, X64_W, RAX, NOW);
     x64_store(e, at_hart(l, l->g->insns), RAX);
-    for (size_t i = 0; i < IR_ARGS_MAX; i++)
-        x64_load(e, (enum x64_reg)args[i], at_jit(l, offsetof(struct jit_hart, args) + 8 * i));
-    x64_load_zx(e, RAX, AT_JIT(l, site), 4);
+    x64_load_zx(e, RAX, lower_at_note(RDX, 0), 4);
     x64_imul_imm(e, X64_W, RAX, RAX, sizeof(struct ir_helper));
     x64_mov_imm(e, R10, (uintptr_t)l->g->ir->helpers + offsetof(struct ir_helper, fn));
     x64_load(e, RAX, x64_at_index(R10, RAX, 0));
+    for (size_t i = 0; i < IR_ARGS_MAX; i++)
+        x64_load(e, (enum x64_reg)args[i], at_jit(l, offsetof(struct jit_hart, args) + 8 * i));
     call_c(l);
     x64_test(e, X64_W, RDX, RDX);
     x64_jcc(e, CC_E, l->s->fault);
@@ -299,24 +322,28 @@ static void helper_routine(struct lower *l, bool regs)
     x64_ret(e);
 }
 
+uintptr_t lower_routine(struct lower *l, enum call_kind kind)
+{
+    uintptr_t start = x64_here(&l->e);
+    if (kind <= CALL_MISS)
+        miss_routine(l, kind);
+    else
+        helper_routine(l, kind == CALL_HELPER_REGS);
+    return start;
+}
+
+/* Those that the region calls. */
 static void make_routines(struct lower *l)
 {
-    for (unsigned kind = 0; kind < CALL_KINDS; kind++) {
-        uint8_t *start = NULL;
-        for (unsigned i = 0; i < l->calls; i++) {
-            if (l->call[i].kind != kind)
-                continue;
-            if (!start) {
-                start = l->e.p;
-                if (kind <= CALL_MISS_WRITE)
-                    miss_routine(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
-                else
-                    helper_routine(l, kind == CALL_HELPER_REGS);
-            }
-            uint32_t rel = (uint32_t)(start - (l->call[i].from + 4));
-            if (!l->e.full)
-                memcpy(l->call[i].from, &rel, 4);
-        }
+    uintptr_t start[CALL_KINDS] = {0};
+    for (unsigned i = 0; i < l->calls; i++) {
+        unsigned kind = l->call[i].kind;
+        uint8_t *from = l->call[i].from;
+        if (!start[kind])
+            start[kind] = lower_routine(l, (enum call_kind)kind);
+        uint32_t rel = (uint32_t)(start[kind] - ((uintptr_t)from + (uintptr_t)l->e.delta + 4));
+        if (!l->e.full)
+            memcpy(from, &rel, 4);
     }
 }
 

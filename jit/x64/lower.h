@@ -134,8 +134,24 @@ struct cold {
 #define FIX_MAX    1024
 #define CALLS_MAX  8192
 
-/* The routines of a region through which C is called. */
-enum call_kind { CALL_MISS_READ, CALL_MISS_WRITE, CALL_HELPER, CALL_HELPER_REGS, CALL_KINDS };
+/*
+ * The routines through which C is called: a region with a map of its own has its own, the others
+ * share those of the stubs.  What they are to know stands in notes right before the call, where the
+ * return address leads them: for a miss point and site, for a helper point and number.  An access
+ * that stands for a span has a third note before these, and NOTE_SPAN in its point.  rax is the
+ * address of a miss, before and after; rcx and rdx may be overwritten.
+ */
+enum call_kind {
+    CALL_MISS_READ,
+    CALL_MISS_WRITE,
+    CALL_MISS,
+    CALL_HELPER,
+    CALL_HELPER_REGS,
+    CALL_KINDS
+};
+_Static_assert(CALL_KINDS <= JIT_ROUTINES, "the stubs have them all");
+
+#define NOTE_SPAN 0x80000000u
 
 struct lower {
     struct x64_buf e;
@@ -207,12 +223,6 @@ static inline struct x64_mem at_frame(unsigned i)
 static inline struct x64_mem at_save(unsigned reg)
 {
     return x64_at(RSP, FRAME_SAVE + 8 * (int32_t)reg);
-}
-
-/* The same inside a routine, whose return address is on the stack. */
-static inline struct x64_mem at_save_deep(unsigned reg)
-{
-    return x64_at(RSP, 8 + FRAME_SAVE + 8 * (int32_t)reg);
 }
 
 static inline struct x64_mem at_xsave(unsigned reg)
@@ -327,13 +337,14 @@ struct cold *lower_cold(struct lower *l);
 /* A jump to a block of the region. */
 void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);
-/* Off the fast path: kind is of the stream; known: it has one, and the access may be tried again.
- */
-void lower_call_miss(struct lower *l, enum tlb_stream_kind kind);
-/* The first half of that routine: finds the stream its page in the TLB, if it is there. */
+/* The notes point and what, and the call.  CALL_MISS: an access that may not be tried again. */
+void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);
+/* In a routine: the note that is n before the last one, where ret is the return address. */
+struct x64_mem lower_at_note(enum x64_reg ret, int n);
+/* Emits the routine; returns where it begins. */
+uintptr_t lower_routine(struct lower *l, enum call_kind kind);
+/* The first part of those for misses: finds the stream its page in the TLB, if it is there. */
 void access_probe(struct lower *l, enum tlb_stream_kind kind);
-/* regs: the helper reads and writes register slots. */
-void lower_call_helper(struct lower *l, bool regs);
 /* The border map. */
 void lower_border(const struct jit_guest *g, struct map *m);
 

@@ -118,6 +118,10 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     out->leave_at = make_at(&s, JIT_LEFT_LEAVE);
     out->alarm_at = make_at(&s, JIT_LEFT_ALARM);
     out->by_address = make_by_address(l, out);
+    l->s = out;
+    l->map = l->border;
+    for (unsigned kind = 0; kind < CALL_KINDS; kind++)
+        out->routine[kind] = lower_routine(l, (enum call_kind)kind);
     if (l->e.full)
         return -ENOSPC;
     room->used = (size_t)(l->e.p - room->rw);

@@ -27,6 +27,7 @@
 #include "isa/riscv/region.h"
 #include "jit/codemem.h"
 #include "jit/pass.h"
+#include "jit/x64/lower.h"
 #include "tests/unit/isa_riscv_fixture.h"
 
 #define CASE_INSNS 32
@@ -144,9 +145,24 @@ static const char *stub_name(uintptr_t at)
         uintptr_t at;
     } known[] = {
 #define STUB(name) {#name, stubs.name}
-        STUB(fault), STUB(trap),     STUB(chain), STUB(find),     STUB(find_at),
-        STUB(leave), STUB(leave_at), STUB(alarm), STUB(alarm_at), STUB(interp),
+        STUB(fault),
+        STUB(trap),
+        STUB(chain),
+        STUB(find),
+        STUB(find_at),
+        STUB(leave),
+        STUB(leave_at),
+        STUB(alarm),
+        STUB(alarm_at),
+        STUB(interp),
 #undef STUB
+#define ROUTINE(kind) {#kind, stubs.routine[kind]}
+        ROUTINE(CALL_MISS_READ),
+        ROUTINE(CALL_MISS_WRITE),
+        ROUTINE(CALL_MISS),
+        ROUTINE(CALL_HELPER),
+        ROUTINE(CALL_HELPER_REGS),
+#undef ROUTINE
     };
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (known[i].at == at)
