@@ -2,8 +2,9 @@
 /*
  * The MMIO map.  Readers are hart threads, writers whoever plugs devices.
  *
- * A reader costs two atomic additions on a line that its thread usually has to
- * itself, one load of the array's address and a binary search.  Against a
+ * A reader costs an atomic addition and a store on a line that its thread has to
+ * itself (all but the first threads of a process share a line, and need two
+ * additions), one load of the array's address and a binary search.  Against a
  * read-write lock: no line is shared by all harts.  Against hazard pointers or
  * an epoch per hart: no thread registers, so the debugger and tests may read.
  *
@@ -46,7 +47,7 @@ struct mmio_map {
     struct stripe stripe[STRIPES];
 };
 
-/* A number for each thread of the process, dense, so that few threads share a stripe. */
+/* A number for each thread of the process, dense. */
 static unsigned thread_number(void)
 {
     static unsigned last; /* process-wide as threads are; atomic */
@@ -57,10 +58,17 @@ static unsigned thread_number(void)
     return mine;
 }
 
+/* The stripe that the thread has to itself, or 0: the one of all others. */
+static unsigned stripe_number(void)
+{
+    unsigned n = thread_number();
+    return n < STRIPES ? n : 0;
+}
+
 /* Counts the thread in; returns the counter to count out of. */
 static uint64_t *reader_enter(struct mmio_map *m)
 {
-    struct stripe *s = &m->stripe[thread_number() % STRIPES];
+    struct stripe *s = &m->stripe[stripe_number()];
     uint64_t *counter = &s->readers[load_relaxed(&m->phase)];
 
     /*
@@ -76,7 +84,10 @@ static uint64_t *reader_enter(struct mmio_map *m)
 static void reader_leave(uint64_t *counter)
 {
     /* Releases the reader's use of the array to phase_drain. */
-    fetch_sub_acq_rel(counter, 1);
+    if (stripe_number())
+        store_release(counter, load_relaxed(counter) - 1); /* nobody else writes it */
+    else
+        fetch_sub_acq_rel(counter, 1);
 }
 
 static const struct mmio_region *region_find(const struct region_array *a, gpa_t gpa)
