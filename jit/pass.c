@@ -163,7 +163,7 @@ static void forget(struct ir_held *h, const struct ir_guest *g, uint8_t kind)
             h->value[slot] = IR_NONE;
 }
 
-void ir_held_step(struct ir_held *h, const struct ir_block *b, unsigned at)
+void ir_held_step_slow(struct ir_held *h, const struct ir_block *b, unsigned at)
 {
     const struct ir_insn *i = &b->insns[at];
     switch (i->op) {

@@ -136,7 +136,14 @@ static inline ir_ref ir_held_get(const struct ir_held *h, unsigned slot)
     return slot < IR_HELD_MAX ? h->value[slot] : IR_NONE;
 }
 
+void ir_held_step_slow(struct ir_held *h, const struct ir_block *b, unsigned at);
+
 /* Takes instruction `at` into account, whose operands are resolved. */
-void ir_held_step(struct ir_held *h, const struct ir_block *b, unsigned at);
+static inline void ir_held_step(struct ir_held *h, const struct ir_block *b, unsigned at)
+{
+    uint8_t op = b->insns[at].op;
+    if (op == IR_slot_get || op == IR_slot_set || op == IR_call)
+        ir_held_step_slow(h, b, at);
+}
 
 #endif

@@ -301,6 +301,8 @@ static void forward(struct bits *s)
     for (unsigned at = 1; at < s->b->count; at++) {
         struct ir_insn *i = &s->b->insns[at];
         ir_resolve_operands(s->b, i);
+        if (ir_ops[i->op].result != IR_TYPE_I64)
+            continue;
         if (known_unchanged(s, i)) {
             ir_replace(s->b, at, i->a);
             continue;
@@ -372,7 +374,8 @@ static uint64_t demand_of_shift(enum ir_op op, uint64_t d, unsigned k)
 
 static void look_at(struct bits *s, ir_ref ref, uint64_t d)
 {
-    s->mask[ref] |= d;
+    if (ref) /* no operand: one would wait for the other */
+        s->mask[ref] |= d;
 }
 
 static void shift_looks(struct bits *s, const struct ir_insn *i, uint64_t d)

@@ -76,9 +76,6 @@ void access_find_spans(struct lower *l)
         else if (i->op == IR_call || i->op == IR_amo || i->op == IR_cas)
             since = l->spans + 1;
     }
-    for (unsigned n = 1; n < l->b->count; n++)
-        if (l->val[n].span && l->span[l->val[n].span].members == 1)
-            l->val[n].span = 0;
     for (unsigned k = 1; k <= l->spans; k++)
         l->val[l->span[k].id].last = l->span[k].last;
 }
@@ -176,7 +173,8 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->cold = lower_cold(l);
     a->host = X64_NO_REG;
     a->t = X64_NO_REG;
-    a->span = l->val[l->at].span ? &l->span[l->val[l->at].span] : NULL;
+    unsigned span = l->val[l->at].span;
+    a->span = span && l->span[span].members > 1 ? &l->span[span] : NULL;
     if (a->span && a->span->first != l->at) {
         again(l, a);
         return;

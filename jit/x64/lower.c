@@ -114,11 +114,10 @@ static void choose_map(struct lower *l)
     uint64_t written = 0;
     uint8_t chosen[X64_HOMES];
     unsigned n = 0;
-    weigh(l->r, weight, &written);
     l->map = l->border;
-    l->map.written = written;
     if (!l->r->own_map)
         return;
+    weigh(l->r, weight, &written);
     for (; n < X64_HOMES; n++) {
         unsigned best = 0;
         for (unsigned slot = 1; slot < l->g->ir->slot_count && slot < SLOTS_MAX; slot++)
