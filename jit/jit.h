@@ -86,12 +86,16 @@ static inline unsigned jit_point_retired(uint32_t point)
     return point >> 12;
 }
 
-#define JIT_NO_STREAM 0xffffu
-
-/* An access: what, how many bytes, which stream; an AMO's operation. */
+/* An access: what, how many bytes, which stream; an AMO's operation, a load's 1: see below. */
 static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
 {
     return (uint32_t)access | size << 4 | op << 8 | stream << 16;
+}
+
+/* Whether it goes by a stream of writes; as a load does whose span has stores. */
+static inline bool jit_site_writes(uint32_t site)
+{
+    return (site & 15) != JIT_LOAD || site >> 8 & 15;
 }
 
 /*

@@ -9,11 +9,6 @@
  */
 #include "isa/riscv/jit_inside.h"
 
-static enum tlb_stream_kind stream_kind(enum jit_access what)
-{
-    return what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
-}
-
 #define WRITE_REACH 1024 /* pages to each side that a stream of writes may cover */
 
 #define ALL_BYTES(v) (0x0101010101010101ull * (v))
@@ -97,12 +92,12 @@ static const struct rv_jit_range *range_of(struct rv_hart *h, uint64_t page)
     return range_make(h, page);
 }
 
-static bool stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned stream,
-                             unsigned size, gpa_t gpa)
+static bool stream_fill_bare(struct rv_hart *h, bool writes, unsigned stream, unsigned size,
+                             gpa_t gpa)
 {
     struct physmem *pm = h->guest->env->pm;
     uint64_t first = 0, end = pm->size >> PAGE_SHIFT, page = (gpa - pm->base) >> PAGE_SHIFT;
-    if (what != JIT_LOAD) {
+    if (writes) {
         const struct rv_jit_range *r = range_of(h, page);
         first = r->first;
         end = r->end;
@@ -112,24 +107,23 @@ static bool stream_fill_bare(struct rv_hart *h, enum jit_access what, unsigned s
     struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
                            ((end - first) << PAGE_SHIFT) - size + 1,
                            (uintptr_t)pm->host + (first << PAGE_SHIFT)};
-    tlb_stream_set(&h->hart.tlb, stream_kind(what), stream, &s);
+    tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, &s);
     return true;
 }
 
 /* Gives the site's stream the page of va, if the TLB has it.  False: it has not. */
-static bool stream_fill(struct rv_hart *h, enum jit_access what, unsigned stream, unsigned size,
-                        gva_t va)
+static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigned size, gva_t va)
 {
     struct tlb *t = &h->hart.tlb;
-    const struct tlb_entry *e = tlb_slot(t, what == JIT_LOAD ? TLB_READ : TLB_WRITE, va);
+    enum tlb_kind kind = writes ? TLB_WRITE : TLB_READ;
+    const struct tlb_entry *e = tlb_slot(t, kind, va);
     gva_t page = va & PAGE_MASK;
-    if (e->tag != (page | t->ctx[what == JIT_LOAD ? TLB_READ : TLB_WRITE]) ||
-        va - page > PAGE_SIZE - size)
+    if (e->tag != (page | t->ctx[kind]) || va - page > PAGE_SIZE - size)
         return false;
     if (stream_is_bare(h))
-        return stream_fill_bare(h, what, stream, size, va);
+        return stream_fill_bare(h, writes, stream, size, va);
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
-    tlb_stream_set(t, stream_kind(what), stream, &s);
+    tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, &s);
     return true;
 }
 
@@ -164,7 +158,7 @@ int rv_jit_access(void *hart)
     bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
-    if (stream != JIT_NO_STREAM && plain && stream_fill(h, what, stream, bytes, r->va) &&
+    if (plain && stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) &&
         (r->span || !(r->va & (size - 1))))
         return JIT_SLOW_RETRY;
     r->va += r->span & 0xffff;

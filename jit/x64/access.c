@@ -10,6 +10,10 @@
  * range goes through C (struct jit_guest.slow), which finds the stream a new
  * range and lets the code try again, or makes the access itself.
  *
+ * Accesses whose addresses are the same value plus constants make a span, and look
+ * once.  One with a store in it looks for a page to write: such a page can be read
+ * (RISC-V has no writable page that is not readable; a PMP entry neither).
+ *
  * Misaligned accesses inside the range are the host's own.  That is right where
  * the host makes those inside an aligned 16 bytes atomic; else they go through C.
  */
@@ -17,15 +21,34 @@
 
 /* --- spans --- */
 
-static struct span *span_open(struct lower *l, const struct ir_insn *i, enum tlb_stream_kind kind,
+#define ROOT_REACH (1 << 20)
+
+/* What the access's base is made of by adding constants; *rel: its distance from that. */
+static ir_ref root_of(const struct lower *l, const struct ir_insn *i, int64_t *rel)
+{
+    const struct ir_insn *insns = l->b->insns;
+    ir_ref root = i->a;
+    int64_t off = 0;
+    while (insns[root].op == IR_add && insns[insns[root].b].op == IR_const) {
+        int64_t k = (int64_t)insns[insns[root].b].imm;
+        if (k > ROOT_REACH || k < -ROOT_REACH || off + k > ROOT_REACH || off + k < -ROOT_REACH)
+            break;
+        off += k;
+        root = insns[root].a;
+    }
+    *rel = off + i->disp;
+    return root;
+}
+
+static struct span *span_open(struct lower *l, ir_ref root, int32_t rel, unsigned size,
                               unsigned since)
 {
+    int32_t end = rel + (int32_t)size;
     for (unsigned n = since; n <= l->spans; n++) {
         struct span *s = &l->span[n];
-        int32_t min = i->disp < s->min ? i->disp : s->min;
-        int32_t end = i->disp + i->sub;
+        int32_t min = rel < s->min ? rel : s->min;
         int32_t max = end > s->max ? end : s->max;
-        if (s->base == i->a && s->kind == kind && (int64_t)max - min <= SPAN_BYTES_MAX) {
+        if (s->base == root && max - min <= SPAN_BYTES_MAX) {
             s->min = min;
             s->max = max;
             return s;
@@ -34,11 +57,11 @@ static struct span *span_open(struct lower *l, const struct ir_insn *i, enum tlb
     if (l->spans == SPANS_MAX)
         return NULL;
     struct span *s = &l->span[++l->spans];
-    *s = (struct span){.base = i->a,
+    *s = (struct span){.base = root,
                        .id = (ir_ref)(l->b->count + l->spans),
-                       .kind = kind,
-                       .min = i->disp,
-                       .max = i->disp + i->sub,
+                       .kind = TLB_STREAM_READ,
+                       .min = rel,
+                       .max = end,
                        .first = 0};
     l->val[s->id] = (struct val){0};
     return s;
@@ -47,15 +70,17 @@ static struct span *span_open(struct lower *l, const struct ir_insn *i, enum tlb
 static void span_add(struct lower *l, unsigned n, unsigned since)
 {
     const struct ir_insn *i = &l->b->insns[n];
-    bool near_ends = i->disp > INT32_MAX - 16 || i->disp < INT32_MIN + SPAN_BYTES_MAX;
-    struct span *s =
-        near_ends ? NULL
-                  : span_open(l, i, i->op == IR_load ? TLB_STREAM_READ : TLB_STREAM_WRITE, since);
+    int64_t rel;
+    ir_ref root = root_of(l, i, &rel);
+    bool far = rel > INT32_MAX / 2 || rel < INT32_MIN / 2;
+    struct span *s = far ? NULL : span_open(l, root, (int32_t)rel, i->sub, since);
     if (!s)
         return;
     if (!s->members++)
         s->first = (uint16_t)n;
     s->last = (uint16_t)n;
+    if (i->op == IR_store)
+        s->kind = TLB_STREAM_WRITE;
     l->val[n].span = (uint8_t)(s - l->span);
 }
 
@@ -121,6 +146,7 @@ struct access {
     enum jit_access what;
     enum tlb_stream_kind kind;
     unsigned size, stream;
+    int32_t rel; /* distance from the span's start */
     struct cold *cold;
     enum x64_reg t; /* the address, then its distance from the stream's start */
     struct span *span;
@@ -156,6 +182,8 @@ static void again(struct lower *l, struct access *a)
     struct cold *c = a->cold;
     const struct val *base = &l->val[a->i->a];
     a->host = alloc_use(l, a->span->id);
+    a->kind = a->what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->stream = stream_new(l, a->size);
     c->again = true;
     c->disp = a->i->disp;
     c->base_in_reg = base->kind != LOC_SLOT && base->kind != LOC_FRAME;
@@ -174,19 +202,26 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->host = X64_NO_REG;
     a->t = X64_NO_REG;
     unsigned span = l->val[l->at].span;
-    a->span = span && l->span[span].members > 1 ? &l->span[span] : NULL;
-    if (a->span && a->span->first != l->at) {
+    if (!span || l->span[span].members < 2) {
+        a->stream = stream_new(l, size);
+        a->t = address(l, i, i->disp);
+        return;
+    }
+    int64_t rel;
+    (void)root_of(l, i, &rel);
+    a->span = &l->span[span];
+    a->rel = (int32_t)rel - a->span->min;
+    if (a->span->first != l->at) {
         again(l, a);
         return;
     }
-    unsigned bytes = a->span ? (unsigned)(a->span->max - a->span->min) : size;
+    unsigned bytes = (unsigned)(a->span->max - a->span->min);
+    a->kind = a->span->kind;
     a->stream = stream_new(l, bytes);
-    a->t = address(l, i, a->span ? a->span->min : i->disp);
-    if (!a->span)
-        return;
+    a->t = address(l, i, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
-    a->cold->span = jit_span((unsigned)(i->disp - a->span->min), 1u << size_class(bytes));
+    a->cold->span = jit_span((unsigned)a->rel, 1u << size_class(bytes));
 }
 
 /* From here on the access may be tried again: nothing before it may be skipped by the cold code. */
@@ -194,13 +229,15 @@ static void check(struct lower *l, struct access *a)
 {
     const struct ir_insn *point = &l->b->insns[a->i->point];
     struct cold *c = a->cold;
-    unsigned op = a->what == JIT_AMO ? ir_amo_op(a->i->sub) : 0;
+    unsigned op = a->what == JIT_AMO    ? ir_amo_op(a->i->sub)
+                  : a->what == JIT_LOAD ? a->kind == TLB_STREAM_WRITE
+                                        : 0;
     bool aligned_only =
         a->size > 1 && (l->r->strict_align || a->what >= JIT_AMO || !x64_cpu()->line_atomic);
     c->kind = COLD_ACCESS;
     c->point = jit_point((unsigned)point->disp, point->index - l->counted);
     if (c->again) {
-        c->site = jit_site(a->what, a->size, JIT_NO_STREAM, op);
+        c->site = jit_site(a->what, a->size, a->stream, op);
         x64_test(&l->e, X64_W, a->host, a->host);
         c->from[0] = x64_jcc(&l->e, CC_E, 0);
         return;
@@ -225,7 +262,7 @@ static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg
             x64_load(&l->e, a->host, STREAM(l, a, host));
             x64_alu(&l->e, ALU_ADD, X64_W, a->host, a->t);
         }
-        return x64_at(a->host, a->i->disp - a->span->min);
+        return x64_at(a->host, a->rel);
     }
     x64_load(&l->e, base, STREAM(l, a, host));
     return x64_at_index(base, a->t, 0);
@@ -593,6 +630,11 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
 }
 _Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
 
+static enum tlb_stream_kind stream_kind(uint32_t site)
+{
+    return jit_site_writes(site) ? TLB_STREAM_WRITE : TLB_STREAM_READ;
+}
+
 /* The operand, where C looks for it; and nothing that lives on is left in rax, rcx or rdx. */
 static void set_aside(struct lower *l, struct cold *c, enum jit_access what)
 {
@@ -629,10 +671,15 @@ static void take_value(struct lower *l, struct cold *c, enum jit_access what)
     }
 }
 
-/* The span has no host address: C makes the access. */
+/*
+ * The span has no host address, often because it reaches over a page's end: the access is made
+ * here, by a stream of its own, or by C.
+ */
 static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
+    enum tlb_stream_kind kind = stream_kind(c->site);
+    unsigned size = c->site >> 4 & 15;
     set_aside(l, c, what);
     if (c->base_in_reg)
         x64_mov(e, RAX, (enum x64_reg)c->base_reg);
@@ -640,7 +687,20 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
         x64_load(e, RAX, c->base_mem);
     if (c->disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
-    call_miss(l, c, CALL_MISS);
+    call_miss(l, c, kind == TLB_STREAM_READ ? CALL_MISS_READ : CALL_MISS_WRITE);
+    uint8_t *done = x64_jcc8(e, CC_BE); /* not JIT_SLOW_RETRY */
+    x64_alu_mem(e, ALU_SUB, X64_W, RAX,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    x64_alu_mem(e, ALU_ADD, X64_W, RAX,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, host)));
+    if (what == JIT_LOAD) {
+        x64_load_zx(e, RAX, x64_at(RAX, 0), size);
+        x64_store(e, AT_JIT(l, value), RAX);
+    } else {
+        x64_load(e, RCX, AT_JIT(l, value));
+        x64_store_size(e, x64_at(RAX, 0), RCX, size);
+    }
+    x64_patch8(e, done);
     access_save(l, c, true);
     take_value(l, c, what);
     x64_jmp(e, c->after);
@@ -650,7 +710,7 @@ void access_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
     enum jit_access what = (enum jit_access)(c->site & 15);
-    enum tlb_stream_kind kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    enum tlb_stream_kind kind = stream_kind(c->site);
     enum x64_reg t = (enum x64_reg)c->addr;
     x64_patch(e, c->from[0]);
     if (c->again) {

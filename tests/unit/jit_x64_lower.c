@@ -123,12 +123,13 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
     unsigned bytes = h->jit.span ? h->jit.span >> 16 : size, stream = h->jit.site >> 16;
     bool aligned = !(va & (size - 1));
     bool plain = aligned || (what < JIT_AMO && !h->world.strict);
-    if (stream == JIT_NO_STREAM || !in_window(&h->world, va, 1, false) || !plain ||
-        va - page > PAGE_SIZE - bytes || entropy(h) % 4 == 0)
+    bool writes = jit_site_writes(h->jit.site);
+    if (!in_window(&h->world, va, 1, false) || !plain || va - page > PAGE_SIZE - bytes ||
+        entropy(h) % 4 == 0)
         return false;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
-    tlb_stream_set(&h->tlb, what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE, stream, &s);
-    tlb_fill(&h->tlb, what == JIT_LOAD ? TLB_READ : TLB_WRITE, page, s.host - page, PAGE_SHIFT);
+    tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, &s);
+    tlb_fill(&h->tlb, writes ? TLB_WRITE : TLB_READ, page, s.host - page, PAGE_SHIFT);
     return h->jit.span || aligned;
 }
 
