@@ -11,6 +11,7 @@
 struct check {
     const struct ir_block *b;
     ir_ref point;     /* the last one */
+    ir_ref lr;        /* the last one, if no access to memory followed */
     bool reg_written; /* since then */
     bool retired;     /* since then an exit counted its instruction as done */
     const char *what; /* the rule broken, or NULL */
@@ -161,6 +162,34 @@ static void check_point(struct check *k, unsigned at)
     k->retired = false;
 }
 
+/* Nothing comes between a load-reserved and its store-conditional. */
+static void check_pair(struct check *k, unsigned at)
+{
+    const struct ir_insn *i = &k->b->insns[at];
+    switch (i->op) {
+    case IR_sc:
+        demand(k, i->b == k->lr, "its load-reserved is not the access before it");
+        demand(k, i->sub == k->b->insns[i->b].sub, "not the size of its load-reserved");
+        k->lr = IR_NONE;
+        break;
+    case IR_lr:
+        k->lr = (ir_ref)at;
+        break;
+    case IR_load:
+    case IR_store:
+    case IR_amo:
+    case IR_cas:
+        k->lr = IR_NONE;
+        break;
+    case IR_call:
+        if (i->sub & IR_CALL_MEMORY)
+            k->lr = IR_NONE;
+        break;
+    default:
+        break;
+    }
+}
+
 static void check_insn(struct check *k, unsigned at)
 {
     const struct ir_insn *i = &k->b->insns[at];
@@ -187,6 +216,7 @@ static void check_insn(struct check *k, unsigned at)
         check_exit(k, i);
     if (info->flags & IR_FAULTS)
         check_fault(k, i);
+    check_pair(k, at);
     if (i->op == IR_point)
         check_point(k, at);
 }

@@ -127,11 +127,17 @@ static bool do_memory(const struct eval *e, const struct ir_insn *i, uint64_t *v
     uint64_t b = e->values[i->b];
     switch (i->op) {
     case IR_load:
+    case IR_lr:
         return env->load(e->opaque, &at, i->sub, addr, value);
     case IR_store:
         return env->store(e->opaque, &at, i->sub, addr, b);
     case IR_amo:
         return env->amo(e->opaque, &at, ir_amo_size(i->sub), ir_amo_op(i->sub), addr, b, value);
+    case IR_sc:
+        if (!env->cas(e->opaque, &at, i->sub, addr, b, e->values[i->c], value))
+            return false;
+        *value = *value != b; /* a load's: there is nothing above its bytes */
+        return true;
     default:
         return env->cas(e->opaque, &at, i->sub, addr, b, e->values[i->c], value);
     }
@@ -163,6 +169,8 @@ static bool step(const struct eval *e, const struct ir_insn *i, uint64_t *value)
     case IR_store:
     case IR_amo:
     case IR_cas:
+    case IR_lr:
+    case IR_sc:
         return faulted(e, i, IR_FAULTED, do_memory(e, i, value));
     case IR_fence:
         e->env->fence(e->opaque, i->sub);

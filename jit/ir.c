@@ -107,6 +107,19 @@ ir_ref ir_cas(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr, ir_r
                                        .point = point});
 }
 
+ir_ref ir_lr(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr)
+{
+    return ir_emit(b,
+                   (struct ir_insn){.op = IR_lr, .sub = (uint8_t)size, .a = addr, .point = point});
+}
+
+ir_ref ir_sc(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr, ir_ref lr, ir_ref value)
+{
+    return ir_emit(
+        b, (struct ir_insn){
+               .op = IR_sc, .sub = (uint8_t)size, .a = addr, .b = lr, .c = value, .point = point});
+}
+
 void ir_fence(struct ir_block *b, unsigned order)
 {
     ir_emit(b, (struct ir_insn){.op = IR_fence, .sub = (uint8_t)order});

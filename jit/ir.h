@@ -182,6 +182,8 @@ ir_ref ir_amo(struct ir_block *b, ir_ref point, unsigned size, enum amo_op op, i
               ir_ref value);
 ir_ref ir_cas(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr, ir_ref expected,
               ir_ref desired);
+ir_ref ir_lr(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr);
+ir_ref ir_sc(struct ir_block *b, ir_ref point, unsigned size, ir_ref addr, ir_ref lr, ir_ref value);
 void ir_fence(struct ir_block *b, unsigned order);
 /* The helper's flags are copied into the instruction. */
 ir_ref ir_call(struct ir_block *b, ir_ref point, unsigned helper, unsigned count,

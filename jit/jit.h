@@ -53,7 +53,8 @@ static inline unsigned jit_jump_index(uint64_t va)
 /* How an access off the fast path ended. */
 enum jit_slow { JIT_SLOW_FAULT, JIT_SLOW_DONE, JIT_SLOW_RETRY };
 
-enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS };
+/* From JIT_AMO on what is misaligned is for the slow path. */
+enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS, JIT_LR, JIT_SC };
 
 struct jit_hart {
     struct jit_jump *jumps; /* the bank in force */
@@ -68,7 +69,20 @@ struct jit_hart {
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
     uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance, a multiple of 4; plus 1
                             if it is in a region for any mode */
+    /*
+     * An `lr` reserves nothing; it leaves here where in host memory it read, for store-conditionals
+     * that are no `sc`.  0: there was none, or its `sc` is done.
+     */
+    uint64_t lr_host;
+    uint64_t lr_foreign;     /* *foreign before it read */
+    const uint64_t *foreign; /* counts the writes of who is no hart; for all harts to read */
+    uint8_t lr_exact; /* not 0: every `lr` is for the slow path, which may make a reservation */
 };
+
+static inline bool jit_access_reads(enum jit_access what)
+{
+    return what == JIT_LOAD || what == JIT_LR;
+}
 
 /* A point of the region: offset in the page, and instructions retired since the block began. */
 static inline uint32_t jit_point(unsigned disp, unsigned retired)
@@ -95,7 +109,7 @@ static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned 
 /* Whether it goes by a stream of writes; as a load does whose span has stores. */
 static inline bool jit_site_writes(uint32_t site)
 {
-    return (site & 15) != JIT_LOAD || site >> 8 & 15;
+    return !jit_access_reads((enum jit_access)(site & 15)) || site >> 8 & 15;
 }
 
 /*
@@ -156,11 +170,15 @@ struct jit_guest {
     const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
                               registers; ends with 0 */
     int32_t paged;         /* a byte, not 0: data addresses are translated page by page */
+    int32_t reserved;      /* uint64_t, all ones: the hart holds no reservation */
+    int32_t lr_count;      /* uint64_t: `lr`s so far */
+    int32_t sc_count;      /* uint64_t [2]: `sc`s so far that wrote, and others */
     uint64_t fp_slots;     /* floating-point registers, a bit each */
     const struct jit_inline *inlines; /* by helper */
     /*
      * An access that no stream led to, described by struct jit_hart.  Registers are in their slots;
-     * insns is that of the block's start.
+     * insns is that of the block's start.  Of an `sc` value is what its `lr` read, and then the
+     * result; lr_host, if not 0, is that of its `lr`.
      */
     int (*slow)(void *hart);
 };

@@ -180,9 +180,12 @@ static struct fact fact_of(const struct bits *s, const struct ir_insn *i)
         return fact_of_load(s->b->guest->slots[i->index].size);
     case IR_load:
     case IR_cas:
+    case IR_lr:
         return fact_of_load(i->sub);
     case IR_amo:
         return fact_of_load(ir_amo_size(i->sub));
+    case IR_sc:
+        return (struct fact){~1ull, 1};
     case IR_add:
     case IR_sub:
         return fact_of_sum(a, b, i->op == IR_add);
@@ -468,6 +471,7 @@ static void effect_looks(struct bits *s, const struct ir_insn *i)
         break;
     case IR_store:
     case IR_cas:
+    case IR_sc:
         b = low(8u * i->sub);
         break;
     case IR_amo:

@@ -648,6 +648,8 @@ static bool fold_insn(struct fold *f)
     case IR_store:
     case IR_amo:
     case IR_cas:
+    case IR_lr:
+    case IR_sc:
         return fold_address(f);
     case IR_exit_if:
         return fold_exit_if(f);

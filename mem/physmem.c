@@ -264,6 +264,21 @@ static void host_load(void *bytes, const uint8_t *p, uint64_t size)
     }
 }
 
+/* Notes a write by who is no hart.  Pairs with the acquires of who asks: bytes before count. */
+static void count_foreign_locked(struct physmem *pm)
+{
+    fetch_add_acq_rel(&pm->foreign_writes, 1);
+}
+
+/* The end of a hart's or a device's write, the bytes are in memory. */
+static void wrote_locked(struct physmem *pm, struct shard *s, const struct reservation *self,
+                         gpa_t gpa)
+{
+    if (!self)
+        count_foreign_locked(pm);
+    reservation_cool_locked(pm, s, gpa);
+}
+
 void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa, unsigned size,
                         uint64_t value)
 {
@@ -275,7 +290,7 @@ void physmem_store_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
         mag16_store(physmem_host(pm, gpa), size, value);
     else
         host_store(physmem_host(pm, gpa), &value, size);
-    reservation_cool_locked(pm, s, gpa);
+    wrote_locked(pm, s, self, gpa);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, size);
 }
@@ -289,7 +304,7 @@ uint64_t physmem_amo_slow(struct physmem *pm, struct reservation *self, gpa_t gp
     lock_take(&s->lock);
     reservation_kill_locked(s, self, gpa, size);
     old = amo_sized(physmem_host(pm, gpa), size, op, value);
-    reservation_cool_locked(pm, s, gpa);
+    wrote_locked(pm, s, self, gpa);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, size);
     return old;
@@ -305,7 +320,7 @@ uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gp
     bool swapped = old == (expected & (UINT64_MAX >> (64 - 8 * size)));
     if (swapped) {
         reservation_kill_locked(s, self, gpa, size);
-        reservation_cool_locked(pm, s, gpa);
+        wrote_locked(pm, s, self, gpa);
     }
     lock_drop(&s->lock);
     if (swapped)
@@ -322,7 +337,7 @@ void physmem_cas16_slow(struct physmem *pm, struct reservation *self, gpa_t gpa,
     bool swapped = amo_cas128(physmem_host(pm, gpa), expected, desired);
     if (swapped) {
         reservation_kill_locked(s, self, gpa, 16);
-        reservation_cool_locked(pm, s, gpa);
+        wrote_locked(pm, s, self, gpa);
     }
     lock_drop(&s->lock);
     if (swapped)
@@ -366,6 +381,7 @@ static void write_part(struct physmem *pm, gpa_t gpa, const uint8_t *src, uint8_
         host_store(physmem_host(pm, gpa), src, len);
     else
         fill_relaxed(physmem_host(pm, gpa), fill, len);
+    count_foreign_locked(pm);
     lock_drop(&s->lock);
     physmem_write_finish(pm, gpa, len);
 }
@@ -404,6 +420,7 @@ void physmem_written(struct physmem *pm, gpa_t gpa, uint64_t len)
 
         lock_take(&s->lock);
         reservation_kill_locked(s, NULL, gpa, n);
+        count_foreign_locked(pm);
         lock_drop(&s->lock);
         physmem_write_finish(pm, gpa, n);
         gpa += n;

@@ -96,7 +96,9 @@ struct physmem {
     uint8_t *heat;  /* one byte per page: slow stores since the last LR, under the shard's lock */
     struct shard *shards;
     unsigned shard_mask;
-    bool single_writer; /* atomic; may become false, never true */
+    bool single_writer;      /* atomic; may become false, never true */
+    uint64_t foreign_writes; /* atomic: writes so far by who is no hart; raised under the shard's
+                                lock, after the bytes */
     int memfd;
     struct physmem_hooks hooks; /* set before harts run */
 };

@@ -166,6 +166,26 @@ bool reservation_store(struct physmem *pm, struct reservation *r, gpa_t gpa, uns
     return alive;
 }
 
+bool reservation_store_noted(struct physmem *pm, gpa_t read_gpa, uint64_t foreign, gpa_t gpa,
+                             unsigned size, uint64_t value)
+{
+    struct shard *s = physmem_shard(pm, gpa);
+
+    if (!reservation_same_granule(read_gpa, gpa))
+        return false;
+    lock_take(&s->lock);
+    /* Who writes to the granule does so under this lock, and counts. */
+    bool alive = load_seq_cst(&pm->single_writer) && load_acquire(&pm->foreign_writes) == foreign;
+    if (alive) {
+        reservation_kill_locked(s, NULL, gpa, size);
+        host_store(physmem_host(pm, gpa), size, value);
+    }
+    lock_drop(&s->lock);
+    if (alive)
+        physmem_write_finish(pm, gpa, size);
+    return alive;
+}
+
 void reservation_drop(struct physmem *pm, struct reservation *r)
 {
     /* Pairs with the release in unlink_locked.  Only the owner links, so NONE stays NONE. */

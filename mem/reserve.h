@@ -43,6 +43,20 @@ uint64_t reservation_load(struct physmem *pm, struct reservation *r, gpa_t gpa, 
 bool reservation_store(struct physmem *pm, struct reservation *r, gpa_t gpa, unsigned size,
                        uint64_t value);
 
+/*
+ * An SC whose LR registered nothing but noted where it read (read_gpa) and, before that,
+ * physmem.foreign_writes (foreign).  True when it stored: only in a machine of one hart, whose
+ * other writers are counted.
+ */
+bool reservation_store_noted(struct physmem *pm, gpa_t read_gpa, uint64_t foreign, gpa_t gpa,
+                             unsigned size, uint64_t value);
+
+/* Whether both lie in one granule. */
+static inline bool reservation_same_granule(gpa_t a, gpa_t b)
+{
+    return !((a ^ b) & ~(GRANULE_SIZE - 1));
+}
+
 /* Drops the reservation, if any (owner thread, or the hart is stopped). */
 void reservation_drop(struct physmem *pm, struct reservation *r);
 

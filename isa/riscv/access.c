@@ -500,7 +500,38 @@ struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size)
             return (struct rv_load){0};
         value = reservation_load(h->guest->env->pm, &h->hart.reservation, p.gpa, size);
     } while (h->hart.served != served);
+    h->jit.run.lr_host = 0;
     return (struct rv_load){value, true};
+}
+
+static struct rv_load sc_result(struct rv_hart *h, bool stored)
+{
+    h->stats.sc_success += stored;
+    h->stats.sc_fail += !stored;
+    return (struct rv_load){!stored, true};
+}
+
+/*
+ * The last LR was that of a pair, and the hart has left the pair in between.  If that LR would have
+ * reserved this granule and we cannot tell whether the reservation is intact, the LRs of pairs make
+ * reservations until one is used, so that a loop of this shape gets on.
+ */
+static bool sc_noted(struct rv_hart *h, gpa_t gpa, unsigned size, uint64_t v)
+{
+    struct physmem *pm = h->guest->env->pm;
+    gpa_t read = pm->base + (h->jit.run.lr_host - (uintptr_t)pm->host);
+    rv_reservation_drop(h);
+    bool ok = reservation_store_noted(pm, read, h->jit.run.lr_foreign, gpa, size, v);
+    h->jit.run.lr_exact = !ok && reservation_same_granule(read, gpa);
+    return ok;
+}
+
+static bool sc_reserved(struct rv_hart *h, gpa_t gpa, unsigned size, uint64_t v)
+{
+    bool ok = reservation_store(h->guest->env->pm, &h->hart.reservation, gpa, size, v);
+    if (ok)
+        h->jit.run.lr_exact = 0;
+    return ok;
 }
 
 struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
@@ -508,10 +539,42 @@ struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
     struct place p;
     if (!resolve_atomic(h, va, size, RV_TRIGGER_STORE, &p))
         return (struct rv_load){0};
-    bool ok = reservation_store(h->guest->env->pm, &h->hart.reservation, p.gpa, size, v);
-    h->stats.sc_success += ok;
-    h->stats.sc_fail += !ok;
-    return (struct rv_load){!ok, true};
+    return sc_result(h, h->jit.run.lr_host ? sc_noted(h, p.gpa, size, v)
+                                           : sc_reserved(h, p.gpa, size, v));
+}
+
+void rv_reservation_drop(struct rv_hart *h)
+{
+    h->jit.run.lr_host = 0;
+    reservation_drop(h->guest->env->pm, &h->hart.reservation);
+}
+
+struct rv_load rv_pair_lr(struct rv_hart *h, gva_t va, unsigned size)
+{
+    struct place p;
+    if (h->jit.run.lr_exact)
+        return rv_lr(h, va, size);
+    h->stats.lr++;
+    if (!resolve_atomic(h, va, size, RV_TRIGGER_LOAD, &p))
+        return (struct rv_load){0};
+    h->jit.run.lr_host = (uintptr_t)p.host;
+    h->jit.run.lr_foreign = load_acquire(&h->guest->env->pm->foreign_writes);
+    return (struct rv_load){host_load(p.host, size), true};
+}
+
+struct rv_load rv_pair_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v)
+{
+    struct place p;
+    if (!h->jit.run.lr_host) { /* its LR made a reservation */
+        h->jit.run.lr_exact = 0;
+        return rv_sc(h, va, size, v);
+    }
+    if (!resolve_atomic(h, va, size, RV_TRIGGER_STORE, &p))
+        return (struct rv_load){0};
+    rv_reservation_drop(h);
+    uint64_t old =
+        physmem_cas_slow(h->guest->env->pm, &h->hart.reservation, p.gpa, size, expected, v);
+    return sc_result(h, old == expected);
 }
 
 /* --- cache blocks (CMO) --- */

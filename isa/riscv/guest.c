@@ -203,7 +203,7 @@ static void hart_boot(struct rv_hart *h, const struct guest_boot *boot)
     h->hart.shared.until = h->hart.limit;
     h->hart.shared.requests = 0;
     h->hart.shared.irq = 0;
-    reservation_drop(h->guest->env->pm, &h->hart.reservation);
+    rv_reservation_drop(h);
     tlb_flush_all(&h->hart.tlb);
     tlb_drop_fetch(&h->hart.tlb, 0);
     rv_mmu_update(h);

@@ -227,6 +227,7 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     rv_code_enter(h->guest->code, h);
     bool goes_on = true;
     h->jit.run.exit_site = 0;
+    h->jit.run.foreign = &h->guest->env->pm->foreign_writes;
     h->jit.leaves = false;
     h->jit.run.nan[0] = 0x7ff8000000000000;
     h->jit.run.nan[1] = 0xffffffff7fc00000;

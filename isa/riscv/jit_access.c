@@ -8,6 +8,7 @@
  * tried again; all others are made here (access.c).
  */
 #include "isa/riscv/jit_inside.h"
+#include "mem/reserve.h"
 
 #define WRITE_REACH 1024 /* pages to each side that a stream of writes may cover */
 
@@ -143,9 +144,22 @@ static bool access_c(struct rv_hart *h, enum jit_access what, unsigned size, uns
     case JIT_CAS:
         v = rv_cas_slow(h, r->va, size, r->value, r->desired);
         break;
+    case JIT_LR:
+        v = rv_pair_lr(h, r->va, size);
+        break;
+    case JIT_SC:
+        v = rv_pair_sc(h, r->va, size, r->value, r->desired);
+        break;
     }
     r->value = v.value;
     return v.ok;
+}
+
+/* Whether the code would come back at once: reservations are C's business. */
+static bool is_for_c(const struct rv_hart *h, enum jit_access what)
+{
+    return (what == JIT_LR && h->jit.run.lr_exact) ||
+           (what == JIT_SC && reservation_alive(&h->hart.reservation));
 }
 
 int rv_jit_access(void *hart)
@@ -158,9 +172,14 @@ int rv_jit_access(void *hart)
     bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
-    if (plain && stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) &&
+    if (plain && !is_for_c(h, what) &&
+        stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) &&
         (r->span || !(r->va & (size - 1))))
         return JIT_SLOW_RETRY;
     r->va += r->span & 0xffff;
-    return access_c(h, what, size, op) ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
+    bool ok = access_c(h, what, size, op);
+    /* An LR may have served requests of other harts, which ask for attention. */
+    if (what == JIT_LR && unlikely(h->attention))
+        store_seq_cst(&h->hart.shared.until, 0);
+    return ok ? JIT_SLOW_DONE : JIT_SLOW_FAULT;
 }

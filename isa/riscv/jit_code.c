@@ -17,6 +17,7 @@
 #include "isa/riscv/jit_dump.h"
 #include "isa/riscv/jit_inside.h"
 #include "jit/pass.h"
+#include "mem/reserve.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
 
@@ -36,10 +37,18 @@ const struct jit_guest rv_jit_guest = {
     .bias = offsetof(struct rv_hart, x[16]),
     .border = border,
     .paged = offsetof(struct rv_hart, mmu_data_on),
+    .reserved = offsetof(struct rv_hart, hart.reservation.granule),
+    .lr_count = offsetof(struct rv_hart, stats.lr),
+    .sc_count = offsetof(struct rv_hart, stats.sc_success),
     .fp_slots = 0xffffffffull << RV_SLOT_F0,
     .inlines = rv_jit_inlines,
     .slow = rv_jit_access,
 };
+
+_Static_assert(offsetof(struct rv_hart, stats.sc_fail) ==
+                   offsetof(struct rv_hart, stats.sc_success) + 8,
+               "an array for host code");
+_Static_assert(RESERVATION_NONE == UINT64_MAX, "as host code has it");
 
 static int make_stubs(struct rv_jit *j)
 {

@@ -115,6 +115,56 @@ static bool ends_block(const struct rv_insn *insn)
     return rv_op_info(insn->op)->flags & RV_ENDS_BLOCK && !is_tame_csr(insn);
 }
 
+/* --- pairs of LR and SC --- */
+
+/* As many as a constrained loop may have (Zalrsc, "Eventual Success"). */
+#define PAIR_INSNS 16
+
+static bool is_lr(const struct rv_insn *insn)
+{
+    return insn->op == RV_OP_lr_w || insn->op == RV_OP_lr_d;
+}
+
+/* Whether what comes between LR and SC does no more than compute, or leave by a branch. */
+static bool fits_between(const struct rv_insn *insn, unsigned address)
+{
+    uint32_t flags = rv_op_info(insn->op)->flags;
+    uint32_t bad = RV_IS_JUMP | RV_IS_LOAD | RV_IS_STORE | RV_IS_AMO | RV_IS_FP | RV_IS_FENCE |
+                   RV_IS_CSR | RV_IS_SYSTEM;
+    bool ends = flags & RV_ENDS_BLOCK && !(flags & RV_IS_BRANCH);
+    bool moves = address && flags & RV_WRITES_RD && insn->rd == address;
+    return insn->op != RV_OP_illegal && !(flags & bad) && !ends && !moves;
+}
+
+/*
+ * The place behind the SC that makes a pair with the LR at `at`, or 0; *count: instructions from LR
+ * to SC.  The two are one action of the hart (sim/doc/translation.md, "LR and SC"): it reads no
+ * other memory and writes none in between, and control comes to the SC from the LR only, unless it
+ * comes from outside the block, which is another translation.
+ */
+static unsigned pair_end(const struct walk *w, unsigned at, unsigned *count)
+{
+    struct rv_insn lr, insn;
+    int64_t nearest = INT64_MAX; /* target of a branch, behind the LR */
+    if (!decode(w, at, &lr) || !is_lr(&lr) || (lr.rs1 && lr.rd == lr.rs1))
+        return 0;
+    unsigned sc = lr.op == RV_OP_lr_w ? RV_OP_sc_w : RV_OP_sc_d, next = at + lr.len;
+    for (unsigned n = 2; n <= PAIR_INSNS && next < PAGE_SIZE && decode(w, next, &insn); n++) {
+        if (insn.op == sc && insn.rs1 == lr.rs1 && nearest > next) {
+            *count = n;
+            return next + insn.len;
+        }
+        if (!fits_between(&insn, lr.rs1))
+            return 0;
+        int64_t target = (int64_t)next + insn.imm;
+        bool branch = rv_op_info(insn.op)->flags & RV_IS_BRANCH;
+        if (branch && target > (int64_t)at && target < nearest)
+            nearest = target;
+        next += insn.len;
+    }
+    return 0;
+}
+
 /* --- where blocks begin --- */
 
 static bool has_code(const struct walk *w, unsigned offset)
@@ -169,7 +219,7 @@ static void follow(struct walk *w, unsigned at, const struct rv_insn *insn)
 /* Goes through one block; returns the number of its instructions that were not seen before. */
 static unsigned scan(struct walk *w, unsigned at, unsigned room)
 {
-    unsigned n = 0;
+    unsigned n = 0, pair = 0, length;
     struct rv_insn insn;
     while (at < PAGE_SIZE && n < room && !bit_get(w->b->seen, at) && !(n && has_code(w, at)) &&
            decode(w, at, &insn) && !for_interpreter(w, &insn)) {
@@ -178,7 +228,11 @@ static unsigned scan(struct walk *w, unsigned at, unsigned room)
         n++;
         if (insn.op == RV_OP_illegal)
             break;
-        if (ends_block(&insn)) {
+        if (is_lr(&insn))
+            pair = pair_end(w, at, &length);
+        if (at < pair && rv_op_info(insn.op)->flags & RV_IS_BRANCH) {
+            add_leader(w, (int64_t)at + insn.imm, false);
+        } else if (ends_block(&insn)) {
             follow(w, at, &insn);
             break;
         }
@@ -210,6 +264,8 @@ static void find_leaders(struct walk *w)
 struct tail {
     enum ir_exit_kind kind;
     unsigned retired, at;
+    unsigned pair_end; /* behind the pair in hand */
+    struct rv_pair pair;
 };
 
 /* A rounding mode that is not the dynamic one may have to be set in the host; C casts need not. */
@@ -229,24 +285,44 @@ static bool changes_mode(const struct walk *w, const struct rv_insn *insn)
     return (flags & RV_IS_SYSTEM && !is_tame_csr(insn)) || readies || sets_rounding(insn);
 }
 
+/*
+ * If a pair begins with the LR at t->at, makes it the pair in hand.  False: the block is to end
+ * before it, so that LR and SC are in one block.
+ */
+static bool begin_pair(const struct walk *w, const struct ir_block *b, struct tail *t)
+{
+    unsigned count, end = pair_end(w, t->at, &count);
+    if (!end)
+        return true;
+    bool room = t->retired + count <= min_u64(w->limits->insns, BLOCK_INSNS) &&
+                ir_room(b) > count * RV_IR_PER_INSN;
+    t->pair_end = room ? end : 0;
+    return room || !t->retired;
+}
+
 static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn *ir,
                             unsigned capacity)
 {
-    struct tail t = {IR_EXIT_CHAIN, 0, jb->disp};
+    struct tail t = {.kind = IR_EXIT_CHAIN, .at = jb->disp};
     struct rv_insn insn;
     bool goes_on = true;
     ir_begin(&jb->ir, &rv_ir_guest, ir, capacity);
-    while (goes_on && t.retired < w->limits->insns && t.retired < BLOCK_INSNS &&
-           ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
-           (!t.retired || !(bit_get(w->b->leaders, t.at) || has_code(w, t.at)))) {
+    while (
+        goes_on && t.retired < w->limits->insns && t.retired < BLOCK_INSNS &&
+        ir_room(&jb->ir) > RV_IR_PER_INSN && t.at < PAGE_SIZE &&
+        (!t.retired || t.at < t.pair_end || !(bit_get(w->b->leaders, t.at) || has_code(w, t.at)))) {
         if (!decode(w, t.at, &insn) || for_interpreter(w, &insn)) {
             t.kind = IR_EXIT_INTERP;
             break;
         }
+        if (is_lr(&insn) && !begin_pair(w, &jb->ir, &t))
+            break;
         goes_on =
-            rv_translate_insn(&jb->ir, &w->g->exts, w->assume, &insn, (int32_t)t.at, t.retired) ||
+            rv_translate_insn(&jb->ir, &w->g->exts, w->assume, t.at < t.pair_end ? &t.pair : NULL,
+                              &insn, (int32_t)t.at, t.retired) ||
             (is_tame_csr(&insn) && !ir_ended(&jb->ir));
         t.at += insn.len;
+        goes_on |= t.at < t.pair_end;
         t.retired++;
         if (changes_mode(w, &insn)) {
             t.kind = IR_EXIT_FIND;

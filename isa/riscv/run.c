@@ -125,8 +125,11 @@ static bool wait_for_interrupt(struct rv_hart *h)
 /* Spins: what it waits for is a store of another hart, which raises no alarm. */
 static void wait_for_reservation(struct rv_hart *h)
 {
-    while (reservation_alive(&h->hart.reservation) && !rv_interrupt_pending(h) &&
-           clock_now_ns() < h->wrs_deadline_ns && load_relaxed(&h->hart.shared.until)) {
+    /* What the LR of a pair noted nobody kills: then it does not wait (a stall may end any time).
+     */
+    while (!h->jit.run.lr_host && reservation_alive(&h->hart.reservation) &&
+           !rv_interrupt_pending(h) && clock_now_ns() < h->wrs_deadline_ns &&
+           load_relaxed(&h->hart.shared.until)) {
         cpu_relax();
         if (h->hart.smp->crowded)
             sched_yield();

@@ -457,6 +457,15 @@ struct rv_load rv_cas_slow(struct rv_hart *h, gva_t va, unsigned size, uint64_t 
                            uint64_t v);
 bool rv_cas16(struct rv_hart *h, gva_t va, uint64_t expected[2], const uint64_t desired[2]);
 struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size);
+/* Gives up what an LR reserved or noted. */
+void rv_reservation_drop(struct rv_hart *h);
+/*
+ * LR and SC of a pair (region.c), off the fast path.  Between the two the hart touches no memory;
+ * expected is what the LR read, zero-extended.
+ */
+struct rv_load rv_pair_lr(struct rv_hart *h, gva_t va, unsigned size);
+struct rv_load rv_pair_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected,
+                          uint64_t value);
 /* value 0 success, 1 failure */
 struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v);
 bool rv_cbo_zero(struct rv_hart *h, gva_t va);

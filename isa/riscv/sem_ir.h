@@ -34,6 +34,7 @@ struct rv_tr {
     unsigned retired; /* before it */
     bool ialign_32;   /* instructions are aligned to 4 */
     struct rv_assume assume;
+    struct rv_pair *pair; /* of an LR and SC that are translated as one; or NULL */
 };
 
 #define SEM(name)                                                                                  \
@@ -168,8 +169,8 @@ static inline val tr_2w(struct rv_tr *t, enum ir_op op, val a, val b)
 #define STORE(size, addr, value)      tr_store(t, size, addr, value)
 #define AMO(v, size, op, addr, value) const val v = tr_amo(t, size, AMO_##op, addr, value)
 #define CAS(v, size, addr, old, new)  const val v = tr_cas(t, size, addr, old, new)
-#define LR(v, size, addr)             CALL(v, rv_lr, addr, size)
-#define SC(v, size, addr, value)      CALL(v, rv_sc, addr, size, value)
+#define LR(v, size, addr)             const val v = tr_lr(t, size, addr)
+#define SC(v, size, addr, value)      const val v = tr_sc(t, size, addr, value)
 #define FENCE(pred, succ)             tr_fence(t, pred, succ)
 
 static inline void tr_store(struct rv_tr *t, unsigned size, val addr, val value)
@@ -237,8 +238,11 @@ static inline void tr_exit_to(struct rv_tr *t, enum ir_exit_kind kind, val targe
     ir_exit_to(t->b, kind, t->retired + 1, target.ref);
 }
 
+/* The LR of a pair that waited makes the alarm due instead (jit_access.c). */
 static inline void tr_attend(struct rv_tr *t)
 {
+    if (t->pair)
+        return;
     ir_exit_if(t->b, IR_EXIT_LEAVE, t->retired + 1, t->disp + t->insn->len,
                tr_slot(t, RV_SLOT_ATTENTION).ref);
 }
@@ -286,6 +290,29 @@ static inline val tr_call(struct rv_tr *t, enum rv_helper helper, unsigned count
 #define CALL_LOAD(v, fn, ...)  CALL(v, fn, ##__VA_ARGS__)
 #define CALL_MAY_TRAP(fn, ...) ((void)TR_CALL(fn, ##__VA_ARGS__))
 #define PAUSE()                ((void)TR_CALL(rv_sem_pause))
+
+/* --- LR and SC --- */
+
+/*
+ * The load of a pair is no barrier, and its SC, which is one, may not come.  An acquire needs
+ * nothing more, a release and acquire must not pass the stores before it.
+ */
+static inline val tr_lr(struct rv_tr *t, unsigned size, val addr)
+{
+    if (!t->pair)
+        return TR_CALL(rv_lr, addr, size);
+    if (t->insn->rl)
+        ir_fence(t->b, IR_BEFORE_W | IR_AFTER_R);
+    t->pair->lr = ir_lr(t->b, t->point, size, addr.ref);
+    return (val){t->pair->lr};
+}
+
+static inline val tr_sc(struct rv_tr *t, unsigned size, val addr, val value)
+{
+    if (!t->pair)
+        return TR_CALL(rv_sc, addr, size, value);
+    return (val){ir_sc(t->b, t->point, size, addr.ref, t->pair->lr, value.ref)};
+}
 
 /* --- bit manipulation and cryptography: crypto.h --- */
 

@@ -49,13 +49,14 @@ static bool jal_misaligned(struct rv_tr *t)
 }
 
 bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
-                       const struct rv_assume *assume, const struct rv_insn *insn, int32_t disp,
-                       unsigned retired)
+                       const struct rv_assume *assume, struct rv_pair *pair,
+                       const struct rv_insn *insn, int32_t disp, unsigned retired)
 {
     unsigned before = b->count;
     struct rv_tr t = {.b = b,
                       .insn = insn,
                       .assume = *assume,
+                      .pair = pair,
                       .disp = disp,
                       .retired = retired,
                       .ialign_32 = !rv_ext_has(exts, RV_EXT_Zca)};
@@ -105,7 +106,7 @@ unsigned rv_translate_block(struct ir_block *b, const struct rv_ext_set *exts, c
            code_word(code + at, len - at, &word)) {
         struct rv_insn insn;
         rv_decode(word, exts, &insn);
-        goes_on = rv_translate_insn(b, exts, &nothing, &insn, (int32_t)at, n);
+        goes_on = rv_translate_insn(b, exts, &nothing, NULL, &insn, (int32_t)at, n);
         at += insn.len;
         n++;
     }

@@ -44,12 +44,21 @@ struct rv_assume {
 };
 
 /*
+ * An LR and its SC with nothing in between that touches memory (region.c says what makes a pair):
+ * they become `lr` and `sc`.
+ */
+struct rv_pair {
+    ir_ref lr; /* once it is translated */
+};
+
+/*
  * Appends one instruction, disp bytes from the block's start and after `retired` others of the
- * block.  False: the block ends with it (it may lack its last exit: ir_ended).
+ * block; pair: of the pair that it belongs to, or NULL.  False: the block ends with it, unless it
+ * is a branch inside a pair (it may lack its last exit: ir_ended).
  */
 bool rv_translate_insn(struct ir_block *b, const struct rv_ext_set *exts,
-                       const struct rv_assume *assume, const struct rv_insn *insn, int32_t disp,
-                       unsigned retired);
+                       const struct rv_assume *assume, struct rv_pair *pair,
+                       const struct rv_insn *insn, int32_t disp, unsigned retired);
 
 /*
  * Translates code (len bytes that follow each other in guest memory) to the end of its first basic

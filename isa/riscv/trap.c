@@ -379,6 +379,6 @@ void rv_reset(struct rv_hart *h)
     h->attention = RV_ATTEND_MMU | RV_ATTEND_IRQ;
     hart_irq_lower(&h->hart, 1ull << 1 | RV_IRQ_RNMI); /* the other inputs are their sources' */
     rv_timer_update(h);
-    reservation_drop(h->guest->env->pm, &h->hart.reservation);
+    rv_reservation_drop(h);
     tlb_flush_all(&h->hart.tlb);
 }

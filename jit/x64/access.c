@@ -85,8 +85,9 @@ static void span_add(struct lower *l, unsigned n, unsigned since)
 }
 
 /*
- * A call may serve requests of other harts, after which no host address is good; an access off the
- * fast path cannot.  Where every access must look at its alignment there are no spans.
+ * A call may serve requests of other harts, after which no host address is good, and so may an `lr`
+ * off the fast path; other accesses cannot.  Where every access must look at its alignment there
+ * are no spans.
  */
 void access_find_spans(struct lower *l)
 {
@@ -98,7 +99,8 @@ void access_find_spans(struct lower *l)
         const struct ir_insn *i = &l->b->insns[n];
         if (i->op == IR_load || i->op == IR_store)
             span_add(l, n, since);
-        else if (i->op == IR_call || i->op == IR_amo || i->op == IR_cas)
+        else if (i->op == IR_call || i->op == IR_amo || i->op == IR_cas || i->op == IR_lr ||
+                 i->op == IR_sc)
             since = l->spans + 1;
     }
     for (unsigned k = 1; k <= l->spans; k++)
@@ -182,7 +184,7 @@ static void again(struct lower *l, struct access *a)
     struct cold *c = a->cold;
     const struct val *base = &l->val[a->i->a];
     a->host = alloc_use(l, a->span->id);
-    a->kind = a->what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->kind = jit_access_reads(a->what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->stream = stream_new(l, a->size);
     c->again = true;
     c->disp = a->i->disp;
@@ -197,7 +199,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
                   unsigned size)
 {
     *a = (struct access){.i = i, .what = what, .size = size};
-    a->kind = what == JIT_LOAD ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->cold = lower_cold(l);
     a->host = X64_NO_REG;
     a->t = X64_NO_REG;
@@ -248,6 +250,13 @@ static void check(struct lower *l, struct access *a)
     if (aligned_only) {
         x64_test8_imm(&l->e, a->t, a->size - 1);
         c->from[1] = x64_jcc(&l->e, CC_NE, 0);
+    }
+    if (a->what == JIT_LR) {
+        x64_alu_mem_imm8(&l->e, ALU_CMP, AT_JIT(l, lr_exact), 0);
+        c->from[2] = x64_jcc(&l->e, CC_NE, 0);
+    } else if (a->what == JIT_SC) {
+        x64_alu_mem_imm(&l->e, ALU_CMP, X64_W, at_hart(l, l->g->reserved), -1);
+        c->from[2] = x64_jcc(&l->e, CC_NE, 0);
     }
     x64_alu_mem(&l->e, ALU_SUB, X64_W, a->t, STREAM(l, a, start));
     x64_alu_mem(&l->e, ALU_CMP, X64_W, a->t, STREAM(l, a, limit));
@@ -504,6 +513,54 @@ static void cas(struct lower *l, const struct ir_insn *i)
         alloc_result(l, RAX);
 }
 
+/* The operation on memory is all that others see; the rest is the hart's own. */
+static void load_reserved(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    bool used = l->val[l->at].uses;
+    begin(l, &a, i, JIT_LR, i->sub);
+    enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
+    keep(l, &a, d);
+    check(l, &a);
+    a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
+    x64_alu_mem_imm(&l->e, ALU_ADD, X64_W, at_hart(l, l->g->lr_count), 1);
+    x64_load(&l->e, d, AT_JIT(l, foreign));
+    x64_load(&l->e, d, x64_at(d, 0));
+    x64_store(&l->e, AT_JIT(l, lr_foreign), d);
+    struct x64_mem m = host_address(l, &a, d);
+    x64_store(&l->e, AT_JIT(l, lr_host), d);
+    x64_load_zx(&l->e, d, m, i->sub);
+    end(l, &a);
+}
+
+static void store_conditional(struct lower *l, const struct ir_insn *i)
+{
+    struct access a;
+    struct x64_mem counter = at_hart(l, l->g->sc_count);
+    operand_to(l, AT_JIT(l, value), i->b);
+    operand_to(l, AT_JIT(l, desired), i->c);
+    alloc_take(l, RAX);
+    begin(l, &a, i, JIT_SC, i->sub);
+    enum x64_reg base = alloc_scratch(l);
+    keep(l, &a, RAX);
+    a.cold->saved &= ~X64_BIT(base);
+    a.cold->dst = RAX;
+    check(l, &a);
+    struct x64_mem m = host_address(l, &a, base);
+    x64_load(&l->e, RAX, AT_JIT(l, value));
+    x64_load(&l->e, a.t, AT_JIT(l, desired));
+    x64_store_imm(&l->e, AT_JIT(l, lr_host), 0, 8);
+    x64_cmpxchg(&l->e, i->sub, m, a.t);
+    x64_setcc(&l->e, CC_NE, RAX);
+    x64_zx(&l->e, RAX, RAX, 1);
+    counter.index = RAX;
+    counter.scale = 3;
+    x64_alu_mem_imm(&l->e, ALU_ADD, X64_W, counter, 1);
+    end(l, &a);
+    if (l->val[l->at].uses)
+        alloc_result(l, RAX);
+}
+
 void access_insn(struct lower *l, const struct ir_insn *i)
 {
     switch (i->op) {
@@ -515,6 +572,12 @@ void access_insn(struct lower *l, const struct ir_insn *i)
         break;
     case IR_amo:
         amo(l, i);
+        break;
+    case IR_lr:
+        load_reserved(l, i);
+        break;
+    case IR_sc:
+        store_conditional(l, i);
         break;
     default:
         cas(l, i);
@@ -719,13 +782,14 @@ void access_cold(struct lower *l, struct cold *c)
     }
     x64_alu_mem(e, ALU_ADD, X64_W, t,
                 at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
-    if (c->from[1])
-        x64_patch(e, c->from[1]);
+    for (unsigned n = 1; n < 3; n++)
+        if (c->from[n])
+            x64_patch(e, c->from[n]);
     set_aside(l, c, what);
     if (t != RAX)
         x64_mov(e, RAX, t);
     call_miss(l, c,
-              c->from[1]                ? CALL_MISS
+              c->from[1] || c->from[2]  ? CALL_MISS
               : kind == TLB_STREAM_READ ? CALL_MISS_READ
                                         : CALL_MISS_WRITE);
     if (t != RAX)

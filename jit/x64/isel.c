@@ -656,6 +656,8 @@ void isel_insn(struct lower *l)
     case IR_store:
     case IR_amo:
     case IR_cas:
+    case IR_lr:
+    case IR_sc:
         access_insn(l, i);
         break;
     case IR_fence:

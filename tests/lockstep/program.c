@@ -380,8 +380,62 @@ static bool make_stream(struct gen *g, struct item *it)
     return true;
 }
 
+/* Makes the branch or jump at `from` lead to the instruction that is put next. */
+static void lead_here(struct item *it, unsigned from, unsigned form, unsigned rs1, unsigned rs2)
+{
+    struct rv_insn in = {.rs1 = (uint8_t)rs1, .rs2 = (uint8_t)rs2};
+    for (unsigned i = from; i < it->count; i++)
+        in.imm += it->insns[i].len;
+    (void)rv_encode(form, &in, &it->insns[from].raw);
+}
+
+enum { ORDER_BITS = 25 }; /* aq and rl */
+
+static bool put_between(struct gen *g, struct item *it)
+{
+    for (unsigned n = rng_one_in(&g->r, 8) ? 5 : rng_below(&g->r, 3); n; n--)
+        if (!put_plain(g, it, g->plain, g->plain_count))
+            return false;
+    return true;
+}
+
+static void put_bad_address(struct gen *g, struct item *it);
+
+/* LR and SC with a way out between them: behind the SC, or to another SC. */
+static bool make_pair(struct gen *g, struct item *it)
+{
+    static const uint16_t branches[] = {RV_FORM_bne, RV_FORM_beq, RV_FORM_blt, RV_FORM_bgeu};
+    bool wide = rng_one_in(&g->r, 2), other = rng_one_in(&g->r, 2);
+    unsigned base = rng_one_in(&g->r, 8) ? REG_B : REG_A, form = RNG_PICK(&g->r, branches);
+    unsigned old = free_reg(g), with = any_reg(g), sc = wide ? RV_FORM_sc_d : RV_FORM_sc_w;
+    if (rng_one_in(&g->r, 12)) {
+        put_bad_address(g, it);
+        base = REG_TMP;
+    }
+    put(it, wide ? RV_FORM_lr_d : RV_FORM_lr_w, old, base, 0, 0)->raw |= rng_below(&g->r, 4)
+                                                                         << ORDER_BITS;
+    if (!put_between(g, it))
+        return false;
+    unsigned out = it->count;
+    put(it, form, 0, old, with, 0);
+    if (!put_between(g, it))
+        return false;
+    put(it, sc, free_reg(g), base, any_reg(g), 0)->raw |= rng_below(&g->r, 4) << ORDER_BITS;
+    unsigned over = it->count;
+    if (other)
+        put(it, RV_FORM_jal, 0, 0, 0, 0);
+    lead_here(it, out, form, old, with);
+    if (!other)
+        return true;
+    put(it, sc, free_reg(g), base, any_reg(g), 0);
+    lead_here(it, over, RV_FORM_jal, 0, 0);
+    return true;
+}
+
 static bool make_reserve(struct gen *g, struct item *it)
 {
+    if (rng_one_in(&g->r, 2))
+        return make_pair(g, it);
     bool wide = rng_one_in(&g->r, 2);
     unsigned base = rng_one_in(&g->r, 8) ? REG_B : REG_A, n = rng_below(&g->r, 3);
     put(it, wide ? RV_FORM_lr_d : RV_FORM_lr_w, free_reg(g), base, 0, 0);

@@ -376,6 +376,7 @@ struct maker {
     const uint16_t *targets;
     unsigned target_count, disp;
     uint64_t window; /* 0: no memory to aim at */
+    ir_ref lr;       /* the last access to memory, if it is one */
 };
 
 static inline bool is_value(const struct ir_block *b, unsigned at)
@@ -465,8 +466,26 @@ static inline ir_ref some_address(struct maker *m)
     return a;
 }
 
+/* A load-reserved, or the store-conditional for the last one. */
+static inline void make_reserved(struct maker *m)
+{
+    if (!m->lr) {
+        m->lr = ir_lr(m->b, m->point, random_size(), some_address(m));
+        return;
+    }
+    struct ir_insn lr = m->b->insns[m->lr];
+    ir_sc(m->b, m->point, lr.sub, lr.a, m->lr, some_value(m));
+    m->b->insns[m->b->count - 1].disp = lr.disp;
+    m->lr = IR_NONE;
+}
+
 static inline void make_memory(struct maker *m)
 {
+    if (m->lr ? one_in(2) : one_in(6)) {
+        make_reserved(m);
+        return;
+    }
+    m->lr = IR_NONE;
     ir_ref addr = some_address(m), value = some_value(m);
     int32_t disp = one_in(2)                 ? 0
                    : one_in(4) || !m->window ? (int32_t)random_constant()
@@ -499,6 +518,8 @@ static inline void make_call(struct maker *m)
         args[i] = some_value(m);
     ir_call(m->b, m->point, helper, helpers[helper].args, args);
     m->written |= helpers[helper].flags & IR_CALL_REGS;
+    if (helpers[helper].flags & IR_CALL_MEMORY)
+        m->lr = IR_NONE;
 }
 
 /* Seldom true. */
@@ -627,6 +648,7 @@ static inline void make_block(struct maker *m, struct ir_block *b, struct ir_ins
     unsigned wanted = 4 + below(BLOCK_MAX - 36);
     m->b = b;
     m->all_regs = one_in(2);
+    m->lr = IR_NONE;
     ir_begin(b, &guest, insns, BLOCK_MAX);
     while (b->count < wanted)
         make_insn(m);

@@ -16,7 +16,8 @@ static const struct ir_slot slots[] = {
     {NULL, 0, 0, IR_SLOT_ABSENT}, {"r1", 8, 8, IR_SLOT_REG}, {"state", 16, 8, IR_SLOT_STATE}};
 static const struct ir_helper helpers[] = {{"none", NULL, 0, 0},
                                            {"two", NULL, 2, IR_CALL_FAULTS},
-                                           {"regs", NULL, 0, IR_CALL_REGS | IR_CALL_FAULTS}};
+                                           {"regs", NULL, 0, IR_CALL_REGS | IR_CALL_FAULTS},
+                                           {"memory", NULL, 0, IR_CALL_MEMORY}};
 static const struct ir_guest guest = {slots, helpers, ARRAY_LEN(slots), ARRAY_LEN(helpers), 0};
 
 /* Checks the text; NULL where it passes. */
@@ -72,12 +73,32 @@ static const struct {
      "an invalid size"},
     {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 amo %2 %2 amo=152 disp=0 at=1\n" END(4), 3,
      "an invalid atomic operation"},
+    /* Between a load-reserved and its store-conditional is a way out, but no memory. */
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 slot_set %3 slot=1\n%5 exit_if %3 kind=0 disp=40 retired=1\n%6 point disp=4 retired=1\n"
+     "%7 sc %2 %3 %2 size=4 disp=0 at=6\n%8 exit kind=0 disp=8 retired=2\n",
+     0, NULL},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 load %2 size=4 disp=0 at=1\n%5 sc %2 %3 %2 size=4 disp=0 at=1\n" END(6),
+     5, "its load-reserved is not the access before it"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 call - helper=3 flags=8 at=1\n%5 sc %2 %3 %2 size=4 disp=0 at=1\n" END(6),
+     5, "its load-reserved is not the access before it"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 sc %2 %3 %2 size=4 disp=0 at=1\n%5 sc %2 %3 %2 size=4 disp=0 at=1\n" END(6),
+     5, "its load-reserved is not the access before it"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 sc %2 %2 %2 size=4 disp=0 at=1\n" END(5),
+     4, "its load-reserved is not the access before it"},
+    {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 lr %2 size=4 disp=0 at=1\n"
+     "%4 sc %2 %3 %2 size=8 disp=0 at=1\n" END(5),
+     4, "not the size of its load-reserved"},
     {"%1 fence order=16\n" END(2), 1, "an invalid order"},
     {"%1 exit kind=4 disp=0 retired=0\n", 1, "an invalid kind of exit"},
     {"%1 exit kind=3 disp=0 retired=0\n", 0, NULL},
     {"%1 const imm=0\n%2 exit_to %1 kind=0 disp=4 retired=0\n", 2,
      "a field that the operation does not use"},
-    {"%1 point disp=0 retired=0\n%2 call - helper=3 flags=0 at=1\n" END(3), 2, "no such helper"},
+    {"%1 point disp=0 retired=0\n%2 call - helper=4 flags=0 at=1\n" END(3), 2, "no such helper"},
     {"%1 point disp=0 retired=0\n%2 call - helper=1 flags=1 at=1\n" END(3), 2,
      "wrong number of arguments"},
     {"%1 point disp=0 retired=0\n%2 const imm=0\n%3 arg %2 -\n%4 call %3 helper=0 flags=0 "

@@ -294,6 +294,30 @@ static void memory_operations(void **state)
     assert_int_equal(t.fences, 1);
 }
 
+/* The second store-conditional finds another value than its load-reserved read. */
+static void load_reserved_and_store_conditional(void **state)
+{
+    (void)state;
+    struct toy t = {.slot = {8, 0x1122334455667788, 3}};
+    struct ir_outcome out = run(&t, "%1 point disp=0 retired=0\n"
+                                    "%2 slot_get slot=0\n"
+                                    "%3 slot_get slot=2\n"
+                                    "%4 lr %2 size=4 disp=0 at=1\n"
+                                    "%5 sc %2 %4 %3 size=4 disp=0 at=1\n"
+                                    "%6 lr %2 size=4 disp=0 at=1\n"
+                                    "%7 sc %2 %6 %2 size=4 disp=4 at=1\n"
+                                    "%8 slot_set %6 slot=0\n"
+                                    "%9 slot_set %5 slot=1\n"
+                                    "%10 slot_set %7 slot=2\n"
+                                    "%11 exit kind=0 disp=8 retired=1\n");
+    assert_int_equal(out.how, IR_WENT_ON);
+    assert_int_equal(t.slot[0], 3);
+    assert_int_equal(t.slot[1], 0);
+    assert_int_equal(t.slot[2], 1);
+    assert_int_equal(t.memory[8], 3);
+    assert_int_equal(t.memory[12], 0);
+}
+
 /* The third instruction faults: the first two are done, nothing of the third. */
 static void a_fault_is_precise(void **state)
 {
@@ -406,6 +430,7 @@ int main(void)
         cmocka_unit_test(folds_as_defined),
         cmocka_unit_test(every_pure_operation_has_a_case),
         cmocka_unit_test(memory_operations),
+        cmocka_unit_test(load_reserved_and_store_conditional),
         cmocka_unit_test(a_fault_is_precise),
         cmocka_unit_test(calls_take_arguments_in_order),
         cmocka_unit_test(a_refusing_helper_faults),

@@ -110,7 +110,14 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   JIT(box),
                   JIT(nan),
                   {"jit.nan.single", g->jit + (int64_t)offsetof(struct jit_hart, nan[1])},
-                  JIT(exit_site)};
+                  JIT(exit_site),
+                  JIT(lr_host),
+                  JIT(lr_foreign),
+                  JIT(foreign),
+                  JIT(lr_exact),
+                  {"reserved", g->reserved},
+                  {"lrs", g->lr_count},
+                  {"scs", g->sc_count}};
 #undef JIT
     int64_t args = offset - g->jit - (int64_t)offsetof(struct jit_hart, args);
     int64_t stream = offset - g->tlb - (int64_t)offsetof(struct tlb, stream);

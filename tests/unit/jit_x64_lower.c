@@ -41,6 +41,7 @@ struct test_hart {
     struct tlb tlb;
     uint8_t paged;
     uint64_t entropy; /* what streams do */
+    uint64_t reserved, lrs, scs[2];
 };
 
 /* --- a hart --- */
@@ -124,7 +125,8 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
     bool aligned = !(va & (size - 1));
     bool plain = aligned || (what < JIT_AMO && !h->world.strict);
     bool writes = jit_site_writes(h->jit.site);
-    if (!in_window(&h->world, va, 1, false) || !plain || va - page > PAGE_SIZE - bytes ||
+    bool for_c = (what == JIT_LR && h->jit.lr_exact) || (what == JIT_SC && ~h->reserved);
+    if (for_c || !in_window(&h->world, va, 1, false) || !plain || va - page > PAGE_SIZE - bytes ||
         entropy(h) % 4 == 0)
         return false;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
@@ -141,6 +143,18 @@ static bool access_world(struct test_hart *h, enum jit_access what, unsigned siz
     uint64_t value = j->value;
     bool ok;
     switch (what) {
+    case JIT_LR: /* may serve requests of other harts */
+        if (entropy(h) % 4 == 0) {
+            forget_streams(h);
+            forget_pages(h);
+        }
+        ok = world_load(&h->world, &at, size, j->va, &value);
+        break;
+    case JIT_SC:
+        ok = world_cas(&h->world, &at, size, j->va, value, j->desired, &value);
+        value = value != j->value;
+        h->reserved = ~0ull;
+        break;
     case JIT_LOAD:
         ok = world_load(&h->world, &at, size, j->va, &value);
         break;
@@ -233,6 +247,9 @@ static int open_host(void **state)
             .tlb = offsetof(struct test_hart, tlb),
             .jit = offsetof(struct test_hart, jit),
             .paged = offsetof(struct test_hart, paged),
+            .reserved = offsetof(struct test_hart, reserved),
+            .lr_count = offsetof(struct test_hart, lrs),
+            .sc_count = offsetof(struct test_hart, scs),
             .bias = (int32_t)(16 * i),
             .border = borders[i],
             .slow = slow,
@@ -406,6 +423,8 @@ static void fill_jumps(const struct made *m, const struct jit_code *code)
 static struct tlb_stream streams[TLB_STREAM_KINDS][TLB_STREAMS];
 _Static_assert(sizeof(streams) == sizeof(hart.tlb.stream), "all of them");
 
+static uint64_t foreign = 77;
+
 static void hart_begin(const struct made *m)
 {
     memset(&hart.jit, 0xa5, sizeof(hart.jit));
@@ -418,6 +437,9 @@ static void hart_begin(const struct made *m)
     hart.jit.jumps = jumps;
     hart.entropy = m->world;
     hart.paged = m->paged;
+    hart.jit.foreign = &foreign;
+    hart.jit.lr_exact = m->world % 4 == 0;
+    hart.reserved = m->world % 3 ? ~0ull : WINDOW;
     forget_pages(&hart);
 }
 
@@ -909,9 +931,91 @@ static void every_operation(void **state)
     catch_crashes(false);
 }
 
+/* --- load-reserved and store-conditional --- */
+
+#define LR_AT (WINDOW + 64)
+
+/* lr of 4 bytes, a way out if r2 is not 0, sc of r1 with its result in r3. */
+static void make_pair(void)
+{
+    struct made *m = &region;
+    struct ir_block *b = &m->plain[0];
+    *m = (struct made){.r.count = 1, .guest = 3, .cpu = *x64_cpu(), .world = 1, .budget = 10};
+    ir_begin(b, &guest, m->plain_insns[0], BLOCK_MAX);
+    ir_ref point = ir_point(b, 0, 0), addr = ir_const(b, LR_AT);
+    ir_ref lr = ir_lr(b, point, 4, addr);
+    ir_exit_if(b, IR_EXIT_LEAVE, 1, 40, ir_slot_get(b, G1 + 1));
+    point = ir_point(b, 4, 1);
+    ir_slot_set(b, G1 + 2, ir_sc(b, point, 4, addr, lr, ir_slot_get(b, G1)));
+    ir_exit(b, IR_EXIT_LEAVE, 2, 8);
+    m->blocks[0].entry = true;
+}
+
+/* Runs the pair with streams that lead to the window; out: it is left in the middle. */
+static void run_pair(bool exact, uint64_t reserved, bool out)
+{
+    struct jit_code code;
+    struct left left;
+    memset(streams, 0, sizeof(streams));
+    for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
+        for (unsigned i = 0; i < TLB_STREAMS; i++)
+            streams[kind][i] =
+                (struct tlb_stream){WINDOW, PAGE_SIZE - 63, (uintptr_t)(memory[1] + 2 * PAGE_SIZE)};
+    assert_int_equal(compile(&region, &code), 0);
+    hart_begin(&region);
+    hart.jit.lr_host = 5;
+    hart.jit.lr_exact = exact;
+    hart.reserved = reserved;
+    hart.world.slot[G1] = 0x11223344;
+    hart.world.slot[G1 + 1] = out;
+    hart.lrs = hart.scs[0] = hart.scs[1] = 0;
+    slow_calls = 0;
+    run(&region, code.entry[0], &left);
+    assert_int_equal(left.why, JIT_LEFT_LEAVE);
+    assert_int_equal(left.pc, PAGE_VA + (out ? 40 : 8));
+}
+
+static void a_pair_notes_where_it_read(void **state)
+{
+    (void)state;
+    make_pair();
+    run_pair(false, ~0ull, false);
+    assert_int_equal(slow_calls, 0);
+    assert_int_equal(hart.jit.lr_host, 0);
+    assert_int_equal(hart.world.slot[G1 + 2], 0);
+    assert_int_equal(window_read(&hart.world, LR_AT, 8) & 0xffffffff, 0x11223344);
+    assert_int_equal(hart.lrs, 1);
+    assert_int_equal(hart.scs[0], 1);
+    assert_int_equal(hart.scs[1], 0);
+    run_pair(false, ~0ull, true);
+    assert_int_equal(slow_calls, 0);
+    assert_int_equal(hart.jit.lr_host, (uintptr_t)window_at(&hart.world, LR_AT));
+    assert_int_equal(hart.jit.lr_foreign, foreign);
+    assert_int_equal(hart.lrs, 1);
+    assert_int_equal(hart.scs[0] + hart.scs[1], 0);
+}
+
+/* Reservations are made, and used, by C alone. */
+static void reservations_are_for_c(void **state)
+{
+    (void)state;
+    make_pair();
+    run_pair(true, ~0ull, true);
+    assert_int_equal(slow_calls, 1);
+    assert_int_equal(hart.jit.lr_host, 5);
+    assert_int_equal(hart.lrs, 0);
+    run_pair(false, WINDOW, false);
+    assert_int_equal(slow_calls, 1);
+    assert_int_equal(hart.reserved, ~0ull);
+    assert_int_equal(hart.scs[0] + hart.scs[1], 0);
+    assert_int_equal(hart.world.slot[G1 + 2], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_notes_where_it_read),
+        cmocka_unit_test(reservations_are_for_c),
         cmocka_unit_test(every_operation),
         cmocka_unit_test(random_regions),
         cmocka_unit_test(places_of_all_sizes_share_streams),
