@@ -306,6 +306,79 @@ static void test_reserved_page(void **state)
     fixture_close(&a.f);
 }
 
+/* LR and SC of pairs off the fast path, and SCs that come without their own LR. */
+static void test_pairs(void **state)
+{
+    struct access a;
+    (void)state;
+    open_access(&a, false);
+    struct rv_hart *h = a.h;
+    gva_t va = RAM_BASE + 0x6000;
+    a.f.pm->single_writer = true;
+    assert_true(rv_store_slow(h, va, 8, 5));
+    assert_true(rv_pair_lr(h, va, 8).value == 5);
+    assert_false(reservation_alive(&h->hart.reservation));
+    assert_true(rv_pair_sc(h, va, 8, 5, 6).value == 0);
+    assert_true(rv_pair_lr(h, va, 8).value == 6);
+    assert_true(rv_store_slow(h, va, 8, 7));
+    assert_true(rv_pair_sc(h, va, 8, 6, 8).value == 1);
+    assert_true(bytes(&a, va, 8) == 7);
+    assert_true(rv_sc(h, va, 8, 8).value == 1); /* the note is used up */
+    /* Left in the middle, also by a fault of the SC. */
+    assert_true(rv_pair_lr(h, va, 8).ok);
+    expect_trap(&a, rv_pair_sc(h, va + 4, 8, 7, 8).ok, CAUSE_STORE_MISALIGNED, va + 4);
+    assert_true(rv_sc(h, va, 8, 9).value == 0);
+    assert_true(bytes(&a, va, 8) == 9);
+    /* A pair takes the place of a reservation, and the other way round. */
+    assert_true(rv_lr(h, va, 8).ok);
+    assert_true(rv_pair_lr(h, va + 64, 8).ok);
+    assert_true(rv_sc(h, va, 8, 1).value == 1);
+    assert_false(reservation_alive(&h->hart.reservation));
+    assert_true(rv_pair_lr(h, va + 64, 8).ok);
+    assert_true(rv_lr(h, va, 8).ok);
+    assert_true(rv_sc(h, va + 64, 8, 1).value == 1);
+    assert_true(h->stats.lr == 7 && h->stats.sc_success == 2 && h->stats.sc_fail == 4);
+    assert_false(h->jit.run.lr_exact);
+    fixture_close(&a.f);
+}
+
+/* Several harts: an SC elsewhere fails once, then reservations are made until one is used. */
+static void test_pair_exact(void **state)
+{
+    struct access a;
+    (void)state;
+    open_access(&a, false);
+    struct rv_hart *h = a.h, *other = a.f.g->harts[1];
+    gva_t va = RAM_BASE + 0x6000;
+    rv_reset(other);
+    rv_mmu_update(other);
+    assert_true(rv_pair_lr(h, va, 8).ok);
+    assert_true(rv_sc(h, va + 64, 8, 1).value == 1); /* it would have failed anyway */
+    assert_false(h->jit.run.lr_exact);
+    assert_true(rv_pair_lr(h, va, 8).ok);
+    assert_true(rv_sc(h, va, 8, 1).value == 1);
+    assert_true(h->jit.run.lr_exact);
+    assert_true(rv_pair_lr(h, va, 8).ok);
+    assert_true(reservation_alive(&h->hart.reservation));
+    assert_true(store_of(other, va, 8, 0)); /* as it was */
+    assert_true(rv_sc(h, va, 8, 1).value == 1);
+    assert_true(h->jit.run.lr_exact);
+    assert_true(rv_pair_lr(h, va, 8).ok);
+    assert_true(rv_sc(h, va, 8, 1).value == 0);
+    assert_true(bytes(&a, va, 8) == 1);
+    assert_false(h->jit.run.lr_exact);
+    /* What a pair stores breaks the reservations of others. */
+    assert_true(rv_lr(other, va, 8).value == 1);
+    assert_true(rv_pair_lr(h, va, 8).value == 1);
+    assert_true(rv_pair_sc(h, va, 8, 1, 1).value == 0);
+    assert_true(rv_sc(other, va, 8, 2).value == 1);
+    assert_true(rv_lr(other, va, 8).value == 1);
+    assert_true(rv_pair_lr(h, va, 8).value == 1);
+    assert_true(rv_pair_sc(h, va, 8, 2, 3).value == 1);
+    assert_true(rv_sc(other, va, 8, 2).value == 0);
+    fixture_close(&a.f);
+}
+
 /* ---- atomics ---- */
 
 static void test_atomics(void **state)
@@ -460,6 +533,8 @@ int main(void)
         cmocka_unit_test(test_code_page),
         cmocka_unit_test(test_fetch_shootdown),
         cmocka_unit_test(test_reserved_page),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_pair_exact),
         cmocka_unit_test(test_atomics),
         cmocka_unit_test(test_misaligned_atomics),
         cmocka_unit_test(test_cbo_zero),

@@ -554,6 +554,46 @@ static void test_single_writer(void **state)
     assert_int_equal(sync_calls, 0);
 }
 
+/* An SC whose LR only noted where it read, and how often devices had written. */
+static void test_noted(void **state)
+{
+    struct world *w = *state;
+    struct reservation *r = &w->hart[0].r;
+    uint64_t five = 5, was = w->pm->foreign_writes;
+
+    assert_true(reservation_store_noted(w->pm, RAM_BASE + 8, was, RAM_BASE, 8, 1));
+    assert_int_equal(*word(w, RAM_BASE), 1);
+    assert_true(flags_of(w, RAM_BASE) & PAGE_DIRTY);
+    assert_false(reservation_store_noted(w->pm, RAM_BASE + 64, was, RAM_BASE, 8, 2));
+    /* What a hart writes is its own, also slowly. */
+    physmem_store_slow(w->pm, r, RAM_BASE, 8, 3);
+    physmem_amo_slow(w->pm, r, RAM_BASE, 8, AMO_ADD, 1);
+    physmem_cas_slow(w->pm, r, RAM_BASE, 8, 4, 5);
+    assert_true(reservation_store_noted(w->pm, RAM_BASE, was, RAM_BASE, 4, 6));
+    assert_int_equal(*word(w, RAM_BASE), 6);
+    /* What others write is not. */
+    for (unsigned how = 0; how < 5; how++) {
+        was = w->pm->foreign_writes;
+        if (how == 0)
+            physmem_write(w->pm, RAM_BASE, &five, 8);
+        else if (how == 1)
+            physmem_fill(w->pm, RAM_BASE, 5, 8);
+        else if (how == 2)
+            physmem_written(w->pm, RAM_BASE, 8);
+        else if (how == 3)
+            physmem_store_slow(w->pm, NULL, RAM_BASE, 8, 5);
+        else
+            physmem_cas_slow(w->pm, NULL, RAM_BASE, 8, 5, 5);
+        assert_false(reservation_store_noted(w->pm, RAM_BASE, was, RAM_BASE, 8, 7));
+        assert_int_not_equal(*word(w, RAM_BASE), 7);
+    }
+    /* With others about nobody knows. */
+    w->pm->single_writer = false;
+    was = w->pm->foreign_writes;
+    assert_false(reservation_store_noted(w->pm, RAM_BASE, was, RAM_BASE, 8, 7));
+    assert_int_equal(*word(w, RAM_BASE), 5);
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 #define ABA_ROUNDS 100000
@@ -842,6 +882,7 @@ int main(void)
         TEST(test_load_during_load),
         TEST(test_sync_once),
         cmocka_unit_test_setup_teardown(test_single_writer, setup_single, teardown),
+        cmocka_unit_test_setup_teardown(test_noted, setup_single, teardown),
         TEST(test_aba),
         TEST(test_aba_with_decay),
         TEST(test_counters),
