@@ -9,8 +9,9 @@
  * contents: nothing that may fault or leave, and no read.  Values that live on
  * when their home is overwritten are moved to a temporary.
  *
- * All other values are in temporaries.  When none is free the one whose value is
- * needed last goes to the frame.
+ * All other values are in temporaries.  When none is free one goes to the frame:
+ * the one that is needed last, but rather one whose slot has it in memory still,
+ * which costs nothing.
  */
 #include "jit/x64/lower.h"
 
@@ -234,6 +235,17 @@ static void let_go(struct lower *l, enum x64_reg r)
     l->free |= X64_BIT(r);
 }
 
+/* The value is needed in a register no more, if its slot's memory has it. */
+static bool back_to_slot(struct lower *l, ir_ref v)
+{
+    struct val *val = &l->val[v];
+    if (!val->copy)
+        return false;
+    val->kind = LOC_SLOT;
+    val->slot = val->copy;
+    return true;
+}
+
 static unsigned frame_place(struct lower *l, ir_ref v)
 {
     for (unsigned i = 0; i < FRAME_SLOTS; i++)
@@ -250,20 +262,27 @@ static unsigned frame_place(struct lower *l, ir_ref v)
 static void spill(struct lower *l, enum x64_reg r)
 {
     ir_ref v = l->owner[r];
+    let_go(l, r);
+    if (back_to_slot(l, v))
+        return;
     unsigned place = frame_place(l, v);
     x64_store(&l->e, at_frame(place), r);
     l->val[v].kind = LOC_FRAME;
     l->val[v].slot = (uint16_t)place;
-    let_go(l, r);
 }
 
-/* The temporary whose value is needed last. */
+/* Whether a is better to be spilled than b. */
+static bool is_worse(const struct val *a, const struct val *b)
+{
+    return !a->copy != !b->copy ? a->copy != 0 : a->last > b->last;
+}
+
 static enum x64_reg victim(const struct lower *l)
 {
     enum x64_reg best = X64_NO_REG;
     for (unsigned r = 0; r < 16; r++)
         if (l->owner[r] && !(l->pinned & X64_BIT(r)) &&
-            (best == X64_NO_REG || l->val[l->owner[r]].last > l->val[l->owner[best]].last))
+            (best == X64_NO_REG || is_worse(&l->val[l->owner[r]], &l->val[l->owner[best]])))
             best = (enum x64_reg)r;
     return best;
 }
@@ -340,15 +359,22 @@ static void xgive(struct lower *l, unsigned x, ir_ref v)
     l->val[v].reg = (uint8_t)x;
 }
 
+static void xlet_go(struct lower *l, unsigned x)
+{
+    l->xowner[x] = 0;
+    l->xfree |= X64_BIT(x);
+}
+
 static void xspill(struct lower *l, unsigned x)
 {
     ir_ref v = l->xowner[x];
+    xlet_go(l, x);
+    if (back_to_slot(l, v))
+        return;
     unsigned place = frame_place(l, v);
     x64_store_xmm(&l->e, at_frame(place), x, 8);
     l->val[v].kind = LOC_FRAME;
     l->val[v].slot = (uint16_t)place;
-    l->xowner[x] = 0;
-    l->xfree |= X64_BIT(x);
 }
 
 static unsigned xtake(struct lower *l)
@@ -357,7 +383,7 @@ static unsigned xtake(struct lower *l)
         unsigned best = 16;
         for (unsigned x = 0; x < 16; x++)
             if (l->xowner[x] && !(l->xpinned & X64_BIT(x)) &&
-                (best == 16 || l->val[l->xowner[x]].last > l->val[l->xowner[best]].last))
+                (best == 16 || is_worse(&l->val[l->xowner[x]], &l->val[l->xowner[best]])))
                 best = x;
         if (best == 16) {
             l->too_much = true;
@@ -422,14 +448,35 @@ unsigned alloc_xuse(struct lower *l, ir_ref v)
 
 /* --- slots --- */
 
+static void unlink_slot(struct lower *l, ir_ref v)
+{
+    ir_ref before = l->in_slot[l->val[v].list];
+    if (before == v) {
+        l->in_slot[l->val[v].list] = l->val[v].next;
+        return;
+    }
+    while (l->val[before].next != v)
+        before = l->val[before].next;
+    l->val[before].next = l->val[v].next;
+}
+
+static void link_slot(struct lower *l, ir_ref v, unsigned slot, bool in_memory)
+{
+    if (l->val[v].list)
+        unlink_slot(l, v);
+    l->val[v].list = (uint8_t)slot;
+    l->val[v].copy = in_memory ? (uint8_t)slot : 0;
+    l->val[v].next = l->in_slot[slot];
+    l->in_slot[slot] = v;
+}
+
 static void enter_slot(struct lower *l, ir_ref v, unsigned slot)
 {
     l->val[v].kind = l->map.home[slot] != X64_NO_REG    ? LOC_HOME
                      : l->map.xhome[slot] != X64_NO_REG ? LOC_XHOME
                                                         : LOC_SLOT;
     l->val[v].slot = (uint16_t)slot;
-    l->val[v].next = l->in_slot[slot];
-    l->in_slot[slot] = v;
+    link_slot(l, v, slot, l->val[v].kind == LOC_SLOT);
 }
 
 static void move_out(struct lower *l, ir_ref v)
@@ -459,6 +506,7 @@ static void clobber(struct lower *l, unsigned slot)
         bool here =
             l->val[v].slot == slot && (l->val[v].kind == LOC_HOME || l->val[v].kind == LOC_SLOT ||
                                        l->val[v].kind == LOC_XHOME);
+        l->val[v].list = l->val[v].copy = 0;
         if (here && l->val[v].last > l->at)
             move_out(l, v);
     }
@@ -524,6 +572,10 @@ void alloc_slot_set(struct lower *l, unsigned slot, ir_ref v)
             (void)alloc_use(l, v);
         clobber(l, slot);
         store_slot(l, slot, v);
+        bool in_reg = val->kind == LOC_REG || val->kind == LOC_XMM;
+        if (in_reg && !val->copy && l->g->ir->slots[slot].kind == IR_SLOT_REG &&
+            l->g->ir->slots[slot].size == 8)
+            link_slot(l, v, slot, true);
         return;
     }
     clobber(l, slot);
@@ -690,7 +742,7 @@ void alloc_rename(struct lower *l, ir_ref from)
         /* Made in the home that it is to have. */
         unsigned slot = old->slot;
         old->kind = LOC_NONE;
-        l->in_slot[slot] = 0;
+        unlink_slot(l, from);
         enter_slot(l, (ir_ref)l->at, slot);
         return;
     }
@@ -714,10 +766,17 @@ void alloc_spill_temps(struct lower *l)
             continue;
         if (l->val[l->owner[r]].last > l->at)
             spill(l, (enum x64_reg)r);
+        else
+            let_go(l, (enum x64_reg)r);
     }
-    for (unsigned x = 0; x < 16; x++)
-        if (l->xowner[x] && l->val[l->xowner[x]].last > l->at)
+    for (unsigned x = 0; x < 16; x++) {
+        if (!l->xowner[x])
+            continue;
+        if (l->val[l->xowner[x]].last > l->at)
             xspill(l, x);
+        else
+            xlet_go(l, x);
+    }
 }
 
 void alloc_release(struct lower *l)
@@ -741,10 +800,8 @@ void alloc_end_insn(struct lower *l)
     for (uint32_t held = alloc_live_xtemps(l); held; held &= held - 1) {
         unsigned x = (unsigned)__builtin_ctz(held);
         ir_ref v = l->xowner[x];
-        if (v && l->val[v].last <= l->at) {
-            l->xowner[x] = 0;
-            l->xfree |= X64_BIT(x);
-        }
+        if (v && l->val[v].last <= l->at)
+            xlet_go(l, x);
     }
     for (unsigned i = 0; i < l->frame_top; i++)
         if (l->frame[i] && l->val[l->frame[i]].last <= l->at)

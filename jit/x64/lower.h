@@ -63,9 +63,11 @@ struct val {
     uint16_t uses; /* operands that name it */
     uint16_t last; /* index of the last instruction that needs it */
     uint16_t slot;
-    uint16_t next; /* of the values in the same home or slot */
+    uint16_t next; /* in the list of the slot `list` */
+    uint8_t list;  /* slot in whose list it is: in its home or memory, or has been; 0: none */
     uint8_t kind, reg;
     uint8_t hint; /* slot that it becomes, or 0 */
+    uint8_t copy; /* slot whose memory has it as well, or 0 */
     uint8_t sign; /* a load: bytes from which it is to be sign-extended */
     bool fp;      /* wanted in an xmm register */
     bool boxed;   /* a single: the upper half is all ones */
