@@ -23,6 +23,10 @@
 
 #define BLOCK_INSNS 128
 
+/* A region of so few blocks, one of them so long, has a register map of its own. */
+#define LONG_BLOCKS 4
+#define LONG_INSNS  48
+
 struct walk {
     struct rv_region_builder *b;
     const struct rv_guest *g;
@@ -385,6 +389,19 @@ static bool is_block(const struct jit_region *r, int32_t disp)
     return false;
 }
 
+/* Straight code with much to do between its borders, as in ciphers. */
+static bool is_long(const struct jit_region *r)
+{
+    unsigned longest = 0;
+    for (unsigned k = 0; k < r->count; k++) {
+        const struct ir_block *b = &r->blocks[k].ir;
+        unsigned n = b->insns[b->count - 1].index; /* of its last exit: instructions retired */
+        if (n > longest)
+            longest = n;
+    }
+    return r->count <= LONG_BLOCKS && longest >= LONG_INSNS;
+}
+
 static void find_loops(const struct walk *w)
 {
     struct jit_region *r = &w->b->region;
@@ -401,7 +418,7 @@ static void find_loops(const struct walk *w)
             loops = true;
         }
     }
-    r->own_map = w->limits->own_map && loops && !calls;
+    r->own_map = w->limits->own_map && !calls && (loops || is_long(r));
     /* With the border's map a block is an entry for nothing. */
     for (unsigned k = 0; k < r->count && !r->own_map; k++)
         r->blocks[k].entry = true;
