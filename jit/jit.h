@@ -199,7 +199,8 @@ struct jit_region {
     const struct jit_guest *guest;
     struct jit_block *blocks; /* by rising disp */
     unsigned count;
-    unsigned stream_base; /* where its streams begin, any number */
+    unsigned stream_bank; /* of mem/tlb.h */
+    unsigned stream_base; /* where its streams begin in it, any number */
     bool strict_align;    /* misaligned accesses are for the slow path */
     bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
     bool own_map;         /* worth a register map of its own */

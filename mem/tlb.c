@@ -110,9 +110,9 @@ void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
     t->stream_used[kind][i / 64] |= 1ull << (i % 64);
 }
 
-static void streams_forget(struct tlb *t, enum tlb_stream_kind kind)
+static void streams_forget(struct tlb *t, enum tlb_stream_kind kind, unsigned first, unsigned end)
 {
-    for (unsigned w = 0; w < TLB_STREAMS / 64; w++) {
+    for (unsigned w = first / 64; w < end / 64; w++) {
         for (uint64_t used = t->stream_used[kind][w]; used; used &= used - 1)
             t->stream[kind][w * 64 + (unsigned)__builtin_ctzll(used)].limit = 0;
         t->stream_used[kind][w] = 0;
@@ -121,8 +121,18 @@ static void streams_forget(struct tlb *t, enum tlb_stream_kind kind)
 
 void tlb_streams_forget(struct tlb *t)
 {
-    streams_forget(t, TLB_STREAM_READ);
-    streams_forget(t, TLB_STREAM_WRITE);
+    streams_forget(t, TLB_STREAM_READ, 0, TLB_STREAMS);
+    streams_forget(t, TLB_STREAM_WRITE, 0, TLB_STREAMS);
+}
+
+void tlb_streams_enter(struct tlb *t, unsigned bank)
+{
+    unsigned first = bank * TLB_BANK_STREAMS;
+    if (t->stream_ctx[bank] == t->ctx[TLB_READ])
+        return;
+    streams_forget(t, TLB_STREAM_READ, first, first + TLB_BANK_STREAMS);
+    streams_forget(t, TLB_STREAM_WRITE, first, first + TLB_BANK_STREAMS);
+    t->stream_ctx[bank] = t->ctx[TLB_READ];
 }
 
 /* ---- contexts ------------------------------------------------------------ */
@@ -404,7 +414,7 @@ void tlb_drop_host_page(struct tlb *t, const void *host)
 
     drop_host_page(tab->entries, table_count(tab), page);
     drop_host_page(t->victim[TLB_WRITE], TLB_VICTIMS, page);
-    streams_forget(t, TLB_STREAM_WRITE);
+    streams_forget(t, TLB_STREAM_WRITE, 0, TLB_STREAMS);
     t->write_epoch++;
 }
 

@@ -62,8 +62,8 @@ struct tlb_table {
 
 /*
  * What the last access of a place in translated code found: an access at va with
- * va - start < limit lies at host + (va - start).  Good for the current context of
- * its kind; every flush, dropped page and change of context forgets all streams.
+ * va - start < limit lies at host + (va - start).  Good for the context of its bank;
+ * every flush and dropped page forgets all streams.
  */
 struct tlb_stream {
     uint64_t start, limit, host;
@@ -71,7 +71,13 @@ struct tlb_stream {
 
 #define TLB_FETCH_GONE 16 /* power of two */
 
-#define TLB_STREAMS 512 /* of reads, and as many of writes */
+/*
+ * Streams of reads, and as many of writes.  The banks are for code of different privilege, so that
+ * a trap, and the return from it, need forget neither's.
+ */
+#define TLB_STREAM_BANKS 2
+#define TLB_BANK_STREAMS 512
+#define TLB_STREAMS      (TLB_STREAM_BANKS * TLB_BANK_STREAMS)
 
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
 
@@ -107,6 +113,7 @@ struct tlb {
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
     uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
+    uint64_t stream_ctx[TLB_STREAM_BANKS]; /* ctx[TLB_READ] of a bank's streams */
     /*
      * How often fetch mappings may have gone; the last time that many did; and of the latest
      * times, each at its number modulo the array's size, which one: a page's address plus 1, or
@@ -190,8 +197,12 @@ void tlb_drop_fetch(struct tlb *t, uint64_t addend);
 /* Sets a stream; limit 0 is none. */
 void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
                     const struct tlb_stream *s);
-/* Forgets all streams of the kind, or all.  The guest calls it when it changes a data context. */
 void tlb_streams_forget(struct tlb *t);
+/*
+ * The data contexts (ctx[]) have been set, and code that uses the bank comes next: forgets its
+ * streams if they are another context's.
+ */
+void tlb_streams_enter(struct tlb *t, unsigned bank);
 
 /*
  * Grows or shrinks a table by its load; called from the slow path, before tlb_fill, as often as

@@ -72,7 +72,6 @@ static unsigned masked_bits(const struct rv_hart *h, enum rv_priv priv)
 void rv_mmu_update(struct rv_hart *h)
 {
     struct tlb *t = &h->hart.tlb;
-    uint64_t before = t->ctx[TLB_READ];
     enum rv_priv data = rv_data_priv(h);
     uint64_t status = h->csr.mstatus & (MSTATUS_SUM | MSTATUS_MXR); /* bits 18, 19 */
     bool cleared;
@@ -87,8 +86,7 @@ void rv_mmu_update(struct rv_hart *h)
             tlb_context(t, context_key(h, data, status) | (uint64_t)h->masked_bits << 24, &cleared);
     } while (cleared);
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
-    if (t->ctx[TLB_READ] != before)
-        tlb_streams_forget(t);
+    tlb_streams_enter(t, rv_stream_bank(h));
 }
 
 void rv_letter_drop_write(struct hart *hart, uint64_t host, uint64_t unused_b, uint64_t unused_c)

@@ -53,7 +53,8 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
     if (found(j, h, slot, f))
         return true;
     uint8_t count = load_relaxed(&p->count[slot]);
-    bool warm = load_relaxed(&p->entry[RV_JIT_ANY]) || load_relaxed(&p->entry[h->jit.mode]);
+    bool warm =
+        load_relaxed(&p->entry[h->jit.mode | RV_JIT_ANY]) || load_relaxed(&p->entry[h->jit.mode]);
     unsigned threshold = everything ? 1
                          : warm     ? load_relaxed(&j->threshold_min)
                                     : load_relaxed(&j->threshold_max);

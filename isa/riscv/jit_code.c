@@ -334,12 +334,13 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
     gpa_t gpa = rv_code_gpa(j->g->code, ops);
     struct rv_region_limits limits = limits_of(j, executed_only);
     limits.known[0] = load_acquire(&p->entry[h->jit.mode]);
-    limits.known[1] = load_acquire(&p->entry[RV_JIT_ANY]);
+    limits.known[1] = load_acquire(&p->entry[h->jit.mode | RV_JIT_ANY]);
     bool fresh = false;
     for (;;) {
         rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
         optimize(j, b);
         b->region.guest = &j->guest;
+        b->region.stream_bank = h->jit.mode & RV_JIT_BANK ? 1 : 0;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
         int rc = h->jit.room.size ? j->host->compile(&b->region, &j->stubs, &h->jit.room, code)
                                   : -ENOSPC;
@@ -389,7 +390,7 @@ bool rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *o
         h->jit.builder = malloc(sizeof(*h->jit.builder));
     if (!h->jit.builder || compile(j, h, ops, p, offset, executed_only, &code))
         return false;
-    uint32_t *entries = entries_of(p, h->jit.builder->any_mode ? RV_JIT_ANY : h->jit.mode);
+    uint32_t *entries = entries_of(p, h->jit.mode | (h->jit.builder->any_mode ? RV_JIT_ANY : 0));
     if (!entries)
         return false;
     if (unlikely(j->cfg.dump || j->cfg.perf_map))

@@ -17,12 +17,17 @@
 #include "isa/riscv/ops.h"
 #include "isa/riscv/region.h"
 
-#define RV_JIT_MODES 3            /* of struct rv_assume */
-#define RV_JIT_ANY   RV_JIT_MODES /* for code that is right in all of them */
+/*
+ * What a mode says: what may be assumed (struct rv_assume; or nothing: code that is right under
+ * every assumption), and which bank of streams (mem/tlb.h) the code uses.
+ */
+#define RV_JIT_ANY   3 /* of bits 1:0 */
+#define RV_JIT_BANK  4
+#define RV_JIT_MODES 8
 
 struct rv_jit_page {
     /* By halfword: distance of its code plus 1, 0: none.  Atomic. */
-    uint32_t *entry[RV_JIT_MODES + 1];
+    uint32_t *entry[RV_JIT_MODES];
     uint8_t count[RV_SLOTS]; /* executions by the interpreter; atomic, may miss some */
     uint64_t *chunks;        /* a bit for each that has code of it; atomic */
 };
@@ -68,7 +73,7 @@ static inline uint32_t rv_jit_entry(const struct rv_jit_page *p, unsigned mode, 
     *any = !at;
     if (at)
         return at;
-    entries = load_acquire(&p->entry[RV_JIT_ANY]);
+    entries = load_acquire(&p->entry[mode | RV_JIT_ANY]);
     return entries ? load_acquire(&entries[slot]) : 0;
 }
 
@@ -87,14 +92,16 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
 /* What code for the hart may assume now. */
 static inline unsigned rv_jit_mode_now(const struct rv_hart *h)
 {
+    unsigned bank = rv_stream_bank(h) ? RV_JIT_BANK : 0;
     if ((h->csr.mstatus & MSTATUS_FS) != MSTATUS_FS)
-        return 0;
-    return h->csr.frm == FP_RNE && rv_fp_ready(h, FP_RNE) ? 2 : 1;
+        return bank;
+    return bank | (h->csr.frm == FP_RNE && rv_fp_ready(h, FP_RNE) ? 2 : 1);
 }
 
 static inline struct rv_assume rv_jit_assume(unsigned mode)
 {
-    return (struct rv_assume){.fp_dirty = mode >= 1, .fp_rne = mode == 2};
+    unsigned assume = mode & 3;
+    return (struct rv_assume){.fp_dirty = assume >= 1, .fp_rne = assume == 2};
 }
 
 /* --- jit_access.c --- */

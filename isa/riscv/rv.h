@@ -477,6 +477,11 @@ void rv_letter_drop_write(struct hart *hart, uint64_t host, uint64_t unused_b, u
 void rv_mmu_update(struct rv_hart *h);
 /* Privilege of loads and stores, which MPRV may change. */
 enum rv_priv rv_data_priv(const struct rv_hart *h);
+/* The bank of streams (mem/tlb.h) that translated code uses now. */
+static inline unsigned rv_stream_bank(const struct rv_hart *h)
+{
+    return h->priv != PRIV_U;
+}
 /* What a walk for an access of that privilege depends on; mode is satp's. */
 struct walk_env rv_walk_env(struct rv_hart *h, enum rv_priv priv);
 extern const struct guest_mmu_ops rv_mmu_ops;                   /* mmu.c */

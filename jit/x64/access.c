@@ -118,7 +118,7 @@ static const struct {
     {400, 48}, {448, 32}, {480, 16}, {496, 8},   {504, 8},
 };
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
-_Static_assert(TLB_STREAMS == 512, "as the parts say");
+_Static_assert(TLB_BANK_STREAMS == 512, "as the parts say");
 
 static unsigned size_class(unsigned bytes)
 {
@@ -131,7 +131,7 @@ static unsigned size_class(unsigned bytes)
 static unsigned stream_new(struct lower *l, unsigned bytes)
 {
     unsigned c = size_class(bytes), n = l->r->stream_base + l->streams++;
-    return stream_parts[c].first + n % stream_parts[c].count;
+    return l->r->stream_bank * TLB_BANK_STREAMS + stream_parts[c].first + n % stream_parts[c].count;
 }
 
 static struct x64_mem at_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,

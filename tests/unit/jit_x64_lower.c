@@ -656,6 +656,7 @@ static void some_choices(struct made *m)
     m->no_headers = one_in(8);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
+    m->r.stream_bank = below(TLB_STREAM_BANKS);
     m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
     for (unsigned k = 0; k < m->r.count; k++) {
         m->blocks[k].entry = k == m->entry || one_in(3);

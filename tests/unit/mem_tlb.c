@@ -636,9 +636,33 @@ static void test_drop_host_page_forgets_write_streams(void **state)
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
 }
 
+/* Each bank keeps its streams as long as it is entered under the context that they are of. */
+static void test_stream_banks(void **state)
+{
+    struct tlb *t = *state;
+    const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
+    const unsigned second = TLB_BANK_STREAMS + 3;
+    t->ctx[TLB_READ] = 8;
+    tlb_streams_enter(t, 0);
+    tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
+    t->ctx[TLB_READ] = 16;
+    tlb_streams_enter(t, 1);
+    tlb_stream_set(t, TLB_STREAM_WRITE, second, &s);
+    t->ctx[TLB_READ] = 8;
+    tlb_streams_enter(t, 0);
+    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
+    assert_int_equal(t->stream[TLB_STREAM_WRITE][second].limit, 0x5000);
+    tlb_streams_enter(t, 1);
+    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
+    assert_int_equal(t->stream[TLB_STREAM_WRITE][second].limit, 0);
+    assert_false(tlb_flush_page(t, 0x123000));
+    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_stream_banks),
         TEST(test_alias),
         TEST(test_index_ignores_offset),
         TEST(test_index_contiguous),
