@@ -65,7 +65,6 @@ static void fetch_goes(struct tlb *t, uint64_t which)
 static void ctx_nowhere(struct tlb *t)
 {
     tlb_streams_forget(t);
-    fetch_goes(t, 0);
     for (int k = 0; k < TLB_KINDS; k++)
         t->ctx[k] = TLB_CTX_NOWHERE;
 }
@@ -85,6 +84,7 @@ int tlb_init(struct tlb *t, unsigned entries)
         }
     }
     ctx_nowhere(t);
+    fetch_goes(t, 0);
     return 0;
 }
 
@@ -184,6 +184,7 @@ static void hard_clear(struct tlb *t)
     t->large_count = 0;
     t->aliased = false;
     ctx_nowhere(t);
+    fetch_goes(t, 0);
     t->stats.hard_clears++;
 }
 
@@ -344,6 +345,7 @@ static void forget_all(struct tlb *t)
     t->large_count = 0;
     t->aliased = false;
     ctx_nowhere(t);
+    fetch_goes(t, 0);
 }
 
 void tlb_flush_all(struct tlb *t)

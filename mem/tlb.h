@@ -115,9 +115,9 @@ struct tlb {
     uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
     uint64_t stream_ctx[TLB_STREAM_BANKS]; /* ctx[TLB_READ] of a bank's streams */
     /*
-     * How often fetch mappings may have gone; the last time that many did; and of the latest
-     * times, each at its number modulo the array's size, which one: a page's address plus 1, or
-     * the addend.
+     * How often fetch mappings may have gone (besides with their contexts); the last time that many
+     * did; and of the latest times, each at its number modulo the array's size, which one: a page's
+     * address plus 1, or the addend.
      */
     uint64_t fetch_epoch, fetch_epoch_all, fetch_gone[TLB_FETCH_GONE];
     uint64_t write_epoch; /* rises when a host page may be written fast no more */
@@ -181,7 +181,10 @@ uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared);
  * tlb_context.
  */
 void tlb_flush_all(struct tlb *t);
-/* Forgets all contexts of the ASID (global mappings may go as well). */
+/*
+ * Forgets all contexts of the ASID (global mappings may go as well).  Fetch mappings of other
+ * contexts, and global ones, stay good: fetch_epoch stays.
+ */
 void tlb_flush_asid(struct tlb *t, uint16_t asid);
 /*
  * Drops va's page in all contexts, and the whole larger page around it if one was entered.  May

@@ -5,7 +5,9 @@
  *
  * Code of one page jumps to code of the same page and mode directly; all else
  * goes through the hart's jump cache, which has a bank for each fetch context
- * and mode.  Where there is no code the interpreter runs a block.
+ * and mode.  A kernel's pages are global: they are the same in all address
+ * spaces, and so S-mode has one bank for all, as long as it runs no other pages.
+ * Where there is no code the interpreter runs a block.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -76,9 +78,40 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
 /* The bit of the bank for a page, which is named as by fetch_gone of the TLB. */
 static unsigned page_bit(uint64_t page)
 {
-    return (unsigned)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 54);
+    return (unsigned)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 49);
 }
-_Static_assert(RV_JIT_PAGES == 1 << (64 - 54), "page_bit makes an index");
+_Static_assert(RV_JIT_PAGES == 1 << (64 - 49), "page_bit makes an index");
+
+/* Which bank the hart needs: above the mode the fetch context, or what S-mode has in its place. */
+#define GLOBAL_KEY (1ull << 32)
+
+static uint64_t bank_key(const struct rv_hart *h)
+{
+    if (h->priv != PRIV_S || !h->mmu_fetch_on || h->jit.local_code)
+        return h->hart.tlb.ctx[TLB_FETCH] | h->jit.mode;
+    return GLOBAL_KEY | h->csr.satp >> 60 << 8 | h->jit.mode;
+}
+
+/*
+ * Whether the page of pc, which the TLB has, is global.  Where the page table says so no more, and
+ * nobody told the TLB yet, it is not for the bank, but no reason to give the bank up.
+ */
+static bool page_global(struct rv_hart *h, struct rv_jit_bank *b)
+{
+    gva_t page = h->pc & PAGE_MASK;
+    gva_t *known = &b->global[(page >> PAGE_SHIFT) % RV_JIT_KNOWN];
+    struct walk_env env = rv_walk_env(h, PRIV_S);
+    struct walk_result w;
+    if (*known == page + 1)
+        return true;
+    env.adue = false;
+    if (walk_translate(&env, h->pc, ACCESS_FETCH, &w) != WALK_OK)
+        return false;
+    h->jit.local_code |= !w.global;
+    if (w.global)
+        *known = page + 1;
+    return w.global;
+}
 
 static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
 {
@@ -87,6 +120,7 @@ static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
         b->jumps[few ? b->place[i] : i].va = 1;
     b->filled = 0;
     memset(b->pages, 0, sizeof(b->pages));
+    memset(b->global, 0, sizeof(b->global));
     h->jit.stats.jumps_cleared++;
 }
 
@@ -103,17 +137,22 @@ static bool bank_good(const struct tlb *t, const struct rv_jit_bank *b)
     return true;
 }
 
+static struct rv_jit_bank *bank_of(struct rv_jit_hart *j, uint64_t key)
+{
+    if (key & GLOBAL_KEY)
+        return &j->bank[key & 3];
+    for (unsigned i = RV_JIT_GLOBALS; i < RV_JIT_BANKS; i++)
+        if (j->bank[i].jumps && j->bank[i].key == key)
+            return &j->bank[i];
+    return &j->bank[RV_JIT_GLOBALS + j->next_bank++ % (RV_JIT_BANKS - RV_JIT_GLOBALS)];
+}
+
 /* The bank for the key; false: no memory. */
 static bool bank_select(struct rv_hart *h, uint64_t key)
 {
     struct rv_jit_hart *j = &h->jit;
-    struct rv_jit_bank *b = NULL;
-    for (unsigned i = 0; i < RV_JIT_BANKS && !b; i++)
-        if (j->bank[i].jumps && j->bank[i].key == key)
-            b = &j->bank[i];
-    bool known = b;
-    if (!b)
-        b = &j->bank[j->next_bank++ % RV_JIT_BANKS];
+    struct rv_jit_bank *b = bank_of(j, key);
+    bool known = b->jumps && b->key == key;
     if (!b->jumps) {
         b->jumps = aligned_alloc(CACHE_LINE, JIT_JUMPS * sizeof(*b->jumps));
         b->filled = JIT_JUMPS;
@@ -132,10 +171,9 @@ static bool bank_select(struct rv_hart *h, uint64_t key)
 /* Makes mode and bank those that fit the hart's state. */
 static bool settle(struct rv_hart *h)
 {
-    unsigned mode = rv_jit_mode_now(h);
-    uint64_t key = h->hart.tlb.ctx[TLB_FETCH] | mode;
+    h->jit.mode = rv_jit_mode_now(h);
+    uint64_t key = bank_key(h);
     struct rv_jit_bank *b = h->jit.now;
-    h->jit.mode = mode;
     if (likely(b && b->key == key && b->epoch == h->hart.tlb.fetch_epoch))
         return true;
     return bank_select(h, key);
@@ -212,6 +250,8 @@ static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
     struct rv_jit_bank *b = h->jit.now;
     unsigned va_bit = page_bit(h->pc), ops_bit = page_bit((uintptr_t)f->ops);
     unsigned i = jit_jump_index(h->pc);
+    if (b->key & GLOBAL_KEY && !page_global(h, b))
+        return;
     if (b->filled < RV_JIT_FILLED)
         b->place[b->filled] = (uint16_t)i;
     if (b->filled <= RV_JIT_FILLED)

@@ -17,10 +17,12 @@ struct rv_jit;
 struct rv_op;
 struct rv_jit_page; /* the translations of a decoded page */
 
-#define RV_JIT_BANKS  8
-#define RV_JIT_FILLED 256
-#define RV_JIT_RANGES 8
-#define RV_JIT_PAGES  1024
+#define RV_JIT_GLOBALS 3  /* banks for global pages of S-mode, one for each way FS and frm are */
+#define RV_JIT_BANKS   11 /* with them */
+#define RV_JIT_KNOWN   64
+#define RV_JIT_FILLED  256
+#define RV_JIT_RANGES  8
+#define RV_JIT_PAGES   32768
 
 /* Owner hart only. */
 struct rv_jit_hart {
@@ -29,7 +31,8 @@ struct rv_jit_hart {
     int chunk;
     struct rv_jit_bank {
         struct jit_jump *jumps;
-        uint64_t key;                      /* fetch context and mode that it is for */
+        uint64_t key;                      /* what it is for: bank_key() */
+        gva_t global[RV_JIT_KNOWN];        /* pages known to be global, plus 1 */
         uint64_t epoch;                    /* of the TLB's fetch mappings, when it was good last */
         uint64_t pages[RV_JIT_PAGES / 64]; /* a bit by hash for each page filled in, by its address
                                               and by its decoded page */
@@ -41,6 +44,7 @@ struct rv_jit_hart {
     unsigned mode; /* index of the assumptions that code may rely on now */
     /* There was no room for a translation when insns was starved_at. */
     bool starved, leaves;
+    bool local_code; /* S-mode runs pages that are not global: it has banks as U-mode has */
     uint64_t starved_at;
     struct rv_region_builder *builder;
     struct rv_jit_range {

@@ -79,7 +79,7 @@ static bool for_interpreter(const struct walk *w, const struct rv_insn *insn)
     return fp && !w->assume->fp_dirty;
 }
 
-/* A CSR instruction that leaves alone what the mode is made of: FS, frm. */
+/* A CSR instruction behind which the same code may go on: what it changes no code relies on. */
 static bool is_tame_csr(const struct rv_insn *insn)
 {
     bool writes = insn->rs1, imm = false;
@@ -100,17 +100,25 @@ static bool is_tame_csr(const struct rv_insn *insn)
     default:
         return false;
     }
-    switch (insn->imm & 0xfff) {
-    case 0x001: /* fflags */
-    case 0x002: /* frm */
-    case 0x003: /* fcsr */
-        return !writes;
-    case 0x100: /* sstatus */
-    case 0x300: /* mstatus */
-        /* Five bits do not reach FS; but a write of them all clears it. */
-        return !writes || (imm && insn->op != RV_OP_csrrwi);
-    default:
+    if (!writes)
         return true;
+    switch (insn->imm & 0xfff) {
+    case 0x100: /* sstatus */
+    case 0x300: /* mstatus: five bits do not reach FS, but a write of them all clears it */
+        return imm && insn->op != RV_OP_csrrwi;
+    case 0x105: /* stvec */
+    case 0x140: /* sscratch */
+    case 0x141: /* sepc */
+    case 0x142: /* scause */
+    case 0x143: /* stval */
+    case 0x305: /* mtvec */
+    case 0x340: /* mscratch */
+    case 0x341: /* mepc */
+    case 0x342: /* mcause */
+    case 0x343: /* mtval */
+        return true;
+    default:
+        return false;
     }
 }
 

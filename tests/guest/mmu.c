@@ -377,6 +377,44 @@ static void test_asid(void)
     sfence_all();
 }
 
+/* Code at one address in two address spaces, and at another that both share. */
+static void test_asid_code(void)
+{
+    struct page *root[2];
+    put_code(2);
+    *(volatile uint64_t *)&data[3].word[0] = 0x0000806700250513; /* addi a0, a0, 2; ret */
+    __asm__ volatile("fence.i" : : : "memory");
+    for (unsigned i = 0; i < 2; i++) {
+        root[i] = paging_table();
+        paging_map_program(root[i], 0);
+        *paging_entry_in(root[i], VA, 0) = pte_make(pa_of(2 + i), PTE_V | PTE_RWX | PTE_AD);
+        *paging_entry_in(root[i], VA + PAGE, 0) =
+            pte_make(pa_of(3), PTE_V | PTE_RWX | PTE_AD | PTE_G);
+    }
+    sfence_all();
+    for (unsigned round = 0; round < 300; round++) {
+        unsigned long r;
+        paging_set(root[round & 1], 1 + (round & 1));
+        CHECK_EQ(probe_call(VA + PAGE, PRIV_S, round, &r), NONE);
+        CHECK_EQ(r, round + 2);
+        CHECK_EQ(probe_call(VA, PRIV_S, round, &r), NONE);
+        CHECK_EQ(r, round + 1 + (round & 1));
+    }
+    /* A fence for the page concerns all address spaces. */
+    for (unsigned i = 0; i < 2; i++)
+        *paging_entry_in(root[i], VA + PAGE, 0) =
+            pte_make(pa_of(2), PTE_V | PTE_RWX | PTE_AD | PTE_G);
+    __asm__ volatile("sfence.vma %0" : : "r"(VA + PAGE) : "memory");
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned long r;
+        paging_set(root[i], 1 + i);
+        CHECK_EQ(probe_call(VA + PAGE, PRIV_S, 5, &r), NONE);
+        CHECK_EQ(r, 6);
+    }
+    paging_set(pg.root, 0);
+    sfence_all();
+}
+
 /* Bare and back, without a fence in between for pages not changed. */
 static void test_bare(void)
 {
@@ -528,19 +566,13 @@ struct part {
 };
 
 static const struct part parts[] = {
-    {"page sizes", test_sizes},
-    {"permissions", test_permissions},
-    {"fetch", test_fetch},
-    {"reserved bits", test_reserved},
-    {"no memory", test_no_memory},
-    {"A and D", test_ad},
-    {"canonical", test_canonical},
-    {"sfence.vma", test_sfence},
-    {"ASID", test_asid},
-    {"bare", test_bare},
-    {"NAPOT", test_napot},
-    {"across pages", test_across},
-    {"fetch across pages", test_fetch_across},
+    {"page sizes", test_sizes},    {"permissions", test_permissions},
+    {"fetch", test_fetch},         {"reserved bits", test_reserved},
+    {"no memory", test_no_memory}, {"A and D", test_ad},
+    {"canonical", test_canonical}, {"sfence.vma", test_sfence},
+    {"ASID", test_asid},           {"ASID, code", test_asid_code},
+    {"bare", test_bare},           {"NAPOT", test_napot},
+    {"across pages", test_across}, {"fetch across pages", test_fetch_across},
     {"MPRV", test_mprv},
 };
 

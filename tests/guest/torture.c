@@ -84,6 +84,9 @@ static void on_interrupt(struct guest_trap *t)
 {
     unsigned hart = (unsigned)csr_read(mhartid);
     struct worker *w = &workers[hart];
+    if (!(t->cause & CAUSE_INTERRUPT))
+        guest_printf("# exception %lu at %lx, tval %lx, mstatus %lx\n", t->cause, t->epc, t->tval,
+                     t->status);
     CHECK_EQ(t->cause & ~15UL, CAUSE_INTERRUPT);
     if ((t->cause & 15) == MTI) {
         CHECK(!timer_is_watchdog);

@@ -173,7 +173,8 @@ guest_enter:
 	sd	s10, 88(sp)
 	sd	s11, 96(sp)
 	sd	sp, 0(a3)
-	csrr	t1, mstatus		/* MPIE = MIE: mret keeps MIE */
+	/* MPIE = MIE: mret keeps MIE.  Till then no interrupt may come: it would take MPP and mepc. */
+	csrrci	t1, mstatus, MSTATUS_MIE
 	andi	t1, t1, MSTATUS_MIE
 	slli	t1, t1, 4
 	or	t1, t1, a2
