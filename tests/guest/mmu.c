@@ -377,7 +377,16 @@ static void test_asid(void)
     sfence_all();
 }
 
-/* Code at one address in two address spaces, and at another that both share. */
+/* Calls the code at VA so often that a simulator may keep where it is. */
+static unsigned long call_there(unsigned long x)
+{
+    unsigned long (*volatile there)(unsigned long) = (unsigned long (*)(unsigned long))VA;
+    for (unsigned i = 0; i < 64; i++)
+        x = there(x);
+    return x;
+}
+
+/* Code at one address in two address spaces, called by global code, and global code elsewhere. */
 static void test_asid_code(void)
 {
     struct page *root[2];
@@ -386,7 +395,7 @@ static void test_asid_code(void)
     __asm__ volatile("fence.i" : : : "memory");
     for (unsigned i = 0; i < 2; i++) {
         root[i] = paging_table();
-        paging_map_program(root[i], 0);
+        paging_map_program(root[i], PTE_G);
         *paging_entry_in(root[i], VA, 0) = pte_make(pa_of(2 + i), PTE_V | PTE_RWX | PTE_AD);
         *paging_entry_in(root[i], VA + PAGE, 0) =
             pte_make(pa_of(3), PTE_V | PTE_RWX | PTE_AD | PTE_G);
@@ -399,6 +408,7 @@ static void test_asid_code(void)
         CHECK_EQ(r, round + 2);
         CHECK_EQ(probe_call(VA, PRIV_S, round, &r), NONE);
         CHECK_EQ(r, round + 1 + (round & 1));
+        CHECK_EQ(guest_run_in(PRIV_S, call_there, round), round + 64 * (1 + (round & 1)));
     }
     /* A fence for the page concerns all address spaces. */
     for (unsigned i = 0; i < 2; i++)
