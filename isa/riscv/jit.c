@@ -33,6 +33,7 @@ static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
     return e ? (const struct rv_op *)(uintptr_t)e->addend : NULL;
 }
 
+/* Fills *f with the code for a slot of f->page; false: there is none. */
 static bool found(const struct rv_jit *j, const struct rv_hart *h, unsigned slot,
                   struct rv_jit_found *f)
 {
@@ -100,10 +101,10 @@ static bool page_global(struct rv_hart *h, struct rv_jit_bank *b)
 {
     gva_t page = h->pc & PAGE_MASK;
     gva_t *known = &b->global[(page >> PAGE_SHIFT) % RV_JIT_KNOWN];
-    struct walk_env env = rv_walk_env(h, PRIV_S);
-    struct walk_result w;
     if (*known == page + 1)
         return true;
+    struct walk_env env = rv_walk_env(h, PRIV_S);
+    struct walk_result w;
     env.adue = false;
     if (walk_translate(&env, h->pc, ACCESS_FETCH, &w) != WALK_OK)
         return false;

@@ -58,7 +58,7 @@ struct rv_jit {
 /* --- jit_code.c --- */
 
 struct rv_jit_found {
-    uintptr_t code;          /* 0: none */
+    uintptr_t code;          /* where there is any: find() says so */
     const struct rv_op *ops; /* the decoded page */
     struct rv_jit_page *page;
     bool any; /* it is right in all modes */
