@@ -42,7 +42,7 @@ struct jit_jump {
     uintptr_t code;
 };
 
-#define JIT_JUMPS 16384 /* of a bank */
+#define JIT_JUMPS 32768 /* of a bank */
 
 /* Where in a bank va belongs. */
 static inline unsigned jit_jump_index(uint64_t va)

@@ -52,6 +52,12 @@ static int table_alloc(struct tlb_table *tab, uint64_t count)
     return 0;
 }
 
+static unsigned page_hash(gva_t va)
+{
+    return (unsigned)((va >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 51);
+}
+_Static_assert(TLB_FETCH_SEEN == 1 << (64 - 51), "page_hash makes an index");
+
 /* which: as in fetch_gone, or 0: any. */
 static void fetch_goes(struct tlb *t, uint64_t which)
 {
@@ -107,16 +113,39 @@ void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
                     const struct tlb_stream *s)
 {
     t->stream[kind][i] = *s;
-    t->stream_used[kind][i / 64] |= 1ull << (i % 64);
+    t->stream_used[kind][i] = 1;
+}
+
+/* Which streams go: all of the place, those that hold a guest's page, or a host's. */
+enum streams_that { STREAMS_ALL, STREAMS_OF_PAGE, STREAMS_OF_HOST_PAGE };
+
+static bool stream_goes(const struct tlb_stream *s, enum streams_that that, uint64_t page)
+{
+    return that == STREAMS_ALL ||
+           page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
+}
+
+static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind, unsigned first,
+                                       unsigned end, enum streams_that that, uint64_t page)
+{
+    uint8_t *used = t->stream_used[kind];
+    struct tlb_stream *s = t->stream[kind];
+    for (unsigned w = first; w < end; w += 8) {
+        uint64_t eight;
+        memcpy(&eight, used + w, 8);
+        for (; eight; eight &= eight - 1) {
+            unsigned i = w + (unsigned)__builtin_ctzll(eight) / 8;
+            if (!stream_goes(&s[i], that, page))
+                continue;
+            s[i].limit = 0;
+            used[i] = 0;
+        }
+    }
 }
 
 static void streams_forget(struct tlb *t, enum tlb_stream_kind kind, unsigned first, unsigned end)
 {
-    for (unsigned w = first / 64; w < end / 64; w++) {
-        for (uint64_t used = t->stream_used[kind][w]; used; used &= used - 1)
-            t->stream[kind][w * 64 + (unsigned)__builtin_ctzll(used)].limit = 0;
-        t->stream_used[kind][w] = 0;
-    }
+    streams_drop(t, kind, first, end, STREAMS_ALL, 0);
 }
 
 void tlb_streams_forget(struct tlb *t)
@@ -180,6 +209,7 @@ static void hard_clear(struct tlb *t)
     }
     memset(t->ctx_hash, 0, sizeof(t->ctx_hash));
     memset(t->ctx_forgotten, 0, sizeof(t->ctx_forgotten));
+    memset(t->fetch_seen, 0, sizeof(t->fetch_seen));
     t->ctx_used = t->ctx_oldest = 0;
     t->large_count = 0;
     t->aliased = false;
@@ -261,6 +291,8 @@ void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsi
     }
     slot->tag = tag;
     slot->addend = addend;
+    if (kind == TLB_FETCH)
+        t->fetch_seen[page_hash(va) / 64] |= 1ull << (page_hash(va) % 64);
     t->fills_since_resize[kind]++;
     if (page_shift > PAGE_SHIFT && page_shift <= LEAF_SHIFT_MAX)
         large_note(t, va, page_shift);
@@ -292,14 +324,19 @@ static uint64_t range_gap(const struct tlb_range *a, const struct tlb_range *b)
     return 0;
 }
 
-static struct tlb_range *range_nearest(struct tlb *t, const struct tlb_range *r)
+/* Makes two of the ranges, those with the smallest gap between them, one. */
+static void large_join(struct tlb *t)
 {
-    struct tlb_range *best = &t->large[0];
+    unsigned a = 0, b = 1;
 
-    for (unsigned i = 1; i < t->large_count; i++)
-        if (range_gap(&t->large[i], r) < range_gap(best, r))
-            best = &t->large[i];
-    return best;
+    for (unsigned i = 0; i < t->large_count; i++)
+        for (unsigned k = i + 1; k < t->large_count; k++)
+            if (range_gap(&t->large[i], &t->large[k]) < range_gap(&t->large[a], &t->large[b])) {
+                a = i;
+                b = k;
+            }
+    range_join(&t->large[a], &t->large[b]);
+    t->large[b] = t->large[--t->large_count];
 }
 
 /*
@@ -315,14 +352,13 @@ static void large_note(struct tlb *t, gva_t va, unsigned shift)
     for (unsigned i = 0; i < t->large_count; i++)
         if (range_holds(&t->large[i], va) && t->large[i].shift >= shift)
             return;
-    if (t->large_count) {
-        struct tlb_range *near = range_nearest(t, &page);
-        bool alike = near->shift == shift && range_gap(near, &page) == 0;
-        if (alike || t->large_count == TLB_LARGE_RANGES) {
-            range_join(near, &page);
+    for (unsigned i = 0; i < t->large_count; i++)
+        if (t->large[i].shift == shift && range_gap(&t->large[i], &page) == 0) {
+            range_join(&t->large[i], &page);
             return;
         }
-    }
+    if (t->large_count == TLB_LARGE_RANGES)
+        large_join(t);
     t->large[t->large_count++] = page;
 }
 
@@ -342,6 +378,7 @@ static unsigned large_shift(const struct tlb *t, gva_t va)
 static void forget_all(struct tlb *t)
 {
     t->ctx_oldest = t->ctx_used;
+    memset(t->fetch_seen, 0, sizeof(t->fetch_seen));
     t->large_count = 0;
     t->aliased = false;
     ctx_nowhere(t);
@@ -397,8 +434,16 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     }
     for (int k = 0; k < TLB_KINDS; k++)
         drop_range(t, k, align_down(va, 1ull << shift), pages);
-    tlb_streams_forget(t);
-    fetch_goes(t, pages == 1 ? (va & PAGE_MASK) | 1 : 0);
+    if (pages > 1) {
+        tlb_streams_forget(t);
+        fetch_goes(t, 0);
+        return false;
+    }
+    gva_t page = va & PAGE_MASK;
+    streams_drop(t, TLB_STREAM_READ, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
+    streams_drop(t, TLB_STREAM_WRITE, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
+    if (bit_test(t->fetch_seen[page_hash(page) / 64], page_hash(page) % 64))
+        fetch_goes(t, page | 1);
     return false;
 }
 
@@ -416,7 +461,7 @@ void tlb_drop_host_page(struct tlb *t, const void *host)
 
     drop_host_page(tab->entries, table_count(tab), page);
     drop_host_page(t->victim[TLB_WRITE], TLB_VICTIMS, page);
-    streams_forget(t, TLB_STREAM_WRITE, 0, TLB_STREAMS);
+    streams_drop(t, TLB_STREAM_WRITE, 0, TLB_STREAMS, STREAMS_OF_HOST_PAGE, page);
     t->write_epoch++;
 }
 

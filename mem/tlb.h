@@ -62,14 +62,16 @@ struct tlb_table {
 
 /*
  * What the last access of a place in translated code found: an access at va with
- * va - start < limit lies at host + (va - start).  Good for the context of its bank;
- * every flush and dropped page forgets all streams.
+ * va - start < limit lies at host + (va - start).  start is a page's, and the range whole
+ * pages but for what an access needs behind its first byte.  Good for the context of its bank;
+ * flushes forget all streams, of a page those that hold it.
  */
 struct tlb_stream {
     uint64_t start, limit, host;
 };
 
-#define TLB_FETCH_GONE 16 /* power of two */
+#define TLB_FETCH_GONE 64   /* power of two */
+#define TLB_FETCH_SEEN 8192 /* power of two */
 
 /*
  * Streams of reads, and as many of writes.  The banks are for code of different privilege, so that
@@ -112,7 +114,7 @@ struct tlb {
     bool aliased; /* tlb_alias since the last full flush */
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
-    uint64_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS / 64]; /* a bit for each that has a limit */
+    _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS]; /* 1 for each with a limit */
     uint64_t stream_ctx[TLB_STREAM_BANKS]; /* ctx[TLB_READ] of a bank's streams */
     /*
      * How often fetch mappings may have gone (besides with their contexts); the last time that many
@@ -120,6 +122,9 @@ struct tlb {
      * address plus 1, or the addend.
      */
     uint64_t fetch_epoch, fetch_epoch_all, fetch_gone[TLB_FETCH_GONE];
+    /* A bit by hash for each page that a fetch entry was made for since all contexts were forgotten:
+     * what has none is no fetch mapping that could go. */
+    uint64_t fetch_seen[TLB_FETCH_SEEN / 64];
     uint64_t write_epoch; /* rises when a host page may be written fast no more */
 
     /* since the table was last looked at by tlb_adapt */

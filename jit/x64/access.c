@@ -673,7 +673,9 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     x64_load(e, RDX, x64_at(RSP, 0));
     site.disp += 2 - NOTE_CLASS_BYTE;
     x64_load_zx(e, RDX, site, 2);
-    x64_rm(e, 0x0fab, X64_W, RDX, at_hart(l, used)); /* bts */
+    struct x64_mem mark = at_hart(l, used);
+    mark.index = RDX;
+    x64_store_imm(e, mark, 1, 1);
     x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
     struct x64_mem stream = at_stream(l, kind, 0, 0);
     stream.index = RDX;

@@ -632,6 +632,10 @@ static void test_drop_host_page_forgets_write_streams(void **state)
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0);
     assert_true(t->write_epoch > epoch);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, &s);
+    tlb_drop_host_page(t, (const void *)0x7005000);
+    tlb_drop_host_page(t, (const void *)0x6fff000);
+    assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0x5000);
     tlb_streams_forget(t);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
 }
@@ -655,14 +659,75 @@ static void test_stream_banks(void **state)
     tlb_streams_enter(t, 1);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][second].limit, 0);
-    assert_false(tlb_flush_page(t, 0x123000));
-    assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
+}
+
+/* A page's flush forgets the streams that reach over it, the first and the last page as well. */
+static void test_flush_page_forgets_its_streams(void **state)
+{
+    struct tlb *t = *state;
+    const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000 - 7, .host = 0x7000000};
+    const gva_t inside[] = {0x1000, 0x3ff8, 0x5fff}, outside[] = {0, 0xfff, 0x6000, 0x123000};
+    for (unsigned i = 0; i < ARRAY_LEN(inside); i++) {
+        tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
+        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1, &s);
+        for (unsigned k = 0; k < ARRAY_LEN(outside); k++)
+            assert_false(tlb_flush_page(t, outside[k]));
+        assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, s.limit);
+        assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1].limit, s.limit);
+        assert_false(tlb_flush_page(t, inside[i]));
+        assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
+        assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1].limit, 0);
+    }
+}
+
+/* More large pages than places to note them, far apart: what lies between them stays small. */
+static void test_large_far_apart(void **state)
+{
+    struct tlb *t = *state;
+    const gva_t between = 0x7fff00000000;
+    for (unsigned i = 0; i <= TLB_LARGE_RANGES; i++) {
+        gva_t at = i % 2 ? 0xff60000000000000 + i * 0x800000ul : 0x3600000 + i * 0x800000ul;
+        tlb_fill(t, TLB_READ, at, 0, 21);
+    }
+    tlb_fill(t, TLB_READ, between, 0, PAGE_SHIFT);
+    tlb_fill(t, TLB_READ, between + PAGE_SIZE, 0, PAGE_SHIFT);
+    assert_false(tlb_flush_page(t, between));
+    assert_false(hit(t, TLB_READ, between));
+    assert_true(hit(t, TLB_READ, between + PAGE_SIZE));
+    /* and each is still known: a flush inside drops what was entered elsewhere in it */
+    for (unsigned i = 0; i <= TLB_LARGE_RANGES; i++) {
+        gva_t at = i % 2 ? 0xff60000000000000 + i * 0x800000ul : 0x3600000 + i * 0x800000ul;
+        tlb_flush_page(t, at + 0x1000);
+        use_key(t, KEY(1, 0));
+        assert_false(hit(t, TLB_READ, at));
+    }
+}
+
+/* Only pages that were fetched from are said to have gone; after a flush of all they were not. */
+static void test_flush_page_names_fetched_pages(void **state)
+{
+    struct tlb *t = *state;
+    uint64_t epoch = t->fetch_epoch;
+    tlb_fill(t, TLB_READ, 0x5000, 0, PAGE_SHIFT);
+    assert_false(tlb_flush_page(t, 0x5000));
+    assert_true(t->fetch_epoch == epoch);
+    tlb_fill(t, TLB_FETCH, 0x5000, 0, PAGE_SHIFT);
+    assert_false(tlb_flush_page(t, 0x5123));
+    assert_int_equal(t->fetch_epoch, epoch + 1);
+    assert_int_equal(t->fetch_gone[t->fetch_epoch % TLB_FETCH_GONE], 0x5001);
+    tlb_flush_all(t);
+    epoch = t->fetch_epoch;
+    assert_false(tlb_flush_page(t, 0x5000));
+    assert_true(t->fetch_epoch == epoch);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_stream_banks),
+        TEST(test_flush_page_forgets_its_streams),
+        TEST(test_flush_page_names_fetched_pages),
+        TEST(test_large_far_apart),
         TEST(test_alias),
         TEST(test_index_ignores_offset),
         TEST(test_index_contiguous),
