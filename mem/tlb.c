@@ -72,7 +72,7 @@ static void ctx_nowhere(struct tlb *t)
 {
     tlb_streams_forget(t);
     for (int k = 0; k < TLB_KINDS; k++)
-        t->ctx[k] = TLB_CTX_NOWHERE;
+        t->ctx[k] = t->global[k] = TLB_CTX_NOWHERE;
 }
 
 int tlb_init(struct tlb *t, unsigned entries)
@@ -109,19 +109,19 @@ unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind)
 
 /* ---- streams ------------------------------------------------------------- */
 
-void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, enum tlb_stream_use use,
                     const struct tlb_stream *s)
 {
     t->stream[kind][i] = *s;
-    t->stream_used[kind][i] = 1;
+    t->stream_used[kind][i] = (uint8_t)use;
 }
 
-/* Which streams go: all of the place, those that hold a guest's page, or a host's. */
-enum streams_that { STREAMS_ALL, STREAMS_OF_PAGE, STREAMS_OF_HOST_PAGE };
+/* Which streams go: all, all but global ones, those that hold a guest's page, or a host's. */
+enum streams_that { STREAMS_ALL, STREAMS_OWN, STREAMS_OF_PAGE, STREAMS_OF_HOST_PAGE };
 
 static bool stream_goes(const struct tlb_stream *s, enum streams_that that, uint64_t page)
 {
-    return that == STREAMS_ALL ||
+    return that <= STREAMS_OWN ||
            page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
 }
 
@@ -133,6 +133,8 @@ static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind,
     for (unsigned w = first; w < end; w += 8) {
         uint64_t eight;
         memcpy(&eight, used + w, 8);
+        if (that == STREAMS_OWN)
+            eight &= TLB_STREAM_OWN * 0x0101010101010101ull;
         for (; eight; eight &= eight - 1) {
             unsigned i = w + (unsigned)__builtin_ctzll(eight) / 8;
             if (!stream_goes(&s[i], that, page))
@@ -143,25 +145,26 @@ static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind,
     }
 }
 
-static void streams_forget(struct tlb *t, enum tlb_stream_kind kind, unsigned first, unsigned end)
+static void streams_forget(struct tlb *t, unsigned first, unsigned end, enum streams_that that)
 {
-    streams_drop(t, kind, first, end, STREAMS_ALL, 0);
+    streams_drop(t, TLB_STREAM_READ, first, end, that, 0);
+    streams_drop(t, TLB_STREAM_WRITE, first, end, that, 0);
 }
 
 void tlb_streams_forget(struct tlb *t)
 {
-    streams_forget(t, TLB_STREAM_READ, 0, TLB_STREAMS);
-    streams_forget(t, TLB_STREAM_WRITE, 0, TLB_STREAMS);
+    streams_forget(t, 0, TLB_STREAMS, STREAMS_ALL);
 }
 
 void tlb_streams_enter(struct tlb *t, unsigned bank)
 {
     unsigned first = bank * TLB_BANK_STREAMS;
-    if (t->stream_ctx[bank] == t->ctx[TLB_READ])
+    bool global = t->stream_global[bank] == t->global[TLB_READ];
+    if (t->stream_ctx[bank] == t->ctx[TLB_READ] && global)
         return;
-    streams_forget(t, TLB_STREAM_READ, first, first + TLB_BANK_STREAMS);
-    streams_forget(t, TLB_STREAM_WRITE, first, first + TLB_BANK_STREAMS);
+    streams_forget(t, first, first + TLB_BANK_STREAMS, global ? STREAMS_OWN : STREAMS_ALL);
     t->stream_ctx[bank] = t->ctx[TLB_READ];
+    t->stream_global[bank] = t->global[TLB_READ];
 }
 
 /* ---- contexts ------------------------------------------------------------ */
@@ -251,14 +254,13 @@ static struct tlb_entry *victim_restore(struct tlb *t, enum tlb_kind kind, struc
 
 struct tlb_entry *tlb_lookup_slow(struct tlb *t, enum tlb_kind kind, gva_t va)
 {
-    uint64_t tag = (va & PAGE_MASK) | t->ctx[kind];
     struct tlb_entry *slot = tlb_slot(t, kind, va);
 
-    if (slot->tag == tag)
+    if (tlb_matches(t, kind, slot->tag, va & PAGE_MASK))
         return slot;
     t->stats.misses[kind]++;
     for (unsigned i = 0; i < TLB_VICTIMS; i++)
-        if (t->victim[kind][i].tag == tag)
+        if (tlb_matches(t, kind, t->victim[kind][i].tag, va & PAGE_MASK))
             return victim_restore(t, kind, &t->victim[kind][i], slot);
     return NULL;
 }
@@ -268,34 +270,46 @@ static void victim_put(struct tlb *t, enum tlb_kind kind, const struct tlb_entry
     t->victim[kind][t->victim_next[kind]++ % TLB_VICTIMS] = *e;
 }
 
-/* Forgets the victim with this tag: the table gets a newer entry for the page. */
-static void victim_drop(struct tlb *t, enum tlb_kind kind, uint64_t tag)
+/* Forgets the victims for this page: the table gets a newer entry for it. */
+static void victim_drop(struct tlb *t, enum tlb_kind kind, gva_t page)
 {
     for (unsigned i = 0; i < TLB_VICTIMS; i++)
-        if (t->victim[kind][i].tag == tag)
+        if (tlb_matches(t, kind, t->victim[kind][i].tag, page))
             t->victim[kind][i] = invalid_entry;
 }
 
 static void large_note(struct tlb *t, gva_t va, unsigned shift);
 
-void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift)
+static void fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t ctx, uint64_t addend,
+                 unsigned page_shift)
 {
     struct tlb_entry *slot = tlb_slot(t, kind, va);
-    uint64_t tag = (va & PAGE_MASK) | t->ctx[kind];
+    gva_t page = va & PAGE_MASK;
 
-    BUG_ON(t->ctx[kind] & ~CTX_MASK);
-    victim_drop(t, kind, tag);
-    if (slot->tag != tag && entry_valid(t, slot)) {
+    BUG_ON(ctx & ~CTX_MASK);
+    victim_drop(t, kind, page);
+    if (!tlb_matches(t, kind, slot->tag, page) && entry_valid(t, slot)) {
         victim_put(t, kind, slot);
         t->evictions_since_resize[kind]++;
     }
-    slot->tag = tag;
+    slot->tag = page | ctx;
     slot->addend = addend;
     if (kind == TLB_FETCH)
         t->fetch_seen[page_hash(va) / 64] |= 1ull << (page_hash(va) % 64);
     t->fills_since_resize[kind]++;
     if (page_shift > PAGE_SHIFT && page_shift <= LEAF_SHIFT_MAX)
         large_note(t, va, page_shift);
+}
+
+void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift)
+{
+    fill(t, kind, va, t->ctx[kind], addend, page_shift);
+}
+
+void tlb_fill_global(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend,
+                     unsigned page_shift)
+{
+    fill(t, kind, va, t->global[kind], addend, page_shift);
 }
 
 /* ---- large pages --------------------------------------------------------- */
@@ -396,7 +410,9 @@ void tlb_flush_asid(struct tlb *t, uint16_t asid)
     for (unsigned n = t->ctx_oldest; n < t->ctx_used; n++)
         if ((uint16_t)t->key[n] == asid)
             t->ctx_forgotten[n / 64] |= 1ull << (n % 64);
-    ctx_nowhere(t);
+    streams_forget(t, 0, TLB_STREAMS, STREAMS_OWN);
+    for (int k = 0; k < TLB_KINDS; k++)
+        t->ctx[k] = t->global[k] = TLB_CTX_NOWHERE;
     t->stats.flush_asid++;
 }
 

@@ -9,12 +9,14 @@
  * that decides what a translation means: satp's ASID and mode, privilege, SUM,
  * MXR, MPRV.  The guest hands such a combination to tlb_context as a 64-bit key
  * and gets the number; so a trap or a context switch only changes the number
- * in `ctx` and flushes nothing.  Flushing all, or an ASID, forgets numbers
+ * in `ctx` and flushes nothing.  Pages that are the same in all address spaces
+ * (global mappings) can be entered under a second context, `global`, whose key
+ * leaves out what they do not depend on.  Flushing all, or an ASID, forgets numbers
  * (O(1)); when all numbers are used up the tables are cleared once.
  *
  * A naturally aligned access of 2^k bytes (k <= 3) hits if
  *     entry.tag == ((va & (PAGE_MASK | (size - 1))) | ctx)
- * so that misaligned accesses miss and are sorted out off the fast path.
+ * or the same with global, so that misaligned accesses miss and are sorted out off the fast path.
  *
  * The index folds higher page-number bits in, so that streams a power of two
  * apart do not fight for one entry: with 1024 entries two streams 2^k pages
@@ -81,6 +83,9 @@ struct tlb_stream {
 #define TLB_BANK_STREAMS 512
 #define TLB_STREAMS      (TLB_STREAM_BANKS * TLB_BANK_STREAMS)
 
+/* What a stream with a limit leads to: a page of the global context, or of its own. */
+enum tlb_stream_use { TLB_STREAM_UNUSED, TLB_STREAM_GLOBAL, TLB_STREAM_OWN };
+
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
 
 struct tlb_stats {
@@ -91,7 +96,8 @@ struct tlb_stats {
 
 struct tlb {
     struct tlb_table table[TLB_KINDS];
-    uint64_t ctx[TLB_KINDS]; /* current context, already shifted by TLB_CTX_SHIFT */
+    uint64_t ctx[TLB_KINDS];    /* current context, already shifted by TLB_CTX_SHIFT */
+    uint64_t global[TLB_KINDS]; /* that of pages entered as global; TLB_CTX_NOWHERE: none match */
     struct tlb_entry victim[TLB_KINDS][TLB_VICTIMS];
     unsigned victim_next[TLB_KINDS];
 
@@ -114,8 +120,10 @@ struct tlb {
     bool aliased; /* tlb_alias since the last full flush */
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
-    _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS]; /* 1 for each with a limit */
-    uint64_t stream_ctx[TLB_STREAM_BANKS]; /* ctx[TLB_READ] of a bank's streams */
+    /* enum tlb_stream_use, for each */
+    _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS];
+    uint64_t stream_ctx[TLB_STREAM_BANKS];    /* ctx[TLB_READ] of a bank's streams */
+    uint64_t stream_global[TLB_STREAM_BANKS]; /* global[TLB_READ] of them */
     /*
      * How often fetch mappings may have gone (besides with their contexts); the last time that many
      * did; and of the latest times, each at its number modulo the array's size, which one: a page's
@@ -143,12 +151,19 @@ static ALWAYS_INLINE struct tlb_entry *tlb_slot(const struct tlb *t, enum tlb_ki
     return (struct tlb_entry *)((char *)t->table[kind].entries + off);
 }
 
+/* Whether an entry with the tag stands for va, masked as it is to be. */
+static ALWAYS_INLINE bool tlb_matches(const struct tlb *t, enum tlb_kind kind, uint64_t tag,
+                                      gva_t va)
+{
+    return likely(tag == (va | t->ctx[kind])) || tag == (va | t->global[kind]);
+}
+
 /* The entry for an aligned access of size bytes (1, 2, 4, 8), or NULL. */
 static ALWAYS_INLINE struct tlb_entry *tlb_lookup(const struct tlb *t, enum tlb_kind kind, gva_t va,
                                                   unsigned size)
 {
     struct tlb_entry *e = tlb_slot(t, kind, va);
-    return likely(e->tag == ((va & (PAGE_MASK | (size - 1))) | t->ctx[kind])) ? e : NULL;
+    return likely(tlb_matches(t, kind, e->tag, va & (PAGE_MASK | (size - 1)))) ? e : NULL;
 }
 
 /*
@@ -163,6 +178,9 @@ struct tlb_entry *tlb_lookup_slow(struct tlb *t, enum tlb_kind kind, gva_t va);
  * tlb_flush_page must drop; larger values mean that there is no page table (Bare).
  */
 void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift);
+/* The same under the global context, which there must be. */
+void tlb_fill_global(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend,
+                     unsigned page_shift);
 
 /*
  * Says that pages are entered under addresses that are not their own (pointer masking): until the
@@ -182,13 +200,13 @@ static inline void tlb_alias(struct tlb *t)
 uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared);
 
 /*
- * After any of the two below every ctx[] is TLB_CTX_NOWHERE and the caller recomputes it with
- * tlb_context.
+ * After any of the two below every ctx[] and global[] is TLB_CTX_NOWHERE and the caller recomputes
+ * them with tlb_context.
  */
 void tlb_flush_all(struct tlb *t);
 /*
- * Forgets all contexts of the ASID (global mappings may go as well).  Fetch mappings of other
- * contexts, and global ones, stay good: fetch_epoch stays.
+ * Forgets all contexts of the ASID.  What was entered under other keys stays good, so fetch_epoch
+ * stays.
  */
 void tlb_flush_asid(struct tlb *t, uint16_t asid);
 /*
@@ -202,13 +220,13 @@ void tlb_drop_host_page(struct tlb *t, const void *host);
 /* Drops each fetch entry with the addend; all fetch entries if addend is 0. */
 void tlb_drop_fetch(struct tlb *t, uint64_t addend);
 
-/* Sets a stream; limit 0 is none. */
-void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i,
+/* Sets a stream, which has a limit. */
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, enum tlb_stream_use use,
                     const struct tlb_stream *s);
 void tlb_streams_forget(struct tlb *t);
 /*
- * The data contexts (ctx[]) have been set, and code that uses the bank comes next: forgets its
- * streams if they are another context's.
+ * The data contexts have been set, and code that uses the bank comes next: forgets those of its
+ * streams that are another context's.
  */
 void tlb_streams_enter(struct tlb *t, unsigned bank);
 

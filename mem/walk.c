@@ -131,6 +131,7 @@ static void leaf_result(const struct walk_env *env, gva_t va, uint64_t pte, unsi
         .readable = leaf_allows(env, pte, ACCESS_LOAD),
         .executable = leaf_allows(env, pte, ACCESS_FETCH),
         .global = global || (pte & PTE_G),
+        .user = pte & PTE_U,
         .pbmt = (unsigned)PTE_PBMT(pte),
     };
 }

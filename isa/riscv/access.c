@@ -69,6 +69,31 @@ static unsigned masked_bits(const struct rv_hart *h, enum rv_priv priv)
     return 0;
 }
 
+/*
+ * For pages of S-mode that are the same in all address spaces, and do not depend on SUM.  Its ASID
+ * is one that no kernel is likely to flush; if one does, the pages are walked to again.
+ */
+#define GLOBAL_ASID 0xffff
+
+static uint64_t global_key(const struct rv_hart *h, uint64_t status)
+{
+    return 1ull << 32 | (uint64_t)h->masked_bits << 24 | (uint64_t)PRIV_S << 20 |
+           (status & MSTATUS_MXR) << 4 | (uint64_t)satp_mode(h) << 16 | GLOBAL_ASID;
+}
+
+/* The contexts of global pages; *cleared: begin again. */
+static void update_global(struct rv_hart *h, bool fetch, bool data, uint64_t status, bool *cleared)
+{
+    struct tlb *t = &h->hart.tlb;
+    for (int k = 0; k < TLB_KINDS; k++)
+        t->global[k] = TLB_CTX_NOWHERE;
+    if (fetch)
+        t->global[TLB_FETCH] = tlb_context(t, global_key(h, 0), cleared);
+    if (data && !*cleared)
+        t->global[TLB_READ] = tlb_context(t, global_key(h, status), cleared);
+    t->global[TLB_WRITE] = t->global[TLB_SLOW_WRITE] = t->global[TLB_READ];
+}
+
 void rv_mmu_update(struct rv_hart *h)
 {
     struct tlb *t = &h->hart.tlb;
@@ -84,6 +109,9 @@ void rv_mmu_update(struct rv_hart *h)
             continue;
         t->ctx[TLB_READ] =
             tlb_context(t, context_key(h, data, status) | (uint64_t)h->masked_bits << 24, &cleared);
+        if (!cleared)
+            update_global(h, h->mmu_fetch_on && h->priv == PRIV_S,
+                          h->mmu_data_on && data == PRIV_S, status, &cleared);
     } while (cleared);
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
     tlb_streams_enter(t, rv_stream_bank(h));
@@ -154,6 +182,18 @@ static bool translate(struct rv_hart *h, gva_t va, enum access_type access, enum
     return s == WALK_OK;
 }
 
+/* What U-mode may use of a global page S-mode may or may not, as SUM says. */
+static void fill(struct rv_hart *h, enum tlb_kind kind, gva_t va, uint64_t addend,
+                 const struct walk_result *w)
+{
+    struct tlb *t = &h->hart.tlb;
+    if (w->global && !w->user && t->global[kind] != TLB_CTX_NOWHERE)
+        tlb_fill_global(t, kind, va, addend, w->page_shift);
+    else
+        tlb_fill(t, kind, va, addend, w->page_shift);
+    tlb_adapt(t, kind);
+}
+
 /* Makes the TLB stand for the page, if it may. */
 static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum rv_priv priv,
                       const struct walk_result *w, struct place *p)
@@ -170,8 +210,7 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
     enum tlb_kind kind = !store ? TLB_READ : p->slow_write ? TLB_SLOW_WRITE : TLB_WRITE;
     if (rv_data_address(h, va) != va)
         tlb_alias(&h->hart.tlb);
-    tlb_fill(&h->hart.tlb, kind, va, (uint64_t)(uintptr_t)p->host - va, w->page_shift);
-    tlb_adapt(&h->hart.tlb, kind);
+    fill(h, kind, va, (uint64_t)(uintptr_t)p->host - va, w);
 }
 
 /* The place of va by a TLB entry, if there is one. */
@@ -653,10 +692,8 @@ const struct rv_op *rv_fetch_rest(struct rv_hart *h, gva_t va)
     if (h->hart.served != served)
         return NULL;
     if (ops && rv_pmp_page_uniform(h, w.gpa & PAGE_MASK, h->priv) &&
-        !rv_trigger_page(h, va, RV_TRIGGER_EXECUTE)) {
-        tlb_fill(t, TLB_FETCH, va, (uintptr_t)ops, w.page_shift);
-        tlb_adapt(t, TLB_FETCH);
-    }
+        !rv_trigger_page(h, va, RV_TRIGGER_EXECUTE))
+        fill(h, TLB_FETCH, va, (uintptr_t)ops, &w);
     return ops;
 }
 

@@ -268,6 +268,16 @@ static bool status_moves_mmu(uint64_t old, uint64_t now)
     return (now & MSTATUS_MPRV) && (changed & MSTATUS_MPP);
 }
 
+/*
+ * Kernels set SUM around each copy from and to a user: fetching goes on as it was, and so the hart
+ * need not stop for it.
+ */
+static bool only_sum(uint64_t old, uint64_t now)
+{
+    uint64_t changed = (old ^ now) & (MSTATUS_MPRV | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_MPP);
+    return changed == MSTATUS_SUM;
+}
+
 /* The enable bits while their mode takes no traps (Privileged, "Double Trap Control"). */
 static uint64_t status_no_enable(uint64_t status)
 {
@@ -292,9 +302,12 @@ static void status_write(struct rv_hart *h, uint64_t value, uint64_t mask)
     if ((value & MSTATUS_MPP) == 2ull << 11) /* reserved: MPP keeps what it holds */
         mask &= ~MSTATUS_MPP;
     h->csr.mstatus = status_no_enable(merge(old, value, mask));
-    if (status_moves_mmu(old, h->csr.mstatus))
+    if (only_sum(old, h->csr.mstatus))
+        rv_mmu_update(h);
+    else if (status_moves_mmu(old, h->csr.mstatus))
         h->attention |= RV_ATTEND_MMU;
-    if (h->csr.mstatus & ~old & (MSTATUS_MIE | MSTATUS_SIE))
+    /* What becomes pending after this look kicks the hart. */
+    if (h->csr.mstatus & ~old & (MSTATUS_MIE | MSTATUS_SIE) && rv_interrupt_pending(h))
         h->attention |= RV_ATTEND_IRQ;
 }
 

@@ -78,7 +78,7 @@ static COLD const struct rv_op *leave_trapped(struct rv_hart *h, const struct rv
 static ALWAYS_INLINE const struct rv_op *go_to(struct rv_hart *h, gva_t target, uint64_t n)
 {
     const struct tlb_entry *e = tlb_slot(&h->hart.tlb, TLB_FETCH, target);
-    if (unlikely(e->tag != ((target & h->fetch_mask) | h->hart.tlb.ctx[TLB_FETCH])) ||
+    if (unlikely(!tlb_matches(&h->hart.tlb, TLB_FETCH, e->tag, target & h->fetch_mask)) ||
         unlikely(n >= load_relaxed(&h->hart.shared.until)))
         return leave(h, target, n);
     h->page_va = target & PAGE_MASK;

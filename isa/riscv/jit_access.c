@@ -108,7 +108,8 @@ static bool stream_fill_bare(struct rv_hart *h, bool writes, unsigned stream, un
     struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
                            ((end - first) << PAGE_SHIFT) - size + 1,
                            (uintptr_t)pm->host + (first << PAGE_SHIFT)};
-    tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, &s);
+    tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream,
+                   TLB_STREAM_OWN, &s);
     return true;
 }
 
@@ -119,12 +120,14 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
     enum tlb_kind kind = writes ? TLB_WRITE : TLB_READ;
     const struct tlb_entry *e = tlb_slot(t, kind, va);
     gva_t page = va & PAGE_MASK;
-    if (e->tag != (page | t->ctx[kind]) || va - page > PAGE_SIZE - size)
+    bool own = e->tag == (page | t->ctx[kind]);
+    if (!tlb_matches(t, kind, e->tag, page) || va - page > PAGE_SIZE - size)
         return false;
     if (stream_is_bare(h))
         return stream_fill_bare(h, writes, stream, size, va);
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
-    tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, &s);
+    tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream,
+                   own ? TLB_STREAM_OWN : TLB_STREAM_GLOBAL, &s);
     return true;
 }
 

@@ -333,13 +333,16 @@ bool rv_sfence_vma(struct rv_hart *h, bool by_va, gva_t va, bool by_asid, uint64
     if (h->priv == PRIV_U || (h->priv == PRIV_S && h->csr.mstatus & MSTATUS_TVM))
         return illegal(h, 0);
     struct tlb *t = &h->hart.tlb;
+    uint64_t fetch = t->fetch_epoch;
+    bool contexts = true; /* have to be found anew */
     if (by_va)
-        tlb_flush_page(t, va); /* of all address spaces: more than asked is allowed */
+        contexts = tlb_flush_page(t, va); /* of all address spaces: more than asked is allowed */
     else if (by_asid)
         tlb_flush_asid(t, (uint16_t)asid);
     else
         tlb_flush_all(t);
-    h->attention |= RV_ATTEND_MMU;
+    if (contexts || t->fetch_epoch != fetch)
+        h->attention |= RV_ATTEND_MMU;
     return true;
 }
 

@@ -620,6 +620,48 @@ static uint32_t note_class(unsigned bytes)
     return size_class(bytes) << (8 * NOTE_CLASS_BYTE + 4);
 }
 
+/* Of the probe: jumps on if the entry at rcx is not that of the page in rax under the context. */
+static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
+{
+    struct x64_buf *e = &l->e;
+    x64_mov(e, RDX, RAX);
+    x64_alu_mem(e, ALU_OR, X64_W, RDX, at_hart(l, l->g->tlb + (int32_t)(ctx + 8 * kind)));
+    x64_alu_mem(e, ALU_CMP, X64_W, RDX, x64_at(RCX, offsetof(struct tlb_entry, tag)));
+    return x64_jcc(e, CC_NE, 0);
+}
+
+/* And gives the site's stream the page, which is that of the entry; returns from the routine. */
+static void probe_fill(struct lower *l, enum tlb_stream_kind kind, enum tlb_stream_use use)
+{
+    struct x64_buf *e = &l->e;
+    struct x64_mem site = lower_at_note(RDX, 0);
+    struct x64_mem stream = at_stream(l, kind, 0, 0);
+    struct x64_mem used = at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
+                                                           kind * TLB_STREAMS));
+    x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
+    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
+    x64_load(e, RDX, x64_at(RSP, 0));
+    site.disp += 2;
+    x64_load_zx(e, RDX, site, 2);
+    used.index = RDX;
+    x64_store_imm(e, used, use, 1);
+    x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
+    stream.index = RDX;
+    stream.scale = 3;
+    x64_store(e, stream, RAX);
+    stream.disp += (int32_t)offsetof(struct tlb_stream, host);
+    x64_store(e, stream, RCX);
+    stream.disp +=
+        (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
+    x64_load(e, RCX, AT_JIT(l, room));
+    x64_store(e, stream, RCX);
+    x64_load(e, RAX, AT_JIT(l, va));
+    x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
+    x64_ret(e);
+}
+_Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
+_Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte each");
+
 /*
  * What most accesses off the fast path need is another page, which the TLB has: it is probed here
  * and now, in about thirty instructions.  Ends the routine with "above" in the flags (the access
@@ -631,9 +673,6 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     static const enum tlb_kind tables[] = {TLB_READ, TLB_WRITE};
     int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
                                           tables[kind] * sizeof(struct tlb_table));
-    int32_t ctx = l->g->tlb + (int32_t)(offsetof(struct tlb, ctx) + 8 * tables[kind]);
-    int32_t used = l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
-                                         kind * sizeof(((struct tlb *)0)->stream_used[0]));
     uint8_t *no[3];
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
@@ -663,37 +702,14 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
                 at_hart(l, table + (int32_t)offsetof(struct tlb_table, mask)));
     x64_alu_mem(e, ALU_ADD, X64_W, RCX,
                 at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
-    x64_mov(e, RDX, RAX);
-    x64_alu_mem(e, ALU_OR, X64_W, RDX, at_hart(l, ctx));
-    x64_alu_mem(e, ALU_CMP, X64_W, RDX, x64_at(RCX, offsetof(struct tlb_entry, tag)));
-    no[2] = x64_jcc(e, CC_NE, 0);
-    x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
-    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
-    /* the stream */
-    x64_load(e, RDX, x64_at(RSP, 0));
-    site.disp += 2 - NOTE_CLASS_BYTE;
-    x64_load_zx(e, RDX, site, 2);
-    struct x64_mem mark = at_hart(l, used);
-    mark.index = RDX;
-    x64_store_imm(e, mark, 1, 1);
-    x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
-    struct x64_mem stream = at_stream(l, kind, 0, 0);
-    stream.index = RDX;
-    stream.scale = 3;
-    x64_store(e, stream, RAX);
-    stream.disp += (int32_t)offsetof(struct tlb_stream, host);
-    x64_store(e, stream, RCX);
-    stream.disp +=
-        (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
-    x64_load(e, RCX, AT_JIT(l, room));
-    x64_store(e, stream, RCX);
-    x64_load(e, RAX, AT_JIT(l, va));
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
-    x64_ret(e);
+    uint8_t *global = probe_tag(l, tables[kind], offsetof(struct tlb, ctx));
+    probe_fill(l, kind, TLB_STREAM_OWN);
+    x64_patch(e, global);
+    no[2] = probe_tag(l, tables[kind], offsetof(struct tlb, global));
+    probe_fill(l, kind, TLB_STREAM_GLOBAL);
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         x64_patch(e, no[i]);
 }
-_Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
 
 static enum tlb_stream_kind stream_kind(uint32_t site)
 {

@@ -377,6 +377,47 @@ static void test_asid(void)
     sfence_all();
 }
 
+/*
+ * A global page belongs to all address spaces, but its rights depend on privilege, SUM and MXR as
+ * those of any other.  What was allowed before each refusal may have been kept.
+ */
+static void test_global_rights(void)
+{
+    static const struct {
+        uint64_t rights;
+        unsigned mode;
+        unsigned long yes, no; /* bits of mstatus under which a load is allowed, and not */
+    } loads[] = {
+        {PTE_R | PTE_U, PRIV_S, MSTATUS_SUM, 0},
+        {PTE_R | PTE_U, PRIV_S, MSTATUS_SUM, MSTATUS_MXR},
+        {PTE_X, PRIV_S, MSTATUS_MXR, 0},
+        {PTE_X, PRIV_S, MSTATUS_MXR, MSTATUS_SUM},
+        {PTE_X | PTE_U, PRIV_S, MSTATUS_SUM | MSTATUS_MXR, MSTATUS_MXR},
+        {PTE_X | PTE_U, PRIV_U, MSTATUS_MXR, 0},
+    };
+    put_code(2);
+    for (unsigned i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+        paging_map(VA, pa_of(2), 0, PTE_V | PTE_AD | PTE_G | loads[i].rights);
+        for (unsigned round = 0; round < 3; round++) {
+            CHECK_EQ(probe_load(VA, loads[i].mode, loads[i].yes, NULL), NONE);
+            CHECK_EQ(probe_load(VA, loads[i].mode, loads[i].no, NULL), CAUSE_LOAD_PAGE);
+        }
+    }
+    paging_map(VA, pa_of(2), 0, PTE_V | PTE_R | PTE_X | PTE_AD | PTE_G);
+    for (unsigned round = 0; round < 3; round++) {
+        CHECK_EQ(probe_load(VA, PRIV_S, 0, NULL), NONE);
+        CHECK_EQ(probe_load(VA, PRIV_S, MSTATUS_SUM, NULL), NONE);
+        CHECK_EQ(probe_call(VA, PRIV_S, 1, NULL), NONE);
+        CHECK_EQ(probe_load(VA, PRIV_U, MSTATUS_SUM, NULL), CAUSE_LOAD_PAGE);
+        CHECK_EQ(probe_store(VA, PRIV_S, 0, 1), CAUSE_STORE_PAGE);
+    }
+    paging_map(VA, pa_of(2), 0, PTE_V | PTE_R | PTE_W | PTE_AD | PTE_G);
+    for (unsigned round = 0; round < 3; round++) {
+        CHECK_EQ(probe_store(VA, PRIV_S, 0, round), NONE);
+        CHECK_EQ(probe_store(VA, PRIV_U, 0, round), CAUSE_STORE_PAGE);
+    }
+}
+
 /* Calls the code at VA so often that a simulator may keep where it is. */
 static unsigned long call_there(unsigned long x)
 {
@@ -583,7 +624,7 @@ static const struct part parts[] = {
     {"ASID", test_asid},           {"ASID, code", test_asid_code},
     {"bare", test_bare},           {"NAPOT", test_napot},
     {"across pages", test_across}, {"fetch across pages", test_fetch_across},
-    {"MPRV", test_mprv},
+    {"MPRV", test_mprv},           {"global, rights", test_global_rights},
 };
 
 static void run_mode(void)

@@ -772,36 +772,40 @@ static const struct {
     unsigned csr;
     uint64_t mstatus, value;
     uint32_t expect; /* attention */
+    uint64_t pending; /* interrupts, enabled in mie */
 } attention[] = {
-    {0x140, 0, 1, 0},
-    {0x141, 0, 2, 0},
-    {0x142, 0, 5, 0},
-    {0x143, 0, 5, 0},
-    {0x340, 0, 5, 0},
-    {0x106, 0, 5, 0},
-    {0x105, 0, 0x100, 0},
-    {0x100, 0, MSTATUS_SIE, RV_ATTEND_IRQ},
-    {0x100, MSTATUS_SIE, 0, 0}, /* interrupts off: nothing to look for */
-    {0x100, 0, MSTATUS_SUM, RV_ATTEND_MMU},
-    {0x100, MSTATUS_SUM, MSTATUS_SUM, 0},
-    {0x100, 0, MSTATUS_MXR, RV_ATTEND_MMU},
-    {0x100, 0, MSTATUS_FS, 0},
-    {0x300, 0, MSTATUS_MIE, RV_ATTEND_IRQ},
-    {0x300, 0, MSTATUS_MPRV, RV_ATTEND_MMU},
-    {0x300, 0, MSTATUS_MPP, 0},
-    {0x300, MSTATUS_MPRV, MSTATUS_MPRV | MSTATUS_MPP, RV_ATTEND_MMU},
-    {0x180, 0, 8ull << 60 | 1, RV_ATTEND_MMU},
-    {0x180, 0, 0, 0},
-    {0x180, 0, 1ull << 60, 0},
-    {0x304, 0, 0x20, RV_ATTEND_IRQ},
-    {0x104, 0, 0x20, RV_ATTEND_IRQ},
-    {0x303, 0, 0x20, RV_ATTEND_IRQ},
-    {0x344, 0, 0x200, RV_ATTEND_IRQ},
-    {0x30a, 0, ENVCFG_ADUE, RV_ATTEND_MMU},
-    {0x30a, 0, ENVCFG_PBMTE, RV_ATTEND_MMU},
-    {0x30a, 0, ENVCFG_CBZE, 0},
-    {0x3a0, 0, 0x1f, RV_ATTEND_MMU},
-    {0x3b0, 0, 0x1f, RV_ATTEND_MMU},
+    {0x140, 0, 1, 0, 0},
+    {0x141, 0, 2, 0, 0},
+    {0x142, 0, 5, 0, 0},
+    {0x143, 0, 5, 0, 0},
+    {0x340, 0, 5, 0, 0},
+    {0x106, 0, 5, 0, 0},
+    {0x105, 0, 0x100, 0, 0},
+    {0x100, 0, MSTATUS_SIE, 0, 0},
+    {0x100, 0, MSTATUS_SIE, RV_ATTEND_IRQ, 2},
+    {0x100, MSTATUS_SIE, 0, 0, 0}, /* interrupts off: nothing to look for */
+    {0x100, MSTATUS_SIE, 0, 0, 2},
+    {0x100, 0, MSTATUS_SUM, 0, 0}, /* done at once: test_sum_at_once */
+    {0x100, MSTATUS_SUM, MSTATUS_SUM, 0, 0},
+    {0x100, 0, MSTATUS_MXR, RV_ATTEND_MMU, 0},
+    {0x100, 0, MSTATUS_FS, 0, 0},
+    {0x300, 0, MSTATUS_MIE, 0, 0},
+    {0x300, 0, MSTATUS_MIE, RV_ATTEND_IRQ, 2},
+    {0x300, 0, MSTATUS_MPRV, RV_ATTEND_MMU, 0},
+    {0x300, 0, MSTATUS_MPP, 0, 0},
+    {0x300, MSTATUS_MPRV, MSTATUS_MPRV | MSTATUS_MPP, RV_ATTEND_MMU, 0},
+    {0x180, 0, 8ull << 60 | 1, RV_ATTEND_MMU, 0},
+    {0x180, 0, 0, 0, 0},
+    {0x180, 0, 1ull << 60, 0, 0},
+    {0x304, 0, 0x20, RV_ATTEND_IRQ, 0},
+    {0x104, 0, 0x20, RV_ATTEND_IRQ, 0},
+    {0x303, 0, 0x20, RV_ATTEND_IRQ, 0},
+    {0x344, 0, 0x200, RV_ATTEND_IRQ, 0},
+    {0x30a, 0, ENVCFG_ADUE, RV_ATTEND_MMU, 0},
+    {0x30a, 0, ENVCFG_PBMTE, RV_ATTEND_MMU, 0},
+    {0x30a, 0, ENVCFG_CBZE, 0, 0},
+    {0x3a0, 0, 0x1f, RV_ATTEND_MMU, 0},
+    {0x3b0, 0, 0x1f, RV_ATTEND_MMU, 0},
 };
 
 static void test_attention(void **state)
@@ -810,11 +814,31 @@ static void test_attention(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(attention); i++) {
         struct rv_hart *h = fixture_hart(&fix, NULL);
         h->csr.mstatus = attention[i].mstatus;
+        h->csr.mip_soft = h->csr.mie = attention[i].pending;
         csrw(h, attention[i].csr, attention[i].value);
         if (h->attention != attention[i].expect)
             fail_msg("row %u: attention %#x, expected %#x", i, h->attention, attention[i].expect);
         fixture_close(&fix);
     }
+}
+
+/* SUM alone: data accesses have another context at once, and the old one again afterwards. */
+static void test_sum_at_once(void **state)
+{
+    (void)state;
+    struct rv_hart *h = fixture_hart(&fix, NULL);
+    h->priv = PRIV_S;
+    csrw(h, 0x180, 8ull << 60 | 1);
+    rv_mmu_update(h);
+    uint64_t without = h->hart.tlb.ctx[TLB_READ], fetch = h->hart.tlb.ctx[TLB_FETCH];
+    h->attention = 0;
+    csrw(h, 0x100, MSTATUS_SUM);
+    assert_true(h->hart.tlb.ctx[TLB_READ] != without);
+    assert_true(h->hart.tlb.ctx[TLB_FETCH] == fetch);
+    csrw(h, 0x100, 0);
+    assert_true(h->hart.tlb.ctx[TLB_READ] == without);
+    assert_int_equal(h->attention, 0);
+    fixture_close(&fix);
 }
 
 /* Writes of the floating-point CSRs make FS dirty, reads do not. */
@@ -864,6 +888,7 @@ int main(void)
         cmocka_unit_test(test_rnmi_registers),
         cmocka_unit_test(test_peek_poke),
         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_sum_at_once),
         cmocka_unit_test(test_fs_dirty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -625,14 +625,14 @@ static void test_drop_host_page_forgets_write_streams(void **state)
 {
     struct tlb *t = *state;
     struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
-    tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
-    tlb_stream_set(t, TLB_STREAM_WRITE, 3, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, TLB_STREAM_OWN, &s);
     uint64_t epoch = t->write_epoch;
     tlb_drop_host_page(t, (const void *)0x7002000);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0);
     assert_true(t->write_epoch > epoch);
-    tlb_stream_set(t, TLB_STREAM_WRITE, 3, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, TLB_STREAM_OWN, &s);
     tlb_drop_host_page(t, (const void *)0x7005000);
     tlb_drop_host_page(t, (const void *)0x6fff000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0x5000);
@@ -648,10 +648,10 @@ static void test_stream_banks(void **state)
     const unsigned second = TLB_BANK_STREAMS + 3;
     t->ctx[TLB_READ] = 8;
     tlb_streams_enter(t, 0);
-    tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
     t->ctx[TLB_READ] = 16;
     tlb_streams_enter(t, 1);
-    tlb_stream_set(t, TLB_STREAM_WRITE, second, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, second, TLB_STREAM_OWN, &s);
     t->ctx[TLB_READ] = 8;
     tlb_streams_enter(t, 0);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
@@ -668,8 +668,8 @@ static void test_flush_page_forgets_its_streams(void **state)
     const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000 - 7, .host = 0x7000000};
     const gva_t inside[] = {0x1000, 0x3ff8, 0x5fff}, outside[] = {0, 0xfff, 0x6000, 0x123000};
     for (unsigned i = 0; i < ARRAY_LEN(inside); i++) {
-        tlb_stream_set(t, TLB_STREAM_READ, 3, &s);
-        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1, &s);
+        tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
+        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1, TLB_STREAM_OWN, &s);
         for (unsigned k = 0; k < ARRAY_LEN(outside); k++)
             assert_false(tlb_flush_page(t, outside[k]));
         assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, s.limit);
@@ -678,6 +678,66 @@ static void test_flush_page_forgets_its_streams(void **state)
         assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
         assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1].limit, 0);
     }
+}
+
+/* What is entered as global is found from every address space; the others' pages are not. */
+static void test_global(void **state)
+{
+    struct tlb *t = *state;
+    bool cleared;
+    uint64_t one = t->ctx[TLB_READ], global = tlb_context(t, 0xffff | 1ull << 32, &cleared);
+    for (int k = 0; k < TLB_KINDS; k++)
+        t->global[k] = global;
+    tlb_fill_global(t, TLB_READ, 0x5000, 1, PAGE_SHIFT);
+    tlb_fill(t, TLB_READ, 0x6000, 2, PAGE_SHIFT);
+    use_key(t, KEY(2, 0));
+    assert_true(t->ctx[TLB_READ] != one);
+    assert_non_null(tlb_lookup(t, TLB_READ, 0x5008, 8));
+    assert_null(tlb_lookup(t, TLB_READ, 0x5001, 8));
+    assert_true(hit(t, TLB_READ, 0x5000));
+    assert_false(hit(t, TLB_READ, 0x6000));
+    /* without a global context, as in U-mode */
+    t->global[TLB_READ] = TLB_CTX_NOWHERE;
+    assert_null(tlb_lookup(t, TLB_READ, 0x5000, 8));
+    assert_null(tlb_lookup(t, TLB_READ, 0x5001, 8));
+    assert_false(hit(t, TLB_READ, 0x5000));
+    t->global[TLB_READ] = global;
+    /* a page that stopped being global, and was walked to again */
+    tlb_fill(t, TLB_READ, 0x5000, 3, PAGE_SHIFT);
+    assert_int_equal(tlb_lookup(t, TLB_READ, 0x5000, 8)->addend, 3);
+    tlb_fill_global(t, TLB_READ, 0x5000, 4, PAGE_SHIFT);
+    assert_int_equal(tlb_lookup(t, TLB_READ, 0x5000, 8)->addend, 4);
+    /* fences */
+    tlb_flush_asid(t, 2);
+    use_key(t, KEY(2, 0));
+    t->global[TLB_READ] = global;
+    assert_true(hit(t, TLB_READ, 0x5000));
+    assert_false(tlb_flush_page(t, 0x5000));
+    assert_false(hit(t, TLB_READ, 0x5000));
+    tlb_fill_global(t, TLB_READ, 0x5000, 5, PAGE_SHIFT);
+    tlb_flush_all(t);
+    use_key(t, KEY(2, 0));
+    t->global[TLB_READ] = tlb_context(t, 0xffff | 1ull << 32, &cleared);
+    assert_false(hit(t, TLB_READ, 0x5000));
+}
+
+/* Streams of global pages stay from one address space to the next, others do not. */
+static void test_global_streams(void **state)
+{
+    struct tlb *t = *state;
+    const struct tlb_stream s = {.start = 0x1000, .limit = 0x1000 - 7, .host = 0x7000000};
+    t->ctx[TLB_READ] = 8;
+    t->global[TLB_READ] = 16;
+    tlb_streams_enter(t, 1);
+    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS, TLB_STREAM_GLOBAL, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS + 1, TLB_STREAM_OWN, &s);
+    t->ctx[TLB_READ] = 24;
+    tlb_streams_enter(t, 1);
+    assert_int_equal(t->stream[TLB_STREAM_READ][TLB_BANK_STREAMS].limit, s.limit);
+    assert_int_equal(t->stream[TLB_STREAM_READ][TLB_BANK_STREAMS + 1].limit, 0);
+    t->global[TLB_READ] = TLB_CTX_NOWHERE;
+    tlb_streams_enter(t, 1);
+    assert_int_equal(t->stream[TLB_STREAM_READ][TLB_BANK_STREAMS].limit, 0);
 }
 
 /* More large pages than places to note them, far apart: what lies between them stays small. */
@@ -728,6 +788,8 @@ int main(void)
         TEST(test_flush_page_forgets_its_streams),
         TEST(test_flush_page_names_fetched_pages),
         TEST(test_large_far_apart),
+        TEST(test_global),
+        TEST(test_global_streams),
         TEST(test_alias),
         TEST(test_index_ignores_offset),
         TEST(test_index_contiguous),
