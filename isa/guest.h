@@ -114,7 +114,7 @@ struct guest_stats {
     /* Translation. */
     uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
         jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks, jit_ahead,
-        jit_evictions, code_evictions;
+        jit_evictions, code_evictions, jit_asks, jit_pauses;
     struct tlb_stats tlb;
 };
 
@@ -154,6 +154,12 @@ struct guest_hot_ops {
      * can be fetched there, -ENOSPC.
      */
     int (*precompile)(struct guest *g, unsigned hart, gva_t va);
+    /*
+     * Translates what hybrid's harts ask for, on the calling thread, until retire is called (any
+     * thread; before or after serve begins).  One thread at most, once.
+     */
+    void (*serve)(struct guest *g);
+    void (*retire)(struct guest *g);
 };
 
 enum guest_cache { GUEST_CACHE_CODE, GUEST_CACHE_DECODE, GUEST_CACHE_TLB, GUEST_CACHES };

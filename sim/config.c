@@ -229,6 +229,14 @@ static int check_jit_passes(const struct mh_vm_config *cfg)
     return cfg->jit_passes ? ir_passes_parse(cfg->jit_passes, &mask) : 0;
 }
 
+static int check_jit_thread(const struct mh_vm_config *cfg)
+{
+    const char *text = cfg->jit_thread;
+    if (!text || !strcmp(text, "auto") || !strcmp(text, "on") || !strcmp(text, "off"))
+        return 0;
+    return bad("jit-thread", text, "give auto, on or off");
+}
+
 static int check_vector(const char *name, uint64_t pc)
 {
     char value[32];
@@ -285,6 +293,7 @@ static const struct param params[] = {
     PARAM("jit-passes", KIND_TEXT, jit_passes, check_jit_passes),
     PARAM("jit-chain", KIND_BOOL, jit_chain, NULL),
     NUMBER("jit-region", jit_region, 1, GUEST_JIT_REGION, true),
+    PARAM("jit-thread", KIND_TEXT, jit_thread, check_jit_thread),
     PARAM("jit-dump", KIND_TEXT, jit_dump, NULL),
     PARAM("perf-map", KIND_BOOL, perf_map, NULL),
     PARAM("timeout", KIND_TIME, timeout_ns, NULL),
@@ -480,7 +489,7 @@ int mh_config_get(const struct mh_vm_config *cfg, const char *name, char *buf, s
 
 /* ---- whole configurations ----------------------------------------------------------- */
 
-static unsigned host_processors(void)
+unsigned config_host_processors(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
@@ -493,7 +502,7 @@ void mh_config_default(struct mh_vm_config *cfg)
 {
     *cfg = (struct mh_vm_config){
         .guest = "riscv64",
-        .harts = (unsigned)min_u64(host_processors(), DEFAULT_HARTS_MAX),
+        .harts = (unsigned)min_u64(config_host_processors(), DEFAULT_HARTS_MAX),
         .memory_size = DEFAULT_MEMORY,
         .exec_mode = MH_EXEC_HYBRID,
         .console = "stdio",
@@ -501,6 +510,7 @@ void mh_config_default(struct mh_vm_config *cfg)
         .jit_level = 3,
         .jit_cache = GUEST_JIT_CACHE,
         .jit_threshold = GUEST_JIT_THRESHOLD,
+        .jit_thread = "auto",
         .jit_chain = true,
         .jit_region = GUEST_JIT_REGION,
     };

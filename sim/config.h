@@ -17,6 +17,8 @@ void config_free(struct mh_vm_config *cfg);
 /* Parameter names in the order of the table, NULL past the end. */
 const char *config_name_at(size_t i);
 const char *config_exec_mode_name(enum mh_exec_mode mode);
+/* The processors that this process may use. */
+unsigned config_host_processors(void);
 enum guest_engine config_engine(enum mh_exec_mode mode);
 
 #endif

@@ -345,13 +345,67 @@ static int start_io(struct mh_machine *m)
     return 0;
 }
 
+/* The processors that no hart is pinned to, if there are any. */
+static void leave_to_harts(const struct mh_machine *m)
+{
+    cpu_set_t set;
+    if (pthread_getaffinity_np(pthread_self(), sizeof(set), &set))
+        return;
+    for (unsigned i = 0; i < m->cfg.harts; i++)
+        if (m->pin[i] >= 0)
+            CPU_CLR((unsigned)m->pin[i], &set);
+    if (CPU_COUNT(&set))
+        pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void *translator_thread(void *arg)
+{
+    struct mh_machine *m = arg;
+    pthread_setname_np(pthread_self(), "translator");
+    leave_to_harts(m);
+    arena_bind_thread();
+    thread_confine(m, SANDBOX_WORKER);
+    m->gt->hot->serve(m->guest);
+    arena_unbind_thread();
+    return NULL;
+}
+
+static bool wants_translator(const struct mh_vm_config *cfg)
+{
+    const char *text = cfg->jit_thread ? cfg->jit_thread : "auto";
+    if (cfg->exec_mode != MH_EXEC_HYBRID || !strcmp(text, "off"))
+        return false;
+    return !strcmp(text, "on") || config_host_processors() > cfg->harts;
+}
+
+/* Without the thread harts translate for themselves. */
+static int start_translator(struct mh_machine *m)
+{
+    if (!wants_translator(&m->cfg))
+        return 0;
+    int err = pthread_create(&m->translator, NULL, translator_thread, m);
+    if (err)
+        log_at(LOG_SIM, LOG_WARN, "no thread for translations: %s", strerror(err));
+    m->has_translator = !err;
+    return 0;
+}
+
+static void stop_translator(struct mh_machine *m)
+{
+    if (!m->has_translator)
+        return;
+    m->gt->hot->retire(m->guest);
+    pthread_join(m->translator, NULL);
+    m->has_translator = false;
+}
+
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
     plan_pins,       build_memory, build_loop,
     build_seeing,    build_guest,  machine_devices_create,
     build_htif,      machine_load, build_counters,
     build_region,    build_hooks,  build_signature,
-    build_scheduler, start_io,
+    build_scheduler, start_io,     start_translator,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -372,6 +426,7 @@ static void close_seen(FILE *f)
 static void machine_unbuild(struct mh_machine *m)
 {
     scheduler_destroy(m->scheduler);
+    stop_translator(m);
     stop_io(m);
     watchdog_destroy(m->watchdog);
     machine_windows_remove(m, NULL);

@@ -84,6 +84,8 @@ struct mh_machine {
 
     pthread_t io, supervisor;
     bool has_io, has_supervisor;
+    pthread_t translator;
+    bool has_translator;
     uint32_t io_ready; /* atomic: the I/O thread is set up; a futex */
 
     uint64_t taken[MH_MAX_HARTS / 64]; /* harts in a user's hands (hart_hold.c); atomic */

@@ -49,6 +49,8 @@ static const struct cli_option options[] = {
      "0: blocks as they are, 1: cheap passes, 2: regions with loops, 3: all passes (3)"},
     {"jit-passes", "LIST", "all, none or names, such as fold,dead or -bits (those of the level)"},
     {"jit-region", "N", "guest instructions translated as one piece at most, 1 to 512 (512)"},
+    {"jit-thread", "auto|on|off",
+     "hybrid translates on a spare thread: if processors are left (auto)"},
     {"jit-threshold", "N", "hybrid translates what was executed N times, 1 to 255 (24)"},
     {"kernel", "F[,raw[@ADDR]]",
      "an S-mode kernel: Image, gzip, zstd, EFI zboot, ELF, or raw bytes"},

@@ -74,6 +74,8 @@ struct rv_code_cache {
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
     uint32_t suspects;                 /* atomic */
+    /* With which generation the thread that is no hart's is inside; UINT64_MAX: not.  Atomic. */
+    CACHE_ALIGNED uint64_t visitor;
 
     CACHE_ALIGNED struct lock lock; /* RANK_CODE: everything below */
     uint64_t flag_clears;           /* how often PAGE_CODE was cleared on any page */
@@ -141,6 +143,7 @@ int rv_code_create(struct rv_code_cache **out, struct rv_guest *g)
     c->g = g;
     c->pm = g->env->pm;
     c->generation = 1;
+    c->visitor = UINT64_MAX;
     c->free = c->given_up = -1;
     lock_init(&c->lock, RANK_CODE);
     c->page = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->page));
@@ -230,10 +233,10 @@ static void give_up_locked(struct rv_code_cache *c, int i, bool written)
         flag_drop_locked(c, gpa);
 }
 
-/* The oldest generation that a hart inside the interpreter entered with. */
+/* The oldest generation that a hart inside the interpreter, or the visitor, entered with. */
 static uint64_t oldest_inside(const struct rv_code_cache *c)
 {
-    uint64_t oldest = UINT64_MAX;
+    uint64_t oldest = load_seq_cst(&c->visitor);
     for (unsigned i = 0; i < c->g->cfg.harts; i++)
         oldest = min_u64(oldest, load_seq_cst(&c->g->harts[i]->code_epoch));
     return oldest;
@@ -511,14 +514,20 @@ static void drop_fetch_entries(struct rv_code_cache *c, struct rv_hart *h, uint6
     tlb_drop_fetch(&h->hart.tlb, 0);
 }
 
-void rv_code_enter(struct rv_code_cache *c, struct rv_hart *h)
+static uint64_t enter(struct rv_code_cache *c, uint64_t *epoch)
 {
     uint64_t g;
     do {
         g = load_seq_cst(&c->generation);
         /* Pairs with oldest_inside: either it sees us, or we see what it gave up. */
-        store_seq_cst(&h->code_epoch, g);
+        store_seq_cst(epoch, g);
     } while (unlikely(load_seq_cst(&c->generation) != g));
+    return g;
+}
+
+void rv_code_enter(struct rv_code_cache *c, struct rv_hart *h)
+{
+    uint64_t g = enter(c, &h->code_epoch);
     if (unlikely(g != h->code_seen)) {
         drop_fetch_entries(c, h, g);
         h->code_seen = g;
@@ -529,6 +538,16 @@ void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h)
 {
     (void)c;
     store_release(&h->code_epoch, UINT64_MAX);
+}
+
+void rv_code_visit(struct rv_code_cache *c)
+{
+    (void)enter(c, &c->visitor);
+}
+
+void rv_code_visit_end(struct rv_code_cache *c)
+{
+    store_release(&c->visitor, UINT64_MAX);
 }
 
 /* --- translations --- */

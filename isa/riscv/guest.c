@@ -327,12 +327,18 @@ RACY_READER static void add_tlb_stats(struct tlb_stats *sum, const struct tlb_st
     sum->resizes += t->resizes;
 }
 
+RACY_READER static void add_maker_stats(struct guest_stats *sum, const struct rv_jit_maker *m)
+{
+    sum->translations += m->stats.translations;
+    sum->translated_insns += m->stats.insns;
+    sum->translated_bytes += m->stats.bytes;
+    sum->translate_ns += m->stats.ns;
+    sum->jit_blocks += m->stats.blocks;
+}
+
 RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_jit_hart *j)
 {
-    sum->translations += j->stats.translations;
-    sum->translated_insns += j->stats.translated_insns;
-    sum->translated_bytes += j->stats.code_bytes;
-    sum->translate_ns += j->stats.translate_ns;
+    add_maker_stats(sum, &j->maker);
     sum->jit_enters += j->stats.enters;
     sum->jit_chains += j->stats.chains;
     sum->jit_finds += j->stats.finds;
@@ -340,8 +346,9 @@ RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_j
     sum->jit_accesses += j->stats.slow_accesses;
     sum->jit_forgets += j->stats.jumps_cleared;
     sum->jit_hot += j->stats.hot;
-    sum->jit_blocks += j->stats.blocks;
     sum->jit_ahead += j->stats.ahead;
+    sum->jit_pauses += j->maker.stats.longer;
+    sum->jit_asks += j->stats.asks;
 }
 
 RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)
@@ -386,6 +393,8 @@ static void rv_stats_get(struct guest *guest, int hart, struct guest_stats *out)
     out->code_invalidations = code.invalidations;
     out->code_evictions = code.evictions;
     out->jit_evictions = g->jit ? rv_jit_evictions(g->jit) : 0;
+    if (g->jit)
+        add_maker_stats(out, rv_jit_spare(g->jit));
 }
 
 static bool rv_translate(struct guest *guest, unsigned hart, gva_t va, gpa_t *gpa)

@@ -9,6 +9,7 @@
  * spaces, and so S-mode has one bank for all, as long as it runs no other pages.
  * Where there is no code the interpreter runs a block.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +25,18 @@
 
 /* --- finding --- */
 
-/* The decoded page of pc as the TLB has it; NULL: the interpreter is to fetch there. */
+/*
+ * The decoded page of pc, if the TLB has it or can have it; NULL: the interpreter is to fetch there.
+ * An exception may have been recorded then.
+ */
 static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
 {
+    struct tlb *t = &h->hart.tlb;
     if (unlikely(h->triggers) || pc & 1 || pc & h->fetch_mask & ~PAGE_MASK)
         return NULL;
-    const struct tlb_entry *e = tlb_lookup_slow(&h->hart.tlb, TLB_FETCH, pc);
+    const struct tlb_entry *e = tlb_lookup_slow(t, TLB_FETCH, pc);
+    if (unlikely(!e) && rv_fetch(h, pc) && !h->attention)
+        e = tlb_lookup_slow(t, TLB_FETCH, pc);
     return e ? (const struct rv_op *)(uintptr_t)e->addend : NULL;
 }
 
@@ -40,6 +47,26 @@ static bool found(const struct rv_jit *j, const struct rv_hart *h, unsigned slot
     uint32_t at = rv_jit_entry(f->page, h->jit.mode, slot, &f->any);
     f->code = codemem_base(j->mem) + at - 1;
     return at;
+}
+
+/* On the hart's own thread; false: there is no room now, or no memory. */
+static bool translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
+                      struct rv_jit_page *p, gva_t pc, bool executed_only)
+{
+    if (unlikely(h->jit.starved)) {
+        if (h->insns - h->jit.starved_at < STARVED_INSNS)
+            return false;
+        h->jit.starved = false;
+    }
+    h->jit.stats.hot++;
+    struct rv_jit_job job = {ops, p, pc, h->jit.mode, executed_only};
+    int rc = rv_jit_translate(j, &h->jit.maker, &job);
+    if (rc == -ENOSPC) {
+        /* As long as we are inside, what is given up is not free. */
+        h->jit.starved = h->jit.leaves = true;
+        h->jit.starved_at = h->insns;
+    }
+    return !rc;
 }
 
 /* Code for pc; false: it is not warm, or there is none to be had. */
@@ -56,6 +83,8 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
     if (found(j, h, slot, f))
         return true;
     uint8_t count = load_relaxed(&p->count[slot]);
+    if (count == RV_JIT_ASKED && !everything)
+        return false;
     bool warm =
         load_relaxed(&p->entry[h->jit.mode | RV_JIT_ANY]) || load_relaxed(&p->entry[h->jit.mode]);
     unsigned threshold = everything ? 1
@@ -65,13 +94,11 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
         store_relaxed(&p->count[slot], (uint8_t)(count + 1));
         return false;
     }
-    if (unlikely(h->jit.starved)) {
-        if (h->insns - h->jit.starved_at < STARVED_INSNS)
-            return false;
-        h->jit.starved = false;
+    if (threshold > 1 && rv_jit_ask(j, h, ops)) {
+        store_relaxed(&p->count[slot], RV_JIT_ASKED);
+        return false;
     }
-    h->jit.stats.hot++;
-    return rv_jit_translate(j, h, ops, p, pc, threshold > 1) && found(j, h, slot, f);
+    return translate(j, h, ops, p, pc, threshold > 1) && found(j, h, slot, f);
 }
 
 /* --- the jump cache --- */
@@ -277,12 +304,17 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
         if (unlikely(!settle(h)))
             break;
+        const struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
         struct rv_jit_found f;
+        if (jump->va == h->pc && !h->jit.run.exit_site) {
+            goes_on = run_code(j, h, jump->code);
+            continue;
+        }
         bool has_code = find(j, h, h->pc, everything, &f);
         uintptr_t site = h->jit.run.exit_site;
         h->jit.run.exit_site = 0;
         if (!has_code) {
-            goes_on = interpret_block(h) && !h->jit.leaves;
+            goes_on = !h->trap.pending && !h->attention && interpret_block(h) && !h->jit.leaves;
             continue;
         }
         if (site && j->cfg.chain) {

@@ -20,15 +20,26 @@ struct rv_jit_page; /* the translations of a decoded page */
 #define RV_JIT_GLOBALS 3  /* banks for global pages of S-mode, one for each way FS and frm are */
 #define RV_JIT_BANKS   11 /* with them */
 #define RV_JIT_KNOWN   64
-#define RV_JIT_FILLED  256
+#define RV_JIT_FILLED  2048
 #define RV_JIT_RANGES  8
 #define RV_JIT_PAGES   32768
+
+/* What a thread that translates has for itself: a hart's, or the spare one. */
+struct rv_jit_maker {
+    struct jit_room room; /* the chunk it fills; size 0: none */
+    int chunk;
+    struct rv_region_builder *builder;
+    struct {
+        uint64_t translations, blocks, insns, bytes, ns, longer; /* than RV_JIT_PAUSE_NS */
+    } stats;
+};
+
+#define RV_JIT_PAUSE_NS 10000000
 
 /* Owner hart only. */
 struct rv_jit_hart {
     struct jit_hart run;
-    struct jit_room room; /* the chunk it fills; size 0: none */
-    int chunk;
+    struct rv_jit_maker maker;
     struct rv_jit_bank {
         struct jit_jump *jumps;
         uint64_t key;                      /* what it is for: bank_key() */
@@ -46,14 +57,13 @@ struct rv_jit_hart {
     bool starved, leaves;
     bool local_code; /* S-mode runs pages that are not global: it has banks as U-mode has */
     uint64_t starved_at;
-    struct rv_region_builder *builder;
     struct rv_jit_range {
         uint64_t first, end, epoch; /* pages, and the TLB's write_epoch plus 1 */
     } writable[RV_JIT_RANGES];      /* RAM pages that streams of writes may reach over */
     unsigned next_range;
     struct {
-        uint64_t translations, translated_insns, code_bytes, translate_ns, enters, chains, finds,
-            interp_blocks, slow_accesses, jumps_cleared, hot, blocks, ahead;
+        uint64_t enters, chains, finds, interp_blocks, slow_accesses, jumps_cleared, hot, ahead,
+            asks;
     } stats;
 };
 
@@ -81,6 +91,16 @@ void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p);
 
 /* The engines' run (isa/engine.h): translates everything, or what is warm. */
 void rv_jit_run(struct rv_hart *h, bool everything);
+
+/*
+ * The spare thread: translates what hybrid's harts ask for while they go on, until rv_jit_retire;
+ * on the calling thread, of which there may be one.
+ */
+void rv_jit_serve(struct rv_jit *j);
+/* Ends rv_jit_serve, before or after it begins.  Harts translate for themselves again.  Any thread. */
+void rv_jit_retire(struct rv_jit *j);
+/* What that thread has. */
+const struct rv_jit_maker *rv_jit_spare(const struct rv_jit *j);
 
 /* Gives all translations up, and the counts of executions with them.  Any thread. */
 void rv_jit_clear(struct rv_jit *j);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Making translated code: the machine's part, chunks of code memory, the
- * translations of a page.  On the harts' threads, creation and end on others.
+ * translations of a page.  On the harts' threads and the spare one, creation and
+ * end on others.
  *
- * It takes no lock: a hart fills a chunk of its own and enters what it made with
+ * It takes no lock: a thread fills a chunk of its own and enters what it made with
  * one compare-and-swap; what comes second stays unused until its chunk goes.
  *
  * When all chunks are taken, the pages that have code in the oldest one are
@@ -79,6 +80,7 @@ int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_c
                          .threshold_min = cfg->threshold,
                          .threshold_max = cfg->threshold};
     lock_init(&j->lock, RANK_TRANSLATION);
+    lock_init(&j->queue.lock, RANK_LEAF);
     int rc = codemem_create(&j->mem, cfg->cache_bytes);
     if (!rc) {
         j->chunk_words = (codemem_chunks(j->mem) + 63) / 64;
@@ -98,6 +100,7 @@ void rv_jit_destroy(struct rv_jit *j)
     if (!j)
         return;
     codemem_destroy(j->mem);
+    free(j->queue.maker.builder);
     free(j->chunk);
     free(j);
 }
@@ -106,7 +109,7 @@ void rv_jit_hart_fini(struct rv_hart *h)
 {
     for (unsigned i = 0; i < RV_JIT_BANKS; i++)
         free(h->jit.bank[i].jumps);
-    free(h->jit.builder);
+    free(h->jit.maker.builder);
 }
 
 /* --- chunks --- */
@@ -120,16 +123,16 @@ static void chunk_settle_locked(struct rv_jit *j, unsigned i)
     codemem_give_back(j->mem, (int)i);
 }
 
-/* The hart fills its chunk no more. */
-static void chunk_leave(struct rv_jit *j, struct rv_hart *h)
+/* The maker fills its chunk no more. */
+static void chunk_leave(struct rv_jit *j, struct rv_jit_maker *m)
 {
-    if (!h->jit.room.size)
+    if (!m->room.size)
         return;
     lock_take(&j->lock);
-    j->chunk[h->jit.chunk].filling = false;
-    chunk_settle_locked(j, (unsigned)h->jit.chunk);
+    j->chunk[m->chunk].filling = false;
+    chunk_settle_locked(j, (unsigned)m->chunk);
     lock_drop(&j->lock);
-    h->jit.room.size = 0;
+    m->room.size = 0;
 }
 
 /* The chunk taken longest ago that nobody fills and that was not evicted yet, or -1. */
@@ -174,10 +177,10 @@ static void evict(struct rv_jit *j)
         hart_kick(&j->g->harts[i]->hart, 0);
 }
 
-/* A fresh chunk for the hart; false: there is none now. */
-static bool chunk_next(struct rv_jit *j, struct rv_hart *h)
+/* A fresh chunk for the maker; false: there is none now. */
+static bool chunk_next(struct rv_jit *j, struct rv_jit_maker *m)
 {
-    chunk_leave(j, h);
+    chunk_leave(j, m);
     int chunk = codemem_take(j->mem);
     if (chunk < 0) {
         rv_code_reclaim(j->g->code);
@@ -185,16 +188,13 @@ static bool chunk_next(struct rv_jit *j, struct rv_hart *h)
     }
     if (chunk < 0) {
         evict(j);
-        /* As long as we are inside, what is given up is not free. */
-        h->jit.starved = h->jit.leaves = true;
-        h->jit.starved_at = h->insns;
         return false;
     }
     lock_take(&j->lock);
     j->chunk[chunk] = (struct rv_jit_chunk){.age = ++j->taken, .filling = true};
     lock_drop(&j->lock);
-    h->jit.chunk = chunk;
-    h->jit.room = codemem_room(j->mem, chunk);
+    m->chunk = chunk;
+    m->room = codemem_room(j->mem, chunk);
     return true;
 }
 
@@ -283,12 +283,14 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
     site &= ~(uintptr_t)1;
     /* In another mode the jump leads elsewhere: the jump cache knows. */
     if (from_any && !to->any) {
-        code = h->jit.room.size
-                   ? j->host->bridge(&j->stubs, &h->jit.room, (unsigned)(h->pc & ~PAGE_MASK))
-                   : 0;
+        struct rv_jit_maker *m = &h->jit.maker;
+        unsigned disp = (unsigned)(h->pc & ~PAGE_MASK);
+        code = m->room.size ? j->host->bridge(&j->stubs, &m->room, disp) : 0;
+        if (!code && chunk_next(j, m))
+            code = j->host->bridge(&j->stubs, &m->room, disp);
         if (!code)
             return;
-        page_note_chunk(j, to->page, (unsigned)h->jit.chunk);
+        page_note_chunk(j, to->page, (unsigned)m->chunk);
     }
     j->host->chain(codemem_rw(j->mem, site), site, code);
     h->jit.stats.chains++;
@@ -325,29 +327,29 @@ static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_o
 }
 
 /* Compiles, in a fresh chunk if this one is full; smaller and smaller regions if it is too much. */
-static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                   const struct rv_jit_page *p, unsigned offset, bool executed_only,
+static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit_job *job,
                    struct jit_code *code)
 {
-    struct rv_region_builder *b = h->jit.builder;
-    struct rv_assume assume = rv_jit_assume(h->jit.mode);
-    gpa_t gpa = rv_code_gpa(j->g->code, ops);
-    struct rv_region_limits limits = limits_of(j, executed_only);
-    limits.known[0] = load_acquire(&p->entry[h->jit.mode]);
-    limits.known[1] = load_acquire(&p->entry[h->jit.mode | RV_JIT_ANY]);
+    struct rv_region_builder *b = m->builder;
+    struct rv_assume assume = rv_jit_assume(job->mode);
+    unsigned offset = (unsigned)(job->va & ~PAGE_MASK);
+    gpa_t gpa = rv_code_gpa(j->g->code, job->ops);
+    struct rv_region_limits limits = limits_of(j, job->executed_only);
+    limits.known[0] = load_acquire(&job->page->entry[job->mode]);
+    limits.known[1] = load_acquire(&job->page->entry[job->mode | RV_JIT_ANY]);
     bool fresh = false;
     for (;;) {
-        rv_region_build(b, j->g, &assume, ops, physmem_host(j->g->env->pm, gpa), offset, &limits);
+        rv_region_build(b, j->g, &assume, job->ops, physmem_host(j->g->env->pm, gpa), offset,
+                        &limits);
         optimize(j, b);
         b->region.guest = &j->guest;
-        b->region.stream_bank = h->jit.mode & RV_JIT_BANK ? 1 : 0;
+        b->region.stream_bank = job->mode & RV_JIT_BANK ? 1 : 0;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
-        int rc = h->jit.room.size ? j->host->compile(&b->region, &j->stubs, &h->jit.room, code)
-                                  : -ENOSPC;
+        int rc = m->room.size ? j->host->compile(&b->region, &j->stubs, &m->room, code) : -ENOSPC;
         if (!rc || rc == -ENOMEM)
             return rc;
         if (rc == -ENOSPC && !fresh) {
-            if (!chunk_next(j, h))
+            if (!chunk_next(j, m))
                 return -ENOSPC;
             fresh = true;
             continue;
@@ -360,19 +362,19 @@ static int compile(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
     }
 }
 
-static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct rv_op *ops, gva_t pc,
+static void tell(const struct rv_jit *j, const struct rv_jit_maker *m, const struct rv_jit_job *job,
                  const struct jit_code *code)
 {
-    gpa_t page = rv_code_gpa(j->g->code, ops);
+    gpa_t page = rv_code_gpa(j->g->code, job->ops);
     struct rv_jit_dump d = {
-        .builder = h->jit.builder,
+        .builder = m->builder,
         .exts = &j->g->exts,
-        .page_va = pc & PAGE_MASK,
+        .page_va = job->va & PAGE_MASK,
         .page = page,
         .code = physmem_host(j->g->env->pm, page),
         .host = code,
         .bytes = codemem_rw(j->mem, code->start),
-        .offset = (unsigned)(pc & ~PAGE_MASK),
+        .offset = (unsigned)(job->va & ~PAGE_MASK),
     };
     if (j->cfg.dump)
         rv_jit_dump(j->cfg.dump, &d);
@@ -380,27 +382,34 @@ static void tell(const struct rv_jit *j, const struct rv_hart *h, const struct r
         rv_jit_map(j->cfg.perf_map, &d);
 }
 
-bool rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                      struct rv_jit_page *p, gva_t pc, bool executed_only)
+static void count(struct rv_jit_maker *m, const struct jit_code *code, uint64_t ns)
+{
+    m->stats.translations++;
+    m->stats.blocks += m->builder->region.count;
+    m->stats.insns += m->builder->insns;
+    m->stats.bytes += code->size;
+    m->stats.ns += ns;
+    m->stats.longer += ns > RV_JIT_PAUSE_NS;
+}
+
+int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit_job *job)
 {
     struct jit_code code;
-    unsigned offset = (unsigned)(pc & ~PAGE_MASK);
     uint64_t start = clock_now_ns();
-    if (!h->jit.builder)
-        h->jit.builder = malloc(sizeof(*h->jit.builder));
-    if (!h->jit.builder || compile(j, h, ops, p, offset, executed_only, &code))
-        return false;
-    uint32_t *entries = entries_of(p, h->jit.mode | (h->jit.builder->any_mode ? RV_JIT_ANY : 0));
+    if (!m->builder)
+        m->builder = malloc(sizeof(*m->builder));
+    if (!m->builder)
+        return -ENOMEM;
+    int rc = compile(j, m, job, &code);
+    if (rc)
+        return rc;
+    uint32_t *entries = entries_of(job->page, job->mode | (m->builder->any_mode ? RV_JIT_ANY : 0));
     if (!entries)
-        return false;
+        return -ENOMEM;
     if (unlikely(j->cfg.dump || j->cfg.perf_map))
-        tell(j, h, ops, pc, &code);
-    page_note_chunk(j, p, (unsigned)h->jit.chunk);
-    publish(j, entries, &h->jit.builder->region, &code);
-    h->jit.stats.translations++;
-    h->jit.stats.blocks += h->jit.builder->region.count;
-    h->jit.stats.translated_insns += h->jit.builder->insns;
-    h->jit.stats.code_bytes += code.size;
-    h->jit.stats.translate_ns += clock_now_ns() - start;
-    return true;
+        tell(j, m, job, &code);
+    page_note_chunk(j, job->page, (unsigned)m->chunk);
+    publish(j, entries, &m->builder->region, &code);
+    count(m, &code, clock_now_ns() - start);
+    return 0;
 }

@@ -82,7 +82,8 @@ static int precompile(struct rv_jit *j, struct rv_hart *h, gva_t va, gpa_t gpa)
     bool any;
     if (p && rv_jit_entry(p, h->jit.mode, (unsigned)(va & ~PAGE_MASK) / 2, &any))
         return 0;
-    if (!p || !rv_jit_translate(j, h, ops, p, va, false))
+    struct rv_jit_job job = {ops, p, va, h->jit.mode, false};
+    if (!p || rv_jit_translate(j, &h->jit.maker, &job))
         return -ENOSPC;
     h->jit.stats.ahead++;
     return 0;
@@ -105,9 +106,23 @@ static int hot_precompile(struct guest *g, unsigned hart, gva_t va)
     return rc;
 }
 
+static void hot_serve(struct guest *g)
+{
+    if (hot_jit(g))
+        rv_jit_serve(hot_jit(g));
+}
+
+static void hot_retire(struct guest *g)
+{
+    if (hot_jit(g))
+        rv_jit_retire(hot_jit(g));
+}
+
 const struct guest_hot_ops rv_hot_ops = {
     .threshold_get = hot_threshold_get,
     .threshold_set = hot_threshold_set,
     .clear = hot_clear,
     .precompile = hot_precompile,
+    .serve = hot_serve,
+    .retire = hot_retire,
 };

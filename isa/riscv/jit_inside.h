@@ -2,7 +2,8 @@
 /*
  * What the files of the translating engines share: jit.c (finding and running
  * code), jit_code.c (making it), jit_access.c (accesses off its fast path),
- * jit_hot.c (what others may ask).
+ * jit_hot.c (what others may ask), jit_spare.c (the thread that translates while
+ * harts run).
  *
  * Translations hang on the decoded page (codecache.c) of their bytes and live as
  * long: a write to the page gives it up, and the memory of its code is used
@@ -28,8 +29,29 @@
 struct rv_jit_page {
     /* By halfword: distance of its code plus 1, 0: none.  Atomic. */
     uint32_t *entry[RV_JIT_MODES];
-    uint8_t count[RV_SLOTS]; /* executions by the interpreter; atomic, may miss some */
+    /* Executions by the interpreter, or one of the two below; atomic, may miss some. */
+    uint8_t count[RV_SLOTS];
     uint64_t *chunks;        /* a bit for each that has code of it; atomic */
+};
+
+#define RV_JIT_HOT   254 /* hot enough for every threshold */
+#define RV_JIT_ASKED 255 /* the spare thread was asked */
+
+/* What the spare thread is asked for. */
+#define RV_JIT_ASKS 64 /* at a time */
+struct rv_jit_ask {
+    gpa_t gpa; /* of the first instruction */
+    gva_t va;
+    unsigned mode;
+};
+
+struct rv_jit_queue {
+    CACHE_ALIGNED struct lock lock; /* RANK_LEAF: ring, head, tail */
+    unsigned head, tail;            /* any numbers; their difference is what waits */
+    struct rv_jit_ask ask[RV_JIT_ASKS];
+    uint32_t state; /* enum in jit_spare.c; atomic, a futex */
+    struct rv_jit_maker maker;
+    uint64_t starved_until; /* there was no room; clock_now_ns() */
 };
 
 struct rv_jit {
@@ -44,6 +66,7 @@ struct rv_jit {
      * none.  Any thread, atomic. */
     unsigned threshold_min, threshold_max;
     uint64_t evictions; /* pages given up to make room; atomic */
+    struct rv_jit_queue queue;
 
     CACHE_ALIGNED struct lock lock; /* RANK_TRANSLATION: what follows */
     struct rv_jit_chunk {
@@ -79,12 +102,18 @@ static inline uint32_t rv_jit_entry(const struct rv_jit_page *p, unsigned mode, 
 
 /* The page's translations; made if need be.  NULL: no memory. */
 struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops);
+struct rv_jit_job {
+    const struct rv_op *ops; /* the decoded page */
+    struct rv_jit_page *page;
+    gva_t va;
+    unsigned mode;
+    bool executed_only; /* follows only what the interpreter has decoded */
+};
 /*
- * Translates from pc on under the hart's mode, and enters the code, where no other hart was first;
- * executed_only: follows only what the interpreter has decoded.  False: no room, no memory.
+ * Translates from va on, and enters the code, where no other thread was first.  0; -ENOSPC: room is
+ * being made, and will be there when the harts have looked up; -ENOMEM.
  */
-bool rv_jit_translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
-                      struct rv_jit_page *p, gva_t pc, bool executed_only);
+int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit_job *job);
 /* Leads the jump at site (exit_site of struct jit_hart) to what was found for the hart's pc. */
 void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
                   const struct rv_jit_found *to);
@@ -103,6 +132,11 @@ static inline struct rv_assume rv_jit_assume(unsigned mode)
     unsigned assume = mode & 3;
     return (struct rv_assume){.fp_dirty = assume >= 1, .fp_rne = assume == 2};
 }
+
+/* --- jit_spare.c --- */
+
+/* Asks for a translation at the hart's pc; false: nobody is there who could, or too much waits. */
+bool rv_jit_ask(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops);
 
 /* --- jit_access.c --- */
 

@@ -86,7 +86,7 @@ static void mmu_strict_set(struct guest *g, bool strict)
     /* Translations know it. */
     if (rv->jit && strict != rv->cfg.strict_align)
         rv_jit_clear(rv->jit);
-    rv->cfg.strict_align = strict;
+    store_relaxed(&rv->cfg.strict_align, strict); /* the spare thread may look */
 }
 
 const struct guest_mmu_ops rv_mmu_ops = {

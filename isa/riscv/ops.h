@@ -100,6 +100,9 @@ void rv_code_fence_i(struct rv_code_cache *c, struct rv_hart *h);
 /* Around rv_interp's loop: between them the hart may hold slot addresses. */
 void rv_code_enter(struct rv_code_cache *c, struct rv_hart *h);
 void rv_code_leave(struct rv_code_cache *c, struct rv_hart *h);
+/* The same for one thread that is no hart's: what it peeks at between them stays. */
+void rv_code_visit(struct rv_code_cache *c);
+void rv_code_visit_end(struct rv_code_cache *c);
 /* The place for the translations of an array's page; who makes them owns them until they are freed
  * with the array.  Inside rv_code_enter only. */
 struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d);

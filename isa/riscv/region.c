@@ -446,7 +446,7 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
     b->insns = 0;
     b->any_mode = true;
     b->region = (struct jit_region){
-        .blocks = b->blocks, .strict_align = g->cfg.strict_align, .fp_inline = assume->fp_rne};
+        .blocks = b->blocks, .strict_align = load_relaxed(&g->cfg.strict_align), .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);
     find_loops(&w);

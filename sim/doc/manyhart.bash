@@ -26,6 +26,7 @@ _manyhart() {
 	--log) mapfile -t COMPREPLY < <(compgen -W "error warn info debug trace" -- "$word") ;;
 	--console) mapfile -t COMPREPLY < <(compgen -W "stdio pty none" -f -- "$word") ;;
 	--firmware) mapfile -t COMPREPLY < <(compgen -W "builtin none" -f -- "$word") ;;
+	--jit-thread) mapfile -t COMPREPLY < <(compgen -W "auto on off" -- "$word") ;;
 	--sandbox | --jit-chain) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--stats) mapfile -t COMPREPLY < <(compgen -W "- table" -f -- "$word") ;;
 	--jit-cache | --jit-region | --jit-threshold | --harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;

@@ -57,6 +57,7 @@ struct mh_machine *duel_machine(const struct duel_setup *s, const char *engine, 
     cfg.console = "none";
     cfg.pin = "none";
     duel_must(mh_config_set(&cfg, "engine", engine), "engine");
+    duel_must(mh_config_set(&cfg, "jit-thread", "off"), "jit-thread"); /* the same each time */
     set_options(&cfg, s->options, s->option_count);
     if (engine == s->engine[1])
         set_options(&cfg, s->second_options, s->second_option_count);

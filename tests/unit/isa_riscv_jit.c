@@ -120,12 +120,50 @@ static void test_chain(void **state)
 
 static void test_threshold(void **state)
 {
-    struct seen one = RUN("hybrid", "jit-threshold", "1"),
-                many = RUN("hybrid", "jit-threshold", "255");
+    struct seen one = RUN("hybrid", "jit-thread", "off", "jit-threshold", "1"),
+                many = RUN("hybrid", "jit-thread", "off", "jit-threshold", "255");
     (void)state;
     assert_same(&one, &many);
     assert_true(one.stats.jit_cold < 20);
     assert_in_range(many.stats.jit_cold, 254, 5 * 254);
+}
+
+/* What is hot is left to the spare thread, which comes to it sooner or later. */
+static void test_thread(void **state)
+{
+    struct seen off = RUN("hybrid", "jit-thread", "off"), on = RUN("hybrid", "jit-thread", "on");
+    (void)state;
+    assert_same(&off, &on);
+    assert_int_equal(off.stats.jit_asks, 0);
+    assert_true(off.stats.translations > 0);
+    assert_true(on.stats.jit_asks > 0);
+    struct mh_machine *m;
+    struct mh_engine *e;
+    struct program p;
+    struct mh_vm_config cfg;
+    struct guest_stats all, hart;
+    program_make(&p, (const char *const[]){"addi a0,a0,1", "jal zero,0x80000000", NULL});
+    program_config(&cfg, &p);
+    assert_int_equal(mh_config_set(&cfg, "jit-thread", "on"), 0);
+    assert_int_equal(mh_machine_create(&m, &cfg), 0);
+    assert_int_equal(mh_machine_init(m), 0);
+    assert_int_equal(mh_engine_create(&e, m, 0, "hybrid"), 0);
+    for (unsigned tries = 0; tries < 10000; tries++) {
+        assert_int_equal(mh_engine_execute(e, 100000, NULL), 0);
+        m->gt->stats(m->guest, -1, &all);
+        if (all.translations)
+            break;
+    }
+    assert_true(all.translations > 0);
+    m->gt->stats(m->guest, 0, &hart);
+    assert_int_equal(hart.translations, 0);
+    assert_true(hart.jit_asks > 0);
+    uint64_t cold = hart.jit_cold;
+    assert_int_equal(mh_engine_execute(e, 100000, NULL), 0);
+    m->gt->stats(m->guest, 0, &hart);
+    assert_true(hart.jit_cold - cold < 10);
+    mh_engine_destroy(e);
+    mh_machine_destroy(m);
 }
 
 static void test_region(void **state)
@@ -234,7 +272,7 @@ int main(void)
         cmocka_unit_test(test_levels), cmocka_unit_test(test_passes),
         cmocka_unit_test(test_chain),  cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_region), cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_full),   cmocka_unit_test(test_thread),
     };
     if (!jit_host()) {
         puts("there is no back end for this host");
