@@ -612,12 +612,14 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
         x64_store(&l->e, to, (enum x64_reg)reg);
 }
 
-/* In the site's note: log2 of the bytes that the access or its span needs. */
-#define NOTE_CLASS_BYTE 1 /* the upper half of this byte */
+/* What the site has for the probe alone, where jit_site leaves room: log2 of the bytes that the
+ * access or its span needs. */
+#define SITE_CLASS_SHIFT 12
+#define SITE_CLASS_MASK  15
 
-static uint32_t note_class(unsigned bytes)
+static uint32_t site_class(unsigned bytes)
 {
-    return size_class(bytes) << (8 * NOTE_CLASS_BYTE + 4);
+    return size_class(bytes) << SITE_CLASS_SHIFT;
 }
 
 /* Of the probe: jumps on if the entry at rcx is not that of the page in rax under the context. */
@@ -634,13 +636,12 @@ static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
 static void probe_fill(struct lower *l, enum tlb_stream_kind kind, enum tlb_stream_use use)
 {
     struct x64_buf *e = &l->e;
-    struct x64_mem site = lower_at_note(RDX, 0);
+    struct x64_mem site = AT_JIT(l, site);
     struct x64_mem stream = at_stream(l, kind, 0, 0);
     struct x64_mem used = at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
                                                            kind * TLB_STREAMS));
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
-    x64_load(e, RDX, x64_at(RSP, 0));
     site.disp += 2;
     x64_load_zx(e, RDX, site, 2);
     used.index = RDX;
@@ -677,19 +678,17 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
     /* At how many distances in a page it fits. */
-    struct x64_mem site = lower_at_note(RDX, 0);
-    x64_load(e, RDX, x64_at(RSP, 0));
-    site.disp += NOTE_CLASS_BYTE;
-    x64_load_zx(e, RCX, site, 1);
-    x64_shift_imm(e, SH_SHR, 0, RCX, 4);
+    x64_mov32(e, RCX, RDX);
+    x64_shift_imm(e, SH_SHR, 0, RCX, SITE_CLASS_SHIFT);
+    x64_alu_imm(e, ALU_AND, 0, RCX, SITE_CLASS_MASK);
     x64_mov_imm(e, RDX, UINT32_MAX);
     x64_shift_cl(e, SH_SHL, 0, RDX);
     x64_alu_imm(e, ALU_ADD, 0, RDX, (int32_t)PAGE_SIZE + 1);
     x64_store(e, AT_JIT(l, room), RDX);
     /* rax the page, rcx the distance in it */
-    x64_mov(e, RCX, RAX);
+    x64_mov32(e, RCX, RAX);
     x64_alu_imm(e, ALU_AND, 0, RCX, (int32_t)(PAGE_SIZE - 1));
-    x64_alu_mem(e, ALU_CMP, X64_W, RCX, AT_JIT(l, room));
+    x64_alu(e, ALU_CMP, 0, RCX, RDX);
     no[1] = x64_jcc(e, CC_AE, 0);
     x64_alu(e, ALU_SUB, X64_W, RAX, RCX);
     /* rcx the entry: as tlb_slot() */
@@ -732,8 +731,8 @@ static void call_miss(struct lower *l, const struct cold *c, enum call_kind kind
 {
     unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
     if (c->span)
-        x64_note(&l->e, c->span);
-    lower_call(l, kind, c->point | (c->span ? NOTE_SPAN : 0), c->site | note_class(bytes));
+        x64_store_imm(&l->e, AT_JIT(l, span), (int32_t)c->span, 4);
+    lower_call(l, kind, c->point | (c->span ? POINT_SPAN : 0), c->site | site_class(bytes));
 }
 
 static void take_value(struct lower *l, struct cold *c, enum jit_access what)

@@ -259,16 +259,21 @@ static unsigned frame_place(struct lower *l, ir_ref v)
     return 0;
 }
 
-static void spill(struct lower *l, enum x64_reg r)
+/* The value, which is in r. */
+static void to_frame(struct lower *l, ir_ref v, enum x64_reg r)
 {
-    ir_ref v = l->owner[r];
-    let_go(l, r);
-    if (back_to_slot(l, v))
-        return;
     unsigned place = frame_place(l, v);
     x64_store(&l->e, at_frame(place), r);
     l->val[v].kind = LOC_FRAME;
     l->val[v].slot = (uint16_t)place;
+}
+
+static void spill(struct lower *l, enum x64_reg r)
+{
+    ir_ref v = l->owner[r];
+    let_go(l, r);
+    if (!back_to_slot(l, v))
+        to_frame(l, v, r);
 }
 
 /* Whether a is better to be spilled than b. */
@@ -487,6 +492,10 @@ static void move_out(struct lower *l, ir_ref v)
         alloc_xcopy(l, x, v);
         xgive(l, x, v);
         l->xpinned |= X64_BIT(x);
+        return;
+    }
+    if (l->val[v].kind == LOC_HOME && !l->free && victim(l) == X64_NO_REG) {
+        to_frame(l, v, (enum x64_reg)l->map.home[l->val[v].slot]);
         return;
     }
     enum x64_reg r = take_any(l);

@@ -386,15 +386,6 @@ static inline void x64_test(struct x64_buf *e, unsigned w, enum x64_reg a, enum 
     x64_rr(e, 0x85, w, b, a);
 }
 
-/* Four bytes for whoever reads the code, as an instruction that changes the flags only. */
-static inline void x64_note(struct x64_buf *e, uint32_t v)
-{
-    x64_begin(e);
-    x64_byte(e, 0xa9); /* test eax, v */
-    x64_dword(e, v);
-}
-#define X64_NOTE_BYTES 5
-
 /* Of the low byte. */
 static inline void x64_test8_imm(struct x64_buf *e, enum x64_reg a, unsigned v)
 {

@@ -216,8 +216,8 @@ static void lower_block(struct lower *l, unsigned k)
 
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what)
 {
-    x64_note(&l->e, point);
-    x64_note(&l->e, what);
+    x64_mov_imm(&l->e, RCX, point);
+    x64_mov_imm(&l->e, RDX, what);
     uint8_t *from = x64_call(&l->e, l->r->own_map ? 0 : l->s->routine[kind]);
     if (!l->r->own_map)
         return;
@@ -227,11 +227,6 @@ void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t w
     }
     l->call[l->calls].from = from;
     l->call[l->calls++].kind = (uint8_t)kind;
-}
-
-struct x64_mem lower_at_note(enum x64_reg ret, int n)
-{
-    return x64_at(ret, -5 - X64_NOTE_BYTES * n - 4); /* the call has 5 bytes */
 }
 
 static void homes_store(struct lower *l)
@@ -263,31 +258,29 @@ static void call_c(struct lower *l)
     x64_lea(&l->e, RSP, x64_at(RSP, 8));
 }
 
-/* For C, which need not know where notes stand. */
-static void read_notes(struct lower *l)
+/* Point and span as C wants them: the point with POINT_SPAN is in its place. */
+static void split_point(struct lower *l)
 {
     struct x64_buf *e = &l->e;
-    x64_load(e, RDX, x64_at(RSP, 0));
-    x64_load_zx(e, RAX, lower_at_note(RDX, 0), 4);
-    x64_store_size(e, AT_JIT(l, site), RAX, 4);
-    x64_load_zx(e, RCX, lower_at_note(RDX, 2), 4);
-    x64_load_zx(e, RAX, lower_at_note(RDX, 1), 4);
-    x64_mov32(e, RDX, RAX);
-    x64_shift_imm(e, SH_SAR, 0, RDX, 31); /* NOTE_SPAN: all ones, else 0 */
-    x64_alu(e, ALU_AND, 0, RCX, RDX);
-    x64_store_size(e, AT_JIT(l, span), RCX, 4);
-    x64_alu_imm(e, ALU_AND, 0, RAX, (int32_t)~NOTE_SPAN);
-    x64_store_size(e, AT_JIT(l, point), RAX, 4);
+    x64_load_zx(e, RCX, AT_JIT(l, point), 4);
+    x64_mov32(e, RDX, RCX);
+    x64_shift_imm(e, SH_SAR, 0, RDX, 31); /* all ones if there is a span, else 0 */
+    x64_alu_mem(e, ALU_AND, 0, RDX, AT_JIT(l, span));
+    x64_store_size(e, AT_JIT(l, span), RDX, 4);
+    x64_alu_imm(e, ALU_AND, 0, RCX, (int32_t)~POINT_SPAN);
+    x64_store_size(e, AT_JIT(l, point), RCX, 4);
 }
 
 static void miss_routine(struct lower *l, enum call_kind kind)
 {
     x64_store(&l->e, AT_JIT(l, va), RAX);
+    x64_store_size(&l->e, AT_JIT(l, point), RCX, 4);
+    x64_store_size(&l->e, AT_JIT(l, site), RDX, 4);
     if (kind != CALL_MISS)
         access_probe(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
-    read_notes(l);
+    split_point(l);
     x64_mov_imm(&l->e, RAX, (uintptr_t)l->g->slow);
     call_c(l);
     x64_alu_imm(&l->e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
@@ -302,14 +295,11 @@ static void helper_routine(struct lower *l, bool regs)
     static const uint8_t args[IR_ARGS_MAX] = {RSI, RDX, RCX, R8, R9};
     struct x64_buf *e = &l->e;
     homes_store(l);
-    x64_load(e, RDX, x64_at(RSP, 0));
-    x64_load_zx(e, RAX, lower_at_note(RDX, 1), 4);
-    x64_store_size(e, AT_JIT(l, point), RAX, 4);
-    x64_shift_imm(e, SH_SHR, 0, RAX, 12);
-    x64_alu(e, ALU_ADD, X64_W, RAX, NOW);
-    x64_store(e, at_hart(l, l->g->insns), RAX);
-    x64_load_zx(e, RAX, lower_at_note(RDX, 0), 4);
-    x64_imul_imm(e, X64_W, RAX, RAX, sizeof(struct ir_helper));
+    x64_store_size(e, AT_JIT(l, point), RCX, 4);
+    x64_shift_imm(e, SH_SHR, 0, RCX, 12);
+    x64_alu(e, ALU_ADD, X64_W, RCX, NOW);
+    x64_store(e, at_hart(l, l->g->insns), RCX);
+    x64_imul_imm(e, X64_W, RAX, RDX, sizeof(struct ir_helper));
     x64_mov_imm(e, R10, (uintptr_t)l->g->ir->helpers + offsetof(struct ir_helper, fn));
     x64_load(e, RAX, x64_at_index(R10, RAX, 0));
     for (size_t i = 0; i < IR_ARGS_MAX; i++)

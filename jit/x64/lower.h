@@ -138,10 +138,10 @@ struct cold {
 
 /*
  * The routines through which C is called: a region with a map of its own has its own, the others
- * share those of the stubs.  What they are to know stands in notes right before the call, where the
- * return address leads them: for a miss point and site, for a helper point and number.  An access
- * that stands for a span has a third note before these, and NOTE_SPAN in its point.  rax is the
- * address of a miss, before and after; rcx and rdx may be overwritten.
+ * share those of the stubs.  They are told in ecx the point and in edx what: the site of a miss, the
+ * number of a helper.  An access that stands for a span has left it in struct jit_hart, and
+ * POINT_SPAN in its point.  rax is the address of a miss, before and after; rcx and rdx may be
+ * overwritten.
  */
 enum call_kind {
     CALL_MISS_READ,
@@ -153,7 +153,7 @@ enum call_kind {
 };
 _Static_assert(CALL_KINDS <= JIT_ROUTINES, "the stubs have them all");
 
-#define NOTE_SPAN 0x80000000u
+#define POINT_SPAN 0x80000000u
 
 struct lower {
     struct x64_buf e;
@@ -339,10 +339,9 @@ struct cold *lower_cold(struct lower *l);
 /* A jump to a block of the region. */
 void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);
-/* The notes point and what, and the call.  CALL_MISS: an access that may not be tried again. */
+/* The call, with point and what in their registers.  CALL_MISS: an access that may not be tried
+ * again. */
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);
-/* In a routine: the note that is n before the last one, where ret is the return address. */
-struct x64_mem lower_at_note(enum x64_reg ret, int n);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
 /* The first part of those for misses: finds the stream its page in the TLB, if it is there. */
