@@ -109,11 +109,14 @@ unsigned tlb_capacity(const struct tlb *t, enum tlb_kind kind)
 
 /* ---- streams ------------------------------------------------------------- */
 
-void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, enum tlb_stream_use use,
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool own,
                     const struct tlb_stream *s)
 {
     t->stream[kind][i] = *s;
-    t->stream_used[kind][i] = (uint8_t)use;
+    t->stream_used[kind][i] =
+        (uint8_t)(TLB_STREAM_USED | (s->start >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE) |
+                  (own ? TLB_STREAM_OWN : 0));
+    t->stream_wide |= s->limit > PAGE_SIZE;
 }
 
 /* Which streams go: all, all but global ones, those that hold a guest's page, or a host's. */
@@ -125,23 +128,41 @@ static bool stream_goes(const struct tlb_stream *s, enum streams_that that, uint
            page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
 }
 
+#define EIGHT(v) (0x0101010101010101ull * (v))
+
+/* Of eight uses: a bit in each byte that may be meant; none in those that are not. */
+static ALWAYS_INLINE uint64_t streams_meant(uint64_t uses, enum streams_that that, uint64_t mark)
+{
+    if (that == STREAMS_OWN)
+        return uses & EIGHT(TLB_STREAM_OWN);
+    if (that != STREAMS_OF_PAGE)
+        return uses & EIGHT(TLB_STREAM_USED);
+    uint64_t differs = (uses & EIGHT(TLB_STREAM_USED | TLB_STREAM_PAGE)) ^ EIGHT(mark);
+    return (differs - EIGHT(1)) & ~differs & EIGHT(0x80); /* bytes that are zero, and a few more */
+}
+
+/* From first, a multiple of 32, to end. */
 static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind, unsigned first,
                                        unsigned end, enum streams_that that, uint64_t page)
 {
     uint8_t *used = t->stream_used[kind];
     struct tlb_stream *s = t->stream[kind];
-    for (unsigned w = first; w < end; w += 8) {
-        uint64_t eight;
-        memcpy(&eight, used + w, 8);
-        if (that == STREAMS_OWN)
-            eight &= TLB_STREAM_OWN * 0x0101010101010101ull;
-        for (; eight; eight &= eight - 1) {
-            unsigned i = w + (unsigned)__builtin_ctzll(eight) / 8;
-            if (!stream_goes(&s[i], that, page))
-                continue;
-            s[i].limit = 0;
-            used[i] = 0;
-        }
+    uint64_t mark = TLB_STREAM_USED | (page >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE);
+    for (unsigned w = first; w < end; w += 32) {
+        uint64_t uses[4];
+        memcpy(uses, used + w, 32);
+        for (unsigned k = 0; k < 4; k++)
+            uses[k] = streams_meant(uses[k], that, mark);
+        if (likely(!(uses[0] | uses[1] | uses[2] | uses[3])))
+            continue;
+        for (unsigned k = 0; k < 4; k++)
+            for (; uses[k]; uses[k] &= uses[k] - 1) {
+                unsigned i = w + 8 * k + (unsigned)__builtin_ctzll(uses[k]) / 8;
+                if (!stream_goes(&s[i], that, page))
+                    continue;
+                s[i].limit = 0;
+                used[i] = 0;
+            }
     }
 }
 
@@ -151,9 +172,20 @@ static void streams_forget(struct tlb *t, unsigned first, unsigned end, enum str
     streams_drop(t, TLB_STREAM_WRITE, first, end, that, 0);
 }
 
+static void streams_forget_page(struct tlb *t, gva_t page)
+{
+    if (unlikely(t->stream_wide)) {
+        tlb_streams_forget(t);
+        return;
+    }
+    streams_drop(t, TLB_STREAM_READ, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
+    streams_drop(t, TLB_STREAM_WRITE, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
+}
+
 void tlb_streams_forget(struct tlb *t)
 {
     streams_forget(t, 0, TLB_STREAMS, STREAMS_ALL);
+    t->stream_wide = false;
 }
 
 void tlb_streams_enter(struct tlb *t, unsigned bank)
@@ -456,8 +488,7 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
         return false;
     }
     gva_t page = va & PAGE_MASK;
-    streams_drop(t, TLB_STREAM_READ, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
-    streams_drop(t, TLB_STREAM_WRITE, 0, TLB_STREAMS, STREAMS_OF_PAGE, page);
+    streams_forget_page(t, page);
     if (bit_test(t->fetch_seen[page_hash(page) / 64], page_hash(page) % 64))
         fetch_goes(t, page | 1);
     return false;

@@ -80,11 +80,17 @@ struct tlb_stream {
  * a trap, and the return from it, need forget neither's.
  */
 #define TLB_STREAM_BANKS 2
-#define TLB_BANK_STREAMS 512
+#define TLB_BANK_STREAMS 2048
 #define TLB_STREAMS      (TLB_STREAM_BANKS * TLB_BANK_STREAMS)
 
-/* What a stream with a limit leads to: a page of the global context, or of its own. */
-enum tlb_stream_use { TLB_STREAM_UNUSED, TLB_STREAM_GLOBAL, TLB_STREAM_OWN };
+/*
+ * stream_used: of a stream with a limit TLB_STREAM_USED, whether it is of the context itself or of
+ * the global one, and some bits of its (first) page's number, by which a page's flush finds it.
+ */
+#define TLB_STREAM_USED      0x01
+#define TLB_STREAM_PAGE      0x7e
+#define TLB_STREAM_PAGE_BITS (PAGE_SHIFT - 1) /* so far to the right it is shifted */
+#define TLB_STREAM_OWN       0x80
 
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
 
@@ -120,8 +126,8 @@ struct tlb {
     bool aliased; /* tlb_alias since the last full flush */
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
-    /* enum tlb_stream_use, for each */
-    _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS];
+    _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS]; /* 0 or what is said above */
+    bool stream_wide; /* some may reach over more than a page */
     uint64_t stream_ctx[TLB_STREAM_BANKS];    /* ctx[TLB_READ] of a bank's streams */
     uint64_t stream_global[TLB_STREAM_BANKS]; /* global[TLB_READ] of them */
     /*
@@ -220,8 +226,8 @@ void tlb_drop_host_page(struct tlb *t, const void *host);
 /* Drops each fetch entry with the addend; all fetch entries if addend is 0. */
 void tlb_drop_fetch(struct tlb *t, uint64_t addend);
 
-/* Sets a stream, which has a limit. */
-void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, enum tlb_stream_use use,
+/* Sets a stream, which has a limit; own: it is of the context itself, not the global one. */
+void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool own,
                     const struct tlb_stream *s);
 void tlb_streams_forget(struct tlb *t);
 /*

@@ -108,8 +108,7 @@ static bool stream_fill_bare(struct rv_hart *h, bool writes, unsigned stream, un
     struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
                            ((end - first) << PAGE_SHIFT) - size + 1,
                            (uintptr_t)pm->host + (first << PAGE_SHIFT)};
-    tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream,
-                   TLB_STREAM_OWN, &s);
+    tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, true, &s);
     return true;
 }
 
@@ -127,7 +126,7 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
         return stream_fill_bare(h, writes, stream, size, va);
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
     tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream,
-                   own ? TLB_STREAM_OWN : TLB_STREAM_GLOBAL, &s);
+                   own, &s);
     return true;
 }
 

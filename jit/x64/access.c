@@ -114,11 +114,11 @@ void access_find_spans(struct lower *l)
 static const struct {
     uint16_t first, count;
 } stream_parts[] = {
-    {0, 64},   {64, 32},  {96, 96},  {192, 160}, {352, 48},
-    {400, 48}, {448, 32}, {480, 16}, {496, 8},   {504, 8},
+    {0, 256},   {256, 128},  {384, 384},  {768, 640}, {1408, 192},
+    {1600, 192}, {1792, 128}, {1920, 64}, {1984, 32},   {2016, 32},
 };
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
-_Static_assert(TLB_BANK_STREAMS == 512, "as the parts say");
+_Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
 
 static unsigned size_class(unsigned bytes)
 {
@@ -633,19 +633,17 @@ static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
 }
 
 /* And gives the site's stream the page, which is that of the entry; returns from the routine. */
-static void probe_fill(struct lower *l, enum tlb_stream_kind kind, enum tlb_stream_use use)
+static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
 {
     struct x64_buf *e = &l->e;
-    struct x64_mem site = AT_JIT(l, site);
+    struct x64_mem index = AT_JIT(l, site);
     struct x64_mem stream = at_stream(l, kind, 0, 0);
     struct x64_mem used = at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
                                                            kind * TLB_STREAMS));
+    index.disp += 2;
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
-    site.disp += 2;
-    x64_load_zx(e, RDX, site, 2);
-    used.index = RDX;
-    x64_store_imm(e, used, use, 1);
+    x64_load_zx(e, RDX, index, 2);
     x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
     stream.index = RDX;
     stream.scale = 3;
@@ -656,6 +654,12 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, enum tlb_stre
         (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
     x64_load(e, RCX, AT_JIT(l, room));
     x64_store(e, stream, RCX);
+    x64_load_zx(e, RDX, index, 2);
+    x64_shift_imm(e, SH_SHR, 0, RAX, TLB_STREAM_PAGE_BITS);
+    x64_alu_imm(e, ALU_AND, 0, RAX, TLB_STREAM_PAGE);
+    x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | own);
+    used.index = RDX;
+    x64_store_size(e, used, RAX, 1);
     x64_load(e, RAX, AT_JIT(l, va));
     x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
     x64_ret(e);
@@ -705,7 +709,7 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     probe_fill(l, kind, TLB_STREAM_OWN);
     x64_patch(e, global);
     no[2] = probe_tag(l, tables[kind], offsetof(struct tlb, global));
-    probe_fill(l, kind, TLB_STREAM_GLOBAL);
+    probe_fill(l, kind, 0);
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         x64_patch(e, no[i]);
 }

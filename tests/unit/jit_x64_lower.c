@@ -130,7 +130,7 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
         entropy(h) % 4 == 0)
         return false;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
-    tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, TLB_STREAM_OWN, &s);
+    tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, true, &s);
     tlb_fill(&h->tlb, writes ? TLB_WRITE : TLB_READ, page, s.host - page, PAGE_SHIFT);
     return h->jit.span || aligned;
 }

@@ -625,14 +625,14 @@ static void test_drop_host_page_forgets_write_streams(void **state)
 {
     struct tlb *t = *state;
     struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
-    tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
-    tlb_stream_set(t, TLB_STREAM_WRITE, 3, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, 3, true, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, true, &s);
     uint64_t epoch = t->write_epoch;
     tlb_drop_host_page(t, (const void *)0x7002000);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0);
     assert_true(t->write_epoch > epoch);
-    tlb_stream_set(t, TLB_STREAM_WRITE, 3, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, 3, true, &s);
     tlb_drop_host_page(t, (const void *)0x7005000);
     tlb_drop_host_page(t, (const void *)0x6fff000);
     assert_int_equal(t->stream[TLB_STREAM_WRITE][3].limit, 0x5000);
@@ -648,10 +648,10 @@ static void test_stream_banks(void **state)
     const unsigned second = TLB_BANK_STREAMS + 3;
     t->ctx[TLB_READ] = 8;
     tlb_streams_enter(t, 0);
-    tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, 3, true, &s);
     t->ctx[TLB_READ] = 16;
     tlb_streams_enter(t, 1);
-    tlb_stream_set(t, TLB_STREAM_WRITE, second, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_WRITE, second, true, &s);
     t->ctx[TLB_READ] = 8;
     tlb_streams_enter(t, 0);
     assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0x5000);
@@ -661,19 +661,32 @@ static void test_stream_banks(void **state)
     assert_int_equal(t->stream[TLB_STREAM_WRITE][second].limit, 0);
 }
 
-/* A page's flush forgets the streams that reach over it, the first and the last page as well. */
+/* A page's flush forgets the streams of the page, of all places, and no others. */
 static void test_flush_page_forgets_its_streams(void **state)
 {
     struct tlb *t = *state;
+    for (unsigned i = 0; i < TLB_STREAMS; i++) {
+        struct tlb_stream s = {0x1000 * (1 + i % 100), 0x1000 - 7, 0x7000000};
+        tlb_stream_set(t, TLB_STREAM_READ, i, i % 3, &s);
+        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1 - i, i % 2, &s);
+    }
+    assert_false(tlb_flush_page(t, 0x3ff8));
+    for (unsigned i = 0; i < TLB_STREAMS; i++) {
+        uint64_t limit = i % 100 == 2 ? 0 : 0x1000 - 7;
+        assert_int_equal(t->stream[TLB_STREAM_READ][i].limit, limit);
+        assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1 - i].limit, limit);
+    }
+}
+
+/* One that reaches over more than a page goes with any of them. */
+static void test_flush_page_in_wide_stream(void **state)
+{
+    struct tlb *t = *state;
     const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000 - 7, .host = 0x7000000};
-    const gva_t inside[] = {0x1000, 0x3ff8, 0x5fff}, outside[] = {0, 0xfff, 0x6000, 0x123000};
+    const gva_t inside[] = {0x1000, 0x3ff8, 0x5fff};
     for (unsigned i = 0; i < ARRAY_LEN(inside); i++) {
-        tlb_stream_set(t, TLB_STREAM_READ, 3, TLB_STREAM_OWN, &s);
-        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1, TLB_STREAM_OWN, &s);
-        for (unsigned k = 0; k < ARRAY_LEN(outside); k++)
-            assert_false(tlb_flush_page(t, outside[k]));
-        assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, s.limit);
-        assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1].limit, s.limit);
+        tlb_stream_set(t, TLB_STREAM_READ, 3, true, &s);
+        tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1, true, &s);
         assert_false(tlb_flush_page(t, inside[i]));
         assert_int_equal(t->stream[TLB_STREAM_READ][3].limit, 0);
         assert_int_equal(t->stream[TLB_STREAM_WRITE][TLB_STREAMS - 1].limit, 0);
@@ -729,8 +742,8 @@ static void test_global_streams(void **state)
     t->ctx[TLB_READ] = 8;
     t->global[TLB_READ] = 16;
     tlb_streams_enter(t, 1);
-    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS, TLB_STREAM_GLOBAL, &s);
-    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS + 1, TLB_STREAM_OWN, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS, false, &s);
+    tlb_stream_set(t, TLB_STREAM_READ, TLB_BANK_STREAMS + 1, true, &s);
     t->ctx[TLB_READ] = 24;
     tlb_streams_enter(t, 1);
     assert_int_equal(t->stream[TLB_STREAM_READ][TLB_BANK_STREAMS].limit, s.limit);
@@ -786,6 +799,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_stream_banks),
         TEST(test_flush_page_forgets_its_streams),
+        TEST(test_flush_page_in_wide_stream),
         TEST(test_flush_page_names_fetched_pages),
         TEST(test_large_far_apart),
         TEST(test_global),
