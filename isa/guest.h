@@ -155,9 +155,11 @@ struct guest_hot_ops {
      */
     int (*precompile)(struct guest *g, unsigned hart, gva_t va);
     /*
-     * Translates what hybrid's harts ask for, on the calling thread, until retire is called (any
-     * thread; before or after serve begins).  One thread at most, once.
+     * A thread that translates for hybrid's harts.  From announce on they ask, while fewer of them
+     * than processors are awake; serve does what they ask for, on the calling thread, until retire
+     * is called (any thread, before or after serve begins).  Each once.
      */
+    void (*announce)(struct guest *g, unsigned processors);
     void (*serve)(struct guest *g);
     void (*retire)(struct guest *g);
 };

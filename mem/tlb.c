@@ -67,12 +67,19 @@ static void fetch_goes(struct tlb *t, uint64_t which)
         t->fetch_epoch_all = t->fetch_epoch;
 }
 
+static void no_context(struct tlb *t)
+{
+    for (int k = 0; k < TLB_KINDS; k++)
+        t->ctx[k] = t->global[k] = TLB_CTX_NOWHERE;
+    for (unsigned i = 0; i < TLB_CTX_RECENT; i++)
+        t->ctx_recent[i].ctx = TLB_CTX_NOWHERE;
+}
+
 /* Whatever was known of the current contexts is known no more. */
 static void ctx_nowhere(struct tlb *t)
 {
     tlb_streams_forget(t);
-    for (int k = 0; k < TLB_KINDS; k++)
-        t->ctx[k] = t->global[k] = TLB_CTX_NOWHERE;
+    no_context(t);
 }
 
 int tlb_init(struct tlb *t, unsigned entries)
@@ -116,6 +123,7 @@ void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool o
     t->stream_used[kind][i] =
         (uint8_t)(TLB_STREAM_USED | (s->start >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE) |
                   (own ? TLB_STREAM_OWN : 0));
+    t->stream_group[kind][i / TLB_STREAM_GROUP] = 1;
     t->stream_wide |= s->limit > PAGE_SIZE;
 }
 
@@ -141,29 +149,37 @@ static ALWAYS_INLINE uint64_t streams_meant(uint64_t uses, enum streams_that tha
     return (differs - EIGHT(1)) & ~differs & EIGHT(0x80); /* bytes that are zero, and a few more */
 }
 
-/* From first, a multiple of 32, to end. */
+/* Of one group. */
+static ALWAYS_INLINE void group_drop(struct tlb *t, enum tlb_stream_kind kind, unsigned group,
+                                     enum streams_that that, uint64_t page)
+{
+    unsigned first = group * TLB_STREAM_GROUP;
+    uint8_t *used = t->stream_used[kind] + first;
+    struct tlb_stream *s = t->stream[kind] + first;
+    uint64_t mark = TLB_STREAM_USED | (page >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE);
+    uint64_t uses[TLB_STREAM_GROUP / 8], left = 0;
+    memcpy(uses, used, sizeof(uses));
+    for (unsigned w = 0; w < ARRAY_LEN(uses); w++)
+        for (uint64_t meant = streams_meant(uses[w], that, mark); meant; meant &= meant - 1) {
+            unsigned i = 8 * w + (unsigned)__builtin_ctzll(meant) / 8;
+            if (!stream_goes(&s[i], that, page))
+                continue;
+            s[i].limit = 0;
+            used[i] = 0;
+        }
+    memcpy(uses, used, sizeof(uses));
+    for (unsigned w = 0; w < ARRAY_LEN(uses); w++)
+        left |= uses[w];
+    t->stream_group[kind][group] = left != 0;
+}
+
+/* From first to end, multiples of TLB_STREAM_GROUP. */
 static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind, unsigned first,
                                        unsigned end, enum streams_that that, uint64_t page)
 {
-    uint8_t *used = t->stream_used[kind];
-    struct tlb_stream *s = t->stream[kind];
-    uint64_t mark = TLB_STREAM_USED | (page >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE);
-    for (unsigned w = first; w < end; w += 32) {
-        uint64_t uses[4];
-        memcpy(uses, used + w, 32);
-        for (unsigned k = 0; k < 4; k++)
-            uses[k] = streams_meant(uses[k], that, mark);
-        if (likely(!(uses[0] | uses[1] | uses[2] | uses[3])))
-            continue;
-        for (unsigned k = 0; k < 4; k++)
-            for (; uses[k]; uses[k] &= uses[k] - 1) {
-                unsigned i = w + 8 * k + (unsigned)__builtin_ctzll(uses[k]) / 8;
-                if (!stream_goes(&s[i], that, page))
-                    continue;
-                s[i].limit = 0;
-                used[i] = 0;
-            }
-    }
+    for (unsigned g = first / TLB_STREAM_GROUP; g < end / TLB_STREAM_GROUP; g++)
+        if (t->stream_group[kind][g])
+            group_drop(t, kind, g, that, page);
 }
 
 static void streams_forget(struct tlb *t, unsigned first, unsigned end, enum streams_that that)
@@ -221,9 +237,9 @@ static unsigned key_hash(uint64_t key)
 _Static_assert(TLB_CTX_HASH == 1 << (64 - 54), "key_hash makes an index");
 
 /*
- * The place in ctx_hash of the valid number for key, or the empty place where
- * the search ended.  Forgotten numbers stay in their places until the hard
- * clear, which comes before the table is more than half full.
+ * The place in ctx_hash of the last number for key, forgotten or not, or the
+ * empty place where the search ended.  Numbers stay in their places until the
+ * hard clear, which comes before the table is more than half full.
  */
 static uint16_t *ctx_find(struct tlb *t, uint64_t key)
 {
@@ -231,7 +247,7 @@ static uint16_t *ctx_find(struct tlb *t, uint64_t key)
 
     for (;; i = (i + 1) % TLB_CTX_HASH) {
         unsigned n = t->ctx_hash[i];
-        if (n == 0 || (t->key[n - 1] == key && ctx_valid(t, n - 1)))
+        if (n == 0 || t->key[n - 1] == key)
             return &t->ctx_hash[i];
     }
 }
@@ -253,12 +269,12 @@ static void hard_clear(struct tlb *t)
     t->stats.hard_clears++;
 }
 
-uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
+/* Makes the number for key, if there is none. */
+static uint64_t context_find(struct tlb *t, uint64_t key, bool *cleared)
 {
     uint16_t *place = ctx_find(t, key);
 
-    *cleared = false;
-    if (!*place) {
+    if (!*place || !ctx_valid(t, *place - 1u)) {
         if (t->ctx_used > TLB_CTX_MAX) {
             hard_clear(t);
             *cleared = true;
@@ -269,6 +285,20 @@ uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
     }
     return (uint64_t)(*place - 1u) << TLB_CTX_SHIFT;
 }
+
+uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
+{
+    unsigned i = (unsigned)(key * 0x9e3779b97f4a7c15ull >> 60);
+
+    *cleared = false;
+    if (unlikely(t->ctx_recent[i].key != key || t->ctx_recent[i].ctx == TLB_CTX_NOWHERE)) {
+        uint64_t ctx = context_find(t, key, cleared);
+        t->ctx_recent[i].key = key;
+        t->ctx_recent[i].ctx = ctx;
+    }
+    return t->ctx_recent[i].ctx;
+}
+_Static_assert(TLB_CTX_RECENT == 1 << (64 - 60), "the hash makes an index");
 
 /* ---- lookup and fill ----------------------------------------------------- */
 
@@ -443,8 +473,7 @@ void tlb_flush_asid(struct tlb *t, uint16_t asid)
         if ((uint16_t)t->key[n] == asid)
             t->ctx_forgotten[n / 64] |= 1ull << (n % 64);
     streams_forget(t, 0, TLB_STREAMS, STREAMS_OWN);
-    for (int k = 0; k < TLB_KINDS; k++)
-        t->ctx[k] = t->global[k] = TLB_CTX_NOWHERE;
+    no_context(t);
     t->stats.flush_asid++;
 }
 

@@ -51,6 +51,7 @@ enum tlb_kind { TLB_FETCH, TLB_READ, TLB_WRITE, TLB_SLOW_WRITE, TLB_KINDS };
 #define TLB_MAX_ENTRIES  16384
 #define TLB_LARGE_RANGES 16
 #define TLB_CTX_HASH     1024 /* at most half full */
+#define TLB_CTX_RECENT   16   /* power of two */
 
 struct tlb_entry {
     uint64_t tag;
@@ -91,6 +92,7 @@ struct tlb_stream {
 #define TLB_STREAM_PAGE      0x7e
 #define TLB_STREAM_PAGE_BITS (PAGE_SHIFT - 1) /* so far to the right it is shifted */
 #define TLB_STREAM_OWN       0x80
+#define TLB_STREAM_GROUP     64
 
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
 
@@ -113,6 +115,9 @@ struct tlb {
     unsigned ctx_oldest; /* lower ones were forgotten by a flush */
     uint64_t ctx_forgotten[(TLB_CTX_MAX + 1 + 63) / 64]; /* others that were, one bit each */
     uint16_t ctx_hash[TLB_CTX_HASH];                     /* by key: number + 1, or 0 */
+    struct {
+        uint64_t key, ctx;
+    } ctx_recent[TLB_CTX_RECENT]; /* by key: contexts given out lately; or TLB_CTX_NOWHERE */
 
     /*
      * Virtual ranges in which a page larger than 4 KiB was entered since the last full flush.  When
@@ -127,6 +132,8 @@ struct tlb {
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
     _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS]; /* 0 or what is said above */
+    /* Not 0 for each group of TLB_STREAM_GROUP that may have some in use. */
+    uint8_t stream_group[TLB_STREAM_KINDS][TLB_STREAMS / TLB_STREAM_GROUP];
     bool stream_wide; /* some may reach over more than a page */
     uint64_t stream_ctx[TLB_STREAM_BANKS];    /* ctx[TLB_READ] of a bank's streams */
     uint64_t stream_global[TLB_STREAM_BANKS]; /* global[TLB_READ] of them */

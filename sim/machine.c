@@ -20,6 +20,7 @@
 #include "smp/pin.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -370,23 +371,29 @@ static void *translator_thread(void *arg)
     return NULL;
 }
 
-static bool wants_translator(const struct mh_vm_config *cfg)
+/* So many processors as harts may leave one of to the translator; 0: there is to be none. */
+static unsigned translator_processors(const struct mh_vm_config *cfg)
 {
     const char *text = cfg->jit_thread ? cfg->jit_thread : "auto";
+    unsigned n = config_host_processors();
     if (cfg->exec_mode != MH_EXEC_HYBRID || !strcmp(text, "off"))
-        return false;
-    return !strcmp(text, "on") || config_host_processors() > cfg->harts;
+        return 0;
+    return !strcmp(text, "on") ? UINT_MAX : n > 1 ? n : 0;
 }
 
 /* Without the thread harts translate for themselves. */
 static int start_translator(struct mh_machine *m)
 {
-    if (!wants_translator(&m->cfg))
+    unsigned processors = translator_processors(&m->cfg);
+    if (!processors)
         return 0;
+    m->gt->hot->announce(m->guest, processors);
     int err = pthread_create(&m->translator, NULL, translator_thread, m);
-    if (err)
-        log_at(LOG_SIM, LOG_WARN, "no thread for translations: %s", strerror(err));
     m->has_translator = !err;
+    if (err) {
+        log_at(LOG_SIM, LOG_WARN, "no thread for translations: %s", strerror(err));
+        m->gt->hot->retire(m->guest);
+    }
     return 0;
 }
 

@@ -50,7 +50,7 @@ static const struct cli_option options[] = {
     {"jit-passes", "LIST", "all, none or names, such as fold,dead or -bits (those of the level)"},
     {"jit-region", "N", "guest instructions translated as one piece at most, 1 to 512 (512)"},
     {"jit-thread", "auto|on|off",
-     "hybrid translates on a spare thread: if processors are left (auto)"},
+     "hybrid translates on a spare thread: while a processor is free (auto)"},
     {"jit-threshold", "N", "hybrid translates what was executed N times, 1 to 255 (24)"},
     {"kernel", "F[,raw[@ADDR]]",
      "an S-mode kernel: Image, gzip, zstd, EFI zboot, ELF, or raw bytes"},

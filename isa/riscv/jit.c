@@ -301,9 +301,14 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     h->jit.run.nan[0] = 0x7ff8000000000000;
     h->jit.run.nan[1] = 0xffffffff7fc00000;
     h->jit.run.box[0] = h->jit.run.box[1] = 0xffffffff00000000;
-    while (goes_on && h->insns < load_relaxed(&h->hart.shared.until)) {
+    while (h->insns < load_relaxed(&h->hart.shared.until)) {
+        if (!goes_on && (h->jit.leaves || !rv_go_on(h)))
+            break;
         if (unlikely(!settle(h)))
             break;
+        if (!goes_on)
+            h->jit.run.exit_site = 0; /* it led elsewhere */
+        goes_on = true;
         const struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
         struct rv_jit_found f;
         if (jump->va == h->pc && !h->jit.run.exit_site) {

@@ -106,6 +106,12 @@ static int hot_precompile(struct guest *g, unsigned hart, gva_t va)
     return rc;
 }
 
+static void hot_announce(struct guest *g, unsigned processors)
+{
+    if (hot_jit(g))
+        rv_jit_announce(hot_jit(g), processors);
+}
+
 static void hot_serve(struct guest *g)
 {
     if (hot_jit(g))
@@ -123,6 +129,7 @@ const struct guest_hot_ops rv_hot_ops = {
     .threshold_set = hot_threshold_set,
     .clear = hot_clear,
     .precompile = hot_precompile,
+    .announce = hot_announce,
     .serve = hot_serve,
     .retire = hot_retire,
 };

@@ -49,7 +49,8 @@ struct rv_jit_queue {
     CACHE_ALIGNED struct lock lock; /* RANK_LEAF: ring, head, tail */
     unsigned head, tail;            /* any numbers; their difference is what waits */
     struct rv_jit_ask ask[RV_JIT_ASKS];
-    uint32_t state; /* enum in jit_spare.c; atomic, a futex */
+    uint32_t state;      /* enum in jit_spare.c; atomic, a futex */
+    unsigned processors; /* set before the state is AWAKE */
     struct rv_jit_maker maker;
     uint64_t starved_until; /* there was no room; clock_now_ns() */
 };

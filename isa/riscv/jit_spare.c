@@ -6,8 +6,8 @@
  * page may have gone meanwhile.
  *
  * A place that was asked for is marked so that nobody asks twice.  If too much
- * waits the harts translate for themselves: a host with no processor to spare
- * loses nothing.
+ * waits, or the harts keep all processors busy, they translate for themselves: a
+ * host with no processor to spare loses nothing.
  */
 #include <errno.h>
 
@@ -22,11 +22,20 @@
 
 enum state { NOBODY, AWAKE, ASLEEP, RETIRED };
 
+/* Harts that want a processor now. */
+static unsigned awake(const struct rv_guest *g)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < g->cfg.harts; i++)
+        n += !load_relaxed(&g->harts[i]->hart.shared.asleep);
+    return n;
+}
+
 bool rv_jit_ask(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops)
 {
     struct rv_jit_queue *q = &j->queue;
-    uint32_t state = load_relaxed(&q->state);
-    if (state == NOBODY || state == RETIRED)
+    uint32_t state = load_acquire(&q->state);
+    if (state == NOBODY || state == RETIRED || awake(j->g) >= q->processors)
         return false;
     struct rv_jit_ask ask = {rv_code_gpa(j->g->code, ops) | (h->pc & ~PAGE_MASK), h->pc,
                              h->jit.mode};
@@ -101,13 +110,16 @@ static void sleep_on(struct rv_jit_queue *q)
         (void)futex_wait(&q->state, ASLEEP, FUTEX_NO_DEADLINE);
 }
 
+void rv_jit_announce(struct rv_jit *j, unsigned processors)
+{
+    j->queue.processors = processors;
+    store_release(&j->queue.state, AWAKE);
+}
+
 void rv_jit_serve(struct rv_jit *j)
 {
     struct rv_jit_queue *q = &j->queue;
-    uint32_t nobody = NOBODY;
     struct rv_jit_ask ask;
-    if (!cas_seq_cst(&q->state, &nobody, AWAKE))
-        return;
     for (uint64_t busy = clock_now_ns(); load_acquire(&q->state) != RETIRED;) {
         if (next(q, &ask)) {
             serve(j, &ask);

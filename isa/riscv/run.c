@@ -233,6 +233,22 @@ static void count_exit(struct rv_hart *h)
         s->exit_target++;
 }
 
+/* What the engine need not be left for: another context, and a look at the interrupts. */
+#define LIGHT (RV_ATTEND_MMU | RV_ATTEND_IRQ)
+
+bool rv_go_on(struct rv_hart *h)
+{
+    if (h->pause_at != UINT64_MAX || h->triggers || h->attention & ~(uint32_t)LIGHT ||
+        !(h->trap.pending || h->attention))
+        return false;
+    count_exit(h);
+    if (h->trap.pending)
+        rv_take_exception(h);
+    if (h->attention & ~(uint32_t)LIGHT || load_relaxed(&h->hsm_state) != HSM_STARTED)
+        return false;
+    return rv_attend(h) && !rv_interrupt_pending(h);
+}
+
 /* One round; false: the machine ends. */
 static bool round_once(struct rv_hart *h)
 {

@@ -502,6 +502,12 @@ bool rv_heed_alarm(struct rv_hart *h);
 bool rv_attend(struct rv_hart *h);
 /* rv_trap_take, counting towards the instruction limit where nothing is retired. */
 void rv_take_exception(struct rv_hart *h);
+/*
+ * For an engine that would return: does what the run loop would do next, if that is to take an
+ * exception or to change the context and no more, and the hart runs freely (not in pieces).  True:
+ * the engine may go on at the hart's pc, which another mode may be in.
+ */
+bool rv_go_on(struct rv_hart *h);
 /* A round while an icount trigger counts: the interrupt or one instruction (piece.c). */
 void rv_round_counted(struct rv_hart *h);
 /* Executes from h->pc until something needs attention, an alarm or an exception. */

@@ -640,6 +640,9 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
     struct x64_mem stream = at_stream(l, kind, 0, 0);
     struct x64_mem used = at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
                                                            kind * TLB_STREAMS));
+    struct x64_mem group =
+        at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_group) +
+                                         kind * (TLB_STREAMS / TLB_STREAM_GROUP)));
     index.disp += 2;
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
@@ -660,10 +663,14 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
     x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | own);
     used.index = RDX;
     x64_store_size(e, used, RAX, 1);
+    x64_shift_imm(e, SH_SHR, 0, RDX, 6);
+    group.index = RDX;
+    x64_store_imm(e, group, 1, 1);
     x64_load(e, RAX, AT_JIT(l, va));
     x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
     x64_ret(e);
 }
+_Static_assert(TLB_STREAM_GROUP == 1 << 6, "an index becomes its group's");
 _Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
 _Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte each");
 

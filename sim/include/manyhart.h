@@ -127,7 +127,7 @@ struct mh_vm_config {
     bool jit_chain;                /* translations jump to each other directly */
     unsigned jit_region;           /* guest instructions of a region at most; 0: 512 */
     const char *jit_thread;        /* hybrid translates on a thread of its own: "on", "off", or "auto"
-                                      (NULL too): where the host has more processors than harts */
+                                      (NULL too): while fewer harts than the host has processors are awake */
     const char *jit_dump;          /* file that gets each translation: guest, IR and host code */
     bool perf_map;                 /* writes /tmp/perf-PID.map, where perf looks for symbols */
     uint64_t timeout_ns;           /* 0: no limit */
