@@ -39,6 +39,8 @@ const struct dev_type *dev_type_find(const char *name)
 static bool dev_mmio_read(void *opaque, uint64_t offset, unsigned size, uint64_t *value)
 {
     struct dev *d = opaque;
+    if (d->type->peek && d->type->peek(d, offset, size, value))
+        return true;
     lock_take(&d->lock);
     bool ok = d->type->read(d, offset, size, value);
     lock_drop(&d->lock);

@@ -59,7 +59,7 @@ struct plic {
     uint32_t level[PLIC_WORDS];
     uint32_t pending[PLIC_WORDS];
     uint32_t claimed[PLIC_WORDS];
-    uint8_t priority[PLIC_SOURCES];
+    uint8_t priority[PLIC_SOURCES]; /* written atomically: read without the lock as well */
     struct plic_context *context;
 };
 
@@ -192,7 +192,8 @@ static void plic_reset(struct dev *d)
     struct plic *p = plic_of(d);
     memset(p->pending, 0, sizeof(p->pending));
     memset(p->claimed, 0, sizeof(p->claimed));
-    memset(p->priority, 0, sizeof(p->priority));
+    for (unsigned n = 0; n < PLIC_SOURCES; n++)
+        store_relaxed(&p->priority[n], 0);
     for (unsigned i = 0; i < p->contexts; i++) {
         memset(p->context[i].enable, 0, sizeof(p->context[i].enable));
         p->context[i].threshold = 0;
@@ -265,7 +266,7 @@ static bool plic_read(struct dev *d, uint64_t offset, unsigned size, uint64_t *v
         return false;
     *value = 0;
     if (offset < PLIC_PENDING) {
-        *value = p->priority[offset / 4];
+        *value = load_relaxed(&p->priority[offset / 4]);
     } else if (offset < PLIC_ENABLE) {
         word = (unsigned)(offset - PLIC_PENDING) / 4;
         *value = word < p->words ? p->pending[word] : 0;
@@ -275,6 +276,15 @@ static bool plic_read(struct dev *d, uint64_t offset, unsigned size, uint64_t *v
     } else {
         *value = plic_read_context(p, offset);
     }
+    return true;
+}
+
+static bool plic_peek(const struct dev *d, uint64_t offset, unsigned size, uint64_t *value)
+{
+    const struct plic *p = (const struct plic *)d;
+    if (size != 4 || offset & 3 || offset >= PLIC_PENDING)
+        return false;
+    *value = load_relaxed(&p->priority[offset / 4]);
     return true;
 }
 
@@ -297,7 +307,7 @@ static bool plic_write(struct dev *d, uint64_t offset, unsigned size, uint64_t v
         return false;
     if (offset < PLIC_PENDING) {
         if (plic_source_exists(p, offset / 4)) {
-            p->priority[offset / 4] = value & PLIC_PRIORITY_MASK;
+            store_relaxed(&p->priority[offset / 4], (uint8_t)(value & PLIC_PRIORITY_MASK));
             plic_update_source_locked(p, (unsigned)offset / 4);
         }
     } else if (offset >= PLIC_ENABLE && offset < PLIC_CONTEXT) {
@@ -409,6 +419,7 @@ const struct dev_type plic_type = {
     .init = plic_init,
     .reset = plic_reset,
     .fini = plic_fini,
+    .peek = plic_peek,
     .read = plic_read,
     .write = plic_write,
     .fdt = plic_fdt,
