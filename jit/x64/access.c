@@ -277,6 +277,13 @@ static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg
     return x64_at_index(base, a->t, 0);
 }
 
+/* Where the cold code may come back to with the host address. */
+static void direct(struct lower *l, struct access *a, enum x64_reg base)
+{
+    a->cold->direct = x64_here(&l->e);
+    a->cold->base = (uint8_t)(a->span ? a->host : base);
+}
+
 static void end(struct lower *l, struct access *a)
 {
     a->cold->after = x64_here(&l->e);
@@ -322,6 +329,7 @@ static void load_fp(struct lower *l, const struct ir_insn *i)
     a.cold->dst_x = true;
     a.cold->box = box;
     struct x64_mem m = host_place(l, &a, base);
+    direct(l, &a, base);
     x64_load_xmm(&l->e, x, m, i->sub);
     if (box)
         x64_rm(&l->e, 0x0f56, 0, x, AT_JIT(l, box)); /* orps */
@@ -344,6 +352,7 @@ static void load(struct lower *l, const struct ir_insn *i)
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
     a.cold->sign = (uint8_t)sign;
     struct x64_mem m = host_place(l, &a, d);
+    direct(l, &a, d);
     if (sign)
         x64_load_sx(&l->e, d, m, i->sub);
     else
@@ -368,6 +377,7 @@ static void store(struct lower *l, const struct ir_insn *i)
     keep(l, &a, base);
     check(l, &a);
     struct x64_mem m = host_place(l, &a, base);
+    direct(l, &a, base);
     if (c->value_x)
         x64_store_xmm(&l->e, m, c->value, i->sub);
     else if (c->value == X64_NO_REG)
@@ -632,7 +642,10 @@ static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
     return x64_jcc(e, CC_NE, 0);
 }
 
-/* And gives the site's stream the page, which is that of the entry; returns from the routine. */
+/*
+ * And gives the site's stream the page, which is that of the entry; returns from the routine with
+ * the host address.  (To look in the stream again at once would wait for what was just stored.)
+ */
 static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
 {
     struct x64_buf *e = &l->e;
@@ -645,19 +658,21 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
                                          kind * (TLB_STREAMS / TLB_STREAM_GROUP)));
     index.disp += 2;
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
-    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
     x64_load_zx(e, RDX, index, 2);
     x64_lea(e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
     stream.index = RDX;
     stream.scale = 3;
     x64_store(e, stream, RAX);
     stream.disp += (int32_t)offsetof(struct tlb_stream, host);
-    x64_store(e, stream, RCX);
+    x64_alu(e, ALU_ADD, X64_W, RAX, RCX);
+    x64_store(e, stream, RAX);
     stream.disp +=
         (int32_t)offsetof(struct tlb_stream, limit) - (int32_t)offsetof(struct tlb_stream, host);
-    x64_load(e, RCX, AT_JIT(l, room));
-    x64_store(e, stream, RCX);
+    x64_load(e, RAX, AT_JIT(l, room));
+    x64_store(e, stream, RAX);
     x64_load_zx(e, RDX, index, 2);
+    x64_load(e, RAX, AT_JIT(l, va));
+    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
     x64_shift_imm(e, SH_SHR, 0, RAX, TLB_STREAM_PAGE_BITS);
     x64_alu_imm(e, ALU_AND, 0, RAX, TLB_STREAM_PAGE);
     x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | own);
@@ -666,8 +681,8 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
     x64_shift_imm(e, SH_SHR, 0, RDX, 6);
     group.index = RDX;
     x64_store_imm(e, group, 1, 1);
-    x64_load(e, RAX, AT_JIT(l, va));
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, 0); /* above */
+    x64_mov(e, RAX, RCX);
+    x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
     x64_ret(e);
 }
 _Static_assert(TLB_STREAM_GROUP == 1 << 6, "an index becomes its group's");
@@ -676,8 +691,8 @@ _Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte
 
 /*
  * What most accesses off the fast path need is another page, which the TLB has: it is probed here
- * and now, in about thirty instructions.  Ends the routine with "above" in the flags (the access
- * tries again) or goes on behind.
+ * and now, in about forty instructions.  Ends the routine with "below" in the flags or goes on
+ * behind.
  */
 void access_probe(struct lower *l, enum tlb_stream_kind kind)
 {
@@ -779,11 +794,13 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     if (c->disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
     call_miss(l, c, kind == TLB_STREAM_READ ? CALL_MISS_READ : CALL_MISS_WRITE);
-    uint8_t *done = x64_jcc8(e, CC_BE); /* not JIT_SLOW_RETRY */
+    uint8_t *done = x64_jcc8(e, CC_E);
+    uint8_t *have = x64_jcc8(e, CC_B);
     x64_alu_mem(e, ALU_SUB, X64_W, RAX,
                 at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
     x64_alu_mem(e, ALU_ADD, X64_W, RAX,
                 at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, host)));
+    x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
         x64_store(e, AT_JIT(l, value), RAX);
@@ -816,16 +833,25 @@ void access_cold(struct lower *l, struct cold *c)
     set_aside(l, c, what);
     if (t != RAX)
         x64_mov(e, RAX, t);
+    bool probes = what < JIT_AMO && !c->from[1];
     call_miss(l, c,
-              c->from[1] || c->from[2]  ? CALL_MISS
+              !probes                   ? CALL_MISS
               : kind == TLB_STREAM_READ ? CALL_MISS_READ
                                         : CALL_MISS_WRITE);
     if (t != RAX)
         x64_mov(e, t, RAX);
     access_save(l, c, true);
-    x64_jcc(e, CC_A, c->retry); /* JIT_SLOW_RETRY */
+    x64_jcc(e, CC_A, c->retry);
+    uint8_t *below = probes ? x64_jcc8(e, CC_B) : NULL;
     take_value(l, c, what);
     if (c->host != X64_NO_REG)
         x64_mov_imm(e, (enum x64_reg)c->host, 0);
     x64_jmp(e, c->after);
+    if (!below)
+        return;
+    x64_patch8(e, below);
+    x64_mov(e, (enum x64_reg)c->base, t);
+    if (c->base != c->host)
+        x64_zero(e, t); /* it is the index */
+    x64_jmp(e, c->direct);
 }
