@@ -82,8 +82,8 @@ struct dev_type {
     void (*fini)(struct dev *d);  /* harts stopped; waits for host I/O in flight */
     bool (*read)(struct dev *d, uint64_t offset, unsigned size, uint64_t *value); /* d->lock held */
     bool (*write)(struct dev *d, uint64_t offset, unsigned size, uint64_t value); /* d->lock held */
-    /* Reads what is one word that changes at once, without the lock, which costs more than all else.
-     * False: read is to be asked.  NULL: always. */
+    /* Reads what is one word that changes at once, without the lock, which costs more than all
+     * else. False: read is to be asked.  NULL: always. */
     bool (*peek)(const struct dev *d, uint64_t offset, unsigned size, uint64_t *value);
     /*
      * Adds its node below soc (libfdt); 0 or -errno.  May also add nodes at the root, so the offset

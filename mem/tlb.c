@@ -123,7 +123,7 @@ void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool o
     t->stream_used[kind][i] =
         (uint8_t)(TLB_STREAM_USED | (s->start >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE) |
                   (own ? TLB_STREAM_OWN : 0));
-    t->stream_group[kind][i / TLB_STREAM_GROUP] = 1;
+    t->stream_group[kind][own][i / TLB_STREAM_GROUP] = 1;
     t->stream_wide |= s->limit > PAGE_SIZE;
 }
 
@@ -132,8 +132,7 @@ enum streams_that { STREAMS_ALL, STREAMS_OWN, STREAMS_OF_PAGE, STREAMS_OF_HOST_P
 
 static bool stream_goes(const struct tlb_stream *s, enum streams_that that, uint64_t page)
 {
-    return that <= STREAMS_OWN ||
-           page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
+    return that <= STREAMS_OWN || page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
 }
 
 #define EIGHT(v) (0x0101010101010101ull * (v))
@@ -149,6 +148,24 @@ static ALWAYS_INLINE uint64_t streams_meant(uint64_t uses, enum streams_that tha
     return (differs - EIGHT(1)) & ~differs & EIGHT(0x80); /* bytes that are zero, and a few more */
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* Whether one of a group's uses may be of the page that the mark is of. */
+static ALWAYS_INLINE bool group_has(const uint8_t *used, uint8_t mark)
+{
+    bytes16 found = {0}, bits = {0}, marks = {0};
+    bits += (uint8_t)(TLB_STREAM_USED | TLB_STREAM_PAGE);
+    marks += mark;
+    for (unsigned i = 0; i < TLB_STREAM_GROUP; i += sizeof(found)) {
+        bytes16 some;
+        memcpy(&some, used + i, sizeof(some));
+        found |= (bytes16)((some & bits) == marks);
+    }
+    uint64_t halves[2];
+    memcpy(halves, &found, sizeof(halves));
+    return halves[0] | halves[1];
+}
+
 /* Of one group. */
 static ALWAYS_INLINE void group_drop(struct tlb *t, enum tlb_stream_kind kind, unsigned group,
                                      enum streams_that that, uint64_t page)
@@ -157,7 +174,9 @@ static ALWAYS_INLINE void group_drop(struct tlb *t, enum tlb_stream_kind kind, u
     uint8_t *used = t->stream_used[kind] + first;
     struct tlb_stream *s = t->stream[kind] + first;
     uint64_t mark = TLB_STREAM_USED | (page >> TLB_STREAM_PAGE_BITS & TLB_STREAM_PAGE);
-    uint64_t uses[TLB_STREAM_GROUP / 8], left = 0;
+    if (that == STREAMS_OF_PAGE && !group_has(used, (uint8_t)mark))
+        return;
+    uint64_t uses[TLB_STREAM_GROUP / 8], own = 0, global = 0;
     memcpy(uses, used, sizeof(uses));
     for (unsigned w = 0; w < ARRAY_LEN(uses); w++)
         for (uint64_t meant = streams_meant(uses[w], that, mark); meant; meant &= meant - 1) {
@@ -168,9 +187,13 @@ static ALWAYS_INLINE void group_drop(struct tlb *t, enum tlb_stream_kind kind, u
             used[i] = 0;
         }
     memcpy(uses, used, sizeof(uses));
-    for (unsigned w = 0; w < ARRAY_LEN(uses); w++)
-        left |= uses[w];
-    t->stream_group[kind][group] = left != 0;
+    for (unsigned w = 0; w < ARRAY_LEN(uses); w++) {
+        uint64_t owns = uses[w] & EIGHT(TLB_STREAM_OWN);
+        own |= owns;
+        global |= (uses[w] & EIGHT(TLB_STREAM_USED)) ^ owns >> 7;
+    }
+    t->stream_group[kind][true][group] = own != 0;
+    t->stream_group[kind][false][group] = global != 0;
 }
 
 /* From first to end, multiples of TLB_STREAM_GROUP. */
@@ -178,7 +201,8 @@ static ALWAYS_INLINE void streams_drop(struct tlb *t, enum tlb_stream_kind kind,
                                        unsigned end, enum streams_that that, uint64_t page)
 {
     for (unsigned g = first / TLB_STREAM_GROUP; g < end / TLB_STREAM_GROUP; g++)
-        if (t->stream_group[kind][g])
+        if (t->stream_group[kind][true][g] ||
+            (that != STREAMS_OWN && t->stream_group[kind][false][g]))
             group_drop(t, kind, g, that, page);
 }
 

@@ -132,9 +132,10 @@ struct tlb {
 
     struct tlb_stream stream[TLB_STREAM_KINDS][TLB_STREAMS];
     _Alignas(8) uint8_t stream_used[TLB_STREAM_KINDS][TLB_STREAMS]; /* 0 or what is said above */
-    /* Not 0 for each group of TLB_STREAM_GROUP that may have some in use. */
-    uint8_t stream_group[TLB_STREAM_KINDS][TLB_STREAMS / TLB_STREAM_GROUP];
-    bool stream_wide; /* some may reach over more than a page */
+    /* Not 0 for each group of TLB_STREAM_GROUP that may have some in use; [1]: of the context
+     * itself, [0]: of the global one. */
+    uint8_t stream_group[TLB_STREAM_KINDS][2][TLB_STREAMS / TLB_STREAM_GROUP];
+    bool stream_wide;                         /* some may reach over more than a page */
     uint64_t stream_ctx[TLB_STREAM_BANKS];    /* ctx[TLB_READ] of a bank's streams */
     uint64_t stream_global[TLB_STREAM_BANKS]; /* global[TLB_READ] of them */
     /*
@@ -143,8 +144,8 @@ struct tlb {
      * address plus 1, or the addend.
      */
     uint64_t fetch_epoch, fetch_epoch_all, fetch_gone[TLB_FETCH_GONE];
-    /* A bit by hash for each page that a fetch entry was made for since all contexts were forgotten:
-     * what has none is no fetch mapping that could go. */
+    /* A bit by hash for each page that a fetch entry was made for since all contexts were
+     * forgotten: what has none is no fetch mapping that could go. */
     uint64_t fetch_seen[TLB_FETCH_SEEN / 64];
     uint64_t write_epoch; /* rises when a host page may be written fast no more */
 

@@ -55,7 +55,7 @@ struct walk_result {
     bool readable;       /* a read entry may be made */
     bool executable;
     bool global;
-    bool user; /* the leaf's U */
+    bool user;     /* the leaf's U */
     unsigned pbmt; /* 0 PMA, 1 NC, 2 IO */
 };
 

@@ -110,8 +110,8 @@ void rv_mmu_update(struct rv_hart *h)
         t->ctx[TLB_READ] =
             tlb_context(t, context_key(h, data, status) | (uint64_t)h->masked_bits << 24, &cleared);
         if (!cleared)
-            update_global(h, h->mmu_fetch_on && h->priv == PRIV_S,
-                          h->mmu_data_on && data == PRIV_S, status, &cleared);
+            update_global(h, h->mmu_fetch_on && h->priv == PRIV_S, h->mmu_data_on && data == PRIV_S,
+                          status, &cleared);
     } while (cleared);
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
     tlb_streams_enter(t, rv_stream_bank(h));

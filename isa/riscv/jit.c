@@ -26,8 +26,8 @@
 /* --- finding --- */
 
 /*
- * The decoded page of pc, if the TLB has it or can have it; NULL: the interpreter is to fetch there.
- * An exception may have been recorded then.
+ * The decoded page of pc, if the TLB has it or can have it; NULL: the interpreter is to fetch
+ * there. An exception may have been recorded then.
  */
 static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
 {

@@ -92,11 +92,13 @@ void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p);
 /* The engines' run (isa/engine.h): translates everything, or what is warm. */
 void rv_jit_run(struct rv_hart *h, bool everything);
 
-/* The spare thread comes: harts may leave translating to it, while fewer than processors are awake. */
+/* The spare thread comes: harts may leave translating to it, while fewer than processors are awake.
+ */
 void rv_jit_announce(struct rv_jit *j, unsigned processors);
 /* It is here: translates what hybrid's harts ask for while they go on, until rv_jit_retire. */
 void rv_jit_serve(struct rv_jit *j);
-/* Ends rv_jit_serve, before or after it begins.  Harts translate for themselves again.  Any thread. */
+/* Ends rv_jit_serve, before or after it begins.  Harts translate for themselves again.  Any thread.
+ */
 void rv_jit_retire(struct rv_jit *j);
 /* What that thread has. */
 const struct rv_jit_maker *rv_jit_spare(const struct rv_jit *j);

@@ -125,8 +125,7 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
     if (stream_is_bare(h))
         return stream_fill_bare(h, writes, stream, size, va);
     struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
-    tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream,
-                   own, &s);
+    tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, own, &s);
     return true;
 }
 

@@ -31,7 +31,7 @@ struct rv_jit_page {
     uint32_t *entry[RV_JIT_MODES];
     /* Executions by the interpreter, or one of the two below; atomic, may miss some. */
     uint8_t count[RV_SLOTS];
-    uint64_t *chunks;        /* a bit for each that has code of it; atomic */
+    uint64_t *chunks; /* a bit for each that has code of it; atomic */
 };
 
 #define RV_JIT_HOT   254 /* hot enough for every threshold */

@@ -445,8 +445,9 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
                      .start = offset};
     b->insns = 0;
     b->any_mode = true;
-    b->region = (struct jit_region){
-        .blocks = b->blocks, .strict_align = load_relaxed(&g->cfg.strict_align), .fp_inline = assume->fp_rne};
+    b->region = (struct jit_region){.blocks = b->blocks,
+                                    .strict_align = load_relaxed(&g->cfg.strict_align),
+                                    .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);
     find_loops(&w);

@@ -114,8 +114,8 @@ void access_find_spans(struct lower *l)
 static const struct {
     uint16_t first, count;
 } stream_parts[] = {
-    {0, 256},   {256, 128},  {384, 384},  {768, 640}, {1408, 192},
-    {1600, 192}, {1792, 128}, {1920, 64}, {1984, 32},   {2016, 32},
+    {0, 256},    {256, 128},  {384, 384}, {768, 640}, {1408, 192},
+    {1600, 192}, {1792, 128}, {1920, 64}, {1984, 32}, {2016, 32},
 };
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
 _Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
@@ -646,16 +646,16 @@ static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
  * And gives the site's stream the page, which is that of the entry; returns from the routine with
  * the host address.  (To look in the stream again at once would wait for what was just stored.)
  */
-static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
+static void probe_fill(struct lower *l, enum tlb_stream_kind kind, bool own)
 {
     struct x64_buf *e = &l->e;
     struct x64_mem index = AT_JIT(l, site);
     struct x64_mem stream = at_stream(l, kind, 0, 0);
-    struct x64_mem used = at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) +
-                                                           kind * TLB_STREAMS));
+    struct x64_mem used =
+        at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) + kind * TLB_STREAMS));
     struct x64_mem group =
         at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_group) +
-                                         kind * (TLB_STREAMS / TLB_STREAM_GROUP)));
+                                         (2 * kind + own) * (TLB_STREAMS / TLB_STREAM_GROUP)));
     index.disp += 2;
     x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
     x64_load_zx(e, RDX, index, 2);
@@ -675,7 +675,7 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, int own)
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
     x64_shift_imm(e, SH_SHR, 0, RAX, TLB_STREAM_PAGE_BITS);
     x64_alu_imm(e, ALU_AND, 0, RAX, TLB_STREAM_PAGE);
-    x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | own);
+    x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | (own ? TLB_STREAM_OWN : 0));
     used.index = RDX;
     x64_store_size(e, used, RAX, 1);
     x64_shift_imm(e, SH_SHR, 0, RDX, 6);
@@ -728,10 +728,10 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
     x64_alu_mem(e, ALU_ADD, X64_W, RCX,
                 at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
     uint8_t *global = probe_tag(l, tables[kind], offsetof(struct tlb, ctx));
-    probe_fill(l, kind, TLB_STREAM_OWN);
+    probe_fill(l, kind, true);
     x64_patch(e, global);
     no[2] = probe_tag(l, tables[kind], offsetof(struct tlb, global));
-    probe_fill(l, kind, 0);
+    probe_fill(l, kind, false);
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         x64_patch(e, no[i]);
 }

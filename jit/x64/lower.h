@@ -105,8 +105,8 @@ struct cold {
     enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP, COLD_NAN, COLD_NONE } kind;
     uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
-    uintptr_t direct; /* the access itself, once its host address is known */
-    uint8_t base;     /* which then is in this register */
+    uintptr_t direct;    /* the access itself, once its host address is known */
+    uint8_t base;        /* which then is in this register */
     uint32_t saved;      /* temporaries that live across it */
     uint32_t xsaved;     /* and xmm registers */
     bool value_x, dst_x; /* the register is an xmm one */
@@ -140,8 +140,8 @@ struct cold {
 
 /*
  * The routines through which C is called: a region with a map of its own has its own, the others
- * share those of the stubs.  They are told in ecx the point and in edx what: the site of a miss, the
- * number of a helper.  An access that stands for a span has left it in struct jit_hart, and
+ * share those of the stubs.  They are told in ecx the point and in edx what: the site of a miss,
+ * the number of a helper.  An access that stands for a span has left it in struct jit_hart, and
  * POINT_SPAN in its point.  rax is the address of a miss; rcx and rdx may be overwritten.  After a
  * miss the flags say "below": rax is the host address; "equal": the access has been made; "above":
  * it is to be tried again, rax is as it was.  (CALL_MISS never says "below".)

@@ -771,7 +771,7 @@ static void test_peek_poke(void **state)
 static const struct {
     unsigned csr;
     uint64_t mstatus, value;
-    uint32_t expect; /* attention */
+    uint32_t expect;  /* attention */
     uint64_t pending; /* interrupts, enabled in mie */
 } attention[] = {
     {0x140, 0, 1, 0, 0},

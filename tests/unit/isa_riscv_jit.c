@@ -120,8 +120,8 @@ static void test_chain(void **state)
 
 static void test_threshold(void **state)
 {
-    struct seen one = RUN("hybrid", "jit-thread", "off", "jit-threshold", "1"),
-                many = RUN("hybrid", "jit-thread", "off", "jit-threshold", "255");
+    struct seen one = RUN("hybrid", "jit-threshold", "1"),
+                many = RUN("hybrid", "jit-threshold", "255");
     (void)state;
     assert_same(&one, &many);
     assert_true(one.stats.jit_cold < 20);
@@ -131,7 +131,7 @@ static void test_threshold(void **state)
 /* What is hot is left to the spare thread, which comes to it sooner or later. */
 static void test_thread(void **state)
 {
-    struct seen off = RUN("hybrid", "jit-thread", "off"), on = RUN("hybrid", "jit-thread", "on");
+    struct seen off = RUN("hybrid"), on = RUN("hybrid", "jit-thread", "on");
     (void)state;
     assert_same(&off, &on);
     assert_int_equal(off.stats.jit_asks, 0);

@@ -119,6 +119,7 @@ static inline void program_config(struct mh_vm_config *cfg, const struct program
     cfg->memory_size = 4 << 20;
     cfg->console = "none";
     cfg->pin = "none";
+    cfg->jit_thread = "off"; /* what is hot is translated there and then */
     cfg->image_data = p;
     cfg->image_size = sizeof(*p);
     cfg->timeout_ns = 20000000000ull;
