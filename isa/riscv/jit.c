@@ -94,9 +94,12 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
         store_relaxed(&p->count[slot], (uint8_t)(count + 1));
         return false;
     }
-    if (threshold > 1 && rv_jit_ask(j, h, ops)) {
+    if (threshold > 1) {
+        /* First the mark, which the spare thread takes away when it is done. */
         store_relaxed(&p->count[slot], RV_JIT_ASKED);
-        return false;
+        if (rv_jit_ask(j, h, ops))
+            return false;
+        store_relaxed(&p->count[slot], count);
     }
     return translate(j, h, ops, p, pc, threshold > 1) && found(j, h, slot, f);
 }
@@ -311,7 +314,7 @@ void rv_jit_run(struct rv_hart *h, bool everything)
         goes_on = true;
         const struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
         struct rv_jit_found f;
-        if (jump->va == h->pc && !h->jit.run.exit_site) {
+        if (jump->va == h->pc && !h->jit.run.exit_site && likely(!h->triggers)) {
             goes_on = run_code(j, h, jump->code);
             continue;
         }
