@@ -312,7 +312,7 @@ static uint64_t context_find(struct tlb *t, uint64_t key, bool *cleared)
 
 uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
 {
-    unsigned i = (unsigned)(key * 0x9e3779b97f4a7c15ull >> 60);
+    unsigned i = key_hash(key) / (TLB_CTX_HASH / TLB_CTX_RECENT);
 
     *cleared = false;
     if (unlikely(t->ctx_recent[i].key != key || t->ctx_recent[i].ctx == TLB_CTX_NOWHERE)) {
@@ -322,7 +322,6 @@ uint64_t tlb_context(struct tlb *t, uint64_t key, bool *cleared)
     }
     return t->ctx_recent[i].ctx;
 }
-_Static_assert(TLB_CTX_RECENT == 1 << (64 - 60), "the hash makes an index");
 
 /* ---- lookup and fill ----------------------------------------------------- */
 

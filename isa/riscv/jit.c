@@ -16,28 +16,27 @@
 #include "isa/riscv/jit_inside.h"
 #include "isa/riscv/sem_calls.h"
 
-/*
- * How many instructions a hart that found no room interprets before it looks again.  A look costs
- * as much as translating and some locks; with one per block Linux in a cache of 256 KiB ran at less
- * than a million instructions a second.
- */
-#define STARVED_INSNS 16384
-
 /* --- finding --- */
 
+/* The decoded page of pc as the TLB has it, or NULL. */
+static const struct rv_op *page_known(struct rv_hart *h, gva_t pc)
+{
+    if (unlikely(h->triggers) || pc & 1 || pc & h->fetch_mask & ~PAGE_MASK)
+        return NULL;
+    const struct tlb_entry *e = tlb_lookup_slow(&h->hart.tlb, TLB_FETCH, pc);
+    return e ? (const struct rv_op *)(uintptr_t)e->addend : NULL;
+}
+
 /*
- * The decoded page of pc, if the TLB has it or can have it; NULL: the interpreter is to fetch
- * there. An exception may have been recorded then.
+ * The same, fetched if need be; NULL: the interpreter is to fetch there, and an exception may have
+ * been recorded.
  */
 static const struct rv_op *page_at(struct rv_hart *h, gva_t pc)
 {
-    struct tlb *t = &h->hart.tlb;
-    if (unlikely(h->triggers) || pc & 1 || pc & h->fetch_mask & ~PAGE_MASK)
-        return NULL;
-    const struct tlb_entry *e = tlb_lookup_slow(t, TLB_FETCH, pc);
-    if (unlikely(!e) && rv_fetch(h, pc) && !h->attention)
-        e = tlb_lookup_slow(t, TLB_FETCH, pc);
-    return e ? (const struct rv_op *)(uintptr_t)e->addend : NULL;
+    const struct rv_op *ops = page_known(h, pc);
+    if (unlikely(!ops) && !h->triggers && rv_fetch(h, pc) && !h->attention)
+        ops = page_known(h, pc);
+    return ops;
 }
 
 /* Fills *f with the code for a slot of f->page; false: there is none. */
@@ -53,19 +52,13 @@ static bool found(const struct rv_jit *j, const struct rv_hart *h, unsigned slot
 static bool translate(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops,
                       struct rv_jit_page *p, gva_t pc, bool executed_only)
 {
-    if (unlikely(h->jit.starved)) {
-        if (h->insns - h->jit.starved_at < STARVED_INSNS)
-            return false;
-        h->jit.starved = false;
-    }
+    if (!rv_jit_may_look(h))
+        return false;
     h->jit.stats.hot++;
     struct rv_jit_job job = {ops, p, pc, h->jit.mode, executed_only};
     int rc = rv_jit_translate(j, &h->jit.maker, &job);
-    if (rc == -ENOSPC) {
-        /* As long as we are inside, what is given up is not free. */
-        h->jit.starved = h->jit.leaves = true;
-        h->jit.starved_at = h->insns;
-    }
+    if (rc == -ENOSPC)
+        rv_jit_starve(h);
     return !rc;
 }
 
@@ -246,7 +239,7 @@ static void name_illegal(struct rv_hart *h)
 {
     if (h->trap.cause != CAUSE_ILLEGAL || h->trap.tval)
         return;
-    const struct rv_op *ops = page_at(h, h->pc);
+    const struct rv_op *ops = page_known(h, h->pc); /* another exception must not come of it */
     if (ops)
         h->trap.tval = rv_sem_raw(h, rv_slot(ops, h->pc));
 }
@@ -330,7 +323,7 @@ void rv_jit_run(struct rv_hart *h, bool everything)
         } else {
             jump_fill(h, &f);
         }
-        goes_on = run_code(j, h, f.code);
+        goes_on = run_code(j, h, f.code) && !h->jit.leaves;
     }
     rv_code_leave(h->guest->code, h);
 }

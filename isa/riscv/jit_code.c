@@ -275,6 +275,21 @@ static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned ch
 
 /* --- chaining --- */
 
+/* Code in a chunk of the hart's own that looks in the jump cache for its pc; 0: no room. */
+static uintptr_t bridge_make(struct rv_jit *j, struct rv_hart *h)
+{
+    struct rv_jit_maker *m = &h->jit.maker;
+    unsigned disp = (unsigned)(h->pc & ~PAGE_MASK);
+    uintptr_t code = m->room.size ? j->host->bridge(&j->stubs, &m->room, disp) : 0;
+    if (code || !rv_jit_may_look(h))
+        return code;
+    if (!chunk_next(j, m)) {
+        rv_jit_starve(h);
+        return 0;
+    }
+    return j->host->bridge(&j->stubs, &m->room, disp);
+}
+
 void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
                   const struct rv_jit_found *to)
 {
@@ -283,14 +298,10 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
     site &= ~(uintptr_t)1;
     /* In another mode the jump leads elsewhere: the jump cache knows. */
     if (from_any && !to->any) {
-        struct rv_jit_maker *m = &h->jit.maker;
-        unsigned disp = (unsigned)(h->pc & ~PAGE_MASK);
-        code = m->room.size ? j->host->bridge(&j->stubs, &m->room, disp) : 0;
-        if (!code && chunk_next(j, m))
-            code = j->host->bridge(&j->stubs, &m->room, disp);
+        code = bridge_make(j, h);
         if (!code)
             return;
-        page_note_chunk(j, to->page, (unsigned)m->chunk);
+        page_note_chunk(j, to->page, (unsigned)h->jit.maker.chunk);
     }
     j->host->chain(codemem_rw(j->mem, site), site, code);
     h->jit.stats.chains++;
