@@ -389,15 +389,26 @@ static uint32_t raw_at(gva_t pc)
     return insn.raw;
 }
 
+/* What the interpreter fetched from is in its fetch TLB, where SFENCE.VMA finds it. */
+static void fetch_for_ir(gva_t va)
+{
+    while (!rv_fetch_rest(pair->b, va))
+        assert_false(pair->b->trap.pending);
+}
+
 static void run_ir(void)
 {
     struct rv_hart *h = pair->b;
     struct ir_outcome out;
     rv_code_enter(h->guest->code, h);
+    fetch_for_ir(pair->pc);
+    fetch_for_ir(pair->pc + pair->code_len - 2);
     rv_fp_enter(h);
     pair->run = one_in(2) ? &pair->optimized : &pair->block;
     ir_eval(pair->run, pair->pc, &env, h, pair->values, &out);
     rv_fp_leave(h);
+    if (pair->ran_on)
+        fetch_for_ir(pair->pc + pair->code_len);
     rv_code_leave(h->guest->code, h);
     h->pc = out.pc;
     h->insns = pair->insns + out.retired;
