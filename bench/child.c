@@ -2,9 +2,11 @@
 /* See child.h. */
 #include "bench/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -22,6 +24,8 @@
 #define OUTPUT_MAX (16u << 20)
 #define CHUNK      65536
 #define LOOK_MS    50 /* how often the flag is looked at */
+#define PIN_MS     1  /* how often new threads are looked for, and for how long */
+#define PIN_NS     (5 * NS_PER_SEC)
 
 extern char **environ;
 
@@ -93,10 +97,63 @@ static bool take_output(struct run *r)
     }
 }
 
+/* --- pins --- */
+
+/* The number of a thread that is to be pinned, by its name; -1: it is not. */
+static int number_of(const struct child_pins *pins, pid_t pid, pid_t tid)
+{
+    char file[64], name[32] = "";
+    size_t prefix = strlen(pins->thread);
+    snprintf(file, sizeof(file), "/proc/%d/task/%d/comm", (int)pid, (int)tid);
+    FILE *f = fopen(file, "r");
+    if (!f)
+        return -1;
+    bool got = fgets(name, sizeof(name), f);
+    fclose(f);
+    if (!got || strncmp(name, pins->thread, prefix) || name[prefix] < '0' || name[prefix] > '9')
+        return -1;
+    unsigned long number = strtoul(name + prefix, NULL, 10);
+    return number < pins->n ? (int)number : -1;
+}
+
+/* Pins those that are there; it begins anew each time, until all were. */
+static void pin_threads(struct run *r)
+{
+    const struct child_pins *pins = &r->spec->pins;
+    char tasks[64];
+    snprintf(tasks, sizeof(tasks), "/proc/%d/task", (int)r->pid);
+    DIR *d = opendir(tasks);
+    if (!d)
+        return;
+    unsigned found = 0;
+    for (const struct dirent *e; (e = readdir(d));) {
+        pid_t tid = (pid_t)atoi(e->d_name);
+        int number = tid > 0 ? number_of(pins, r->pid, tid) : -1;
+        if (number < 0)
+            continue;
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        if (pins->to[number] >= 0)
+            CPU_SET(pins->to[number], &set);
+        found += pins->to[number] < 0 || !sched_setaffinity(tid, sizeof(set), &set);
+    }
+    closedir(d);
+    r->out->pinned = found;
+}
+
+static bool is_pinning(const struct run *r, uint64_t now)
+{
+    return r->out->pinned < r->spec->pins.n && now - r->begin_ns < PIN_NS;
+}
+
+/* --- until the end --- */
+
 /* Milliseconds until somebody must look again. */
 static int patience_ms(const struct run *r, uint64_t now)
 {
     uint64_t ms = r->spec->interrupted ? LOOK_MS : INT32_MAX;
+    if (is_pinning(r, now))
+        ms = PIN_MS;
     if (r->spec->timeout_ns) {
         uint64_t used = now - r->begin_ns;
         uint64_t left = used < r->spec->timeout_ns ? r->spec->timeout_ns - used : 0;
@@ -115,6 +172,8 @@ static enum child_end await(struct run *r)
             return CHILD_INTERRUPTED;
         if (r->spec->timeout_ns && now - r->begin_ns >= r->spec->timeout_ns)
             return CHILD_TIMEOUT;
+        if (is_pinning(r, now))
+            pin_threads(r);
         struct pollfd fds[2] = {{.fd = r->pidfd, .events = POLLIN},
                                 {.fd = open ? r->from : -1, .events = POLLIN}};
         poll(fds, 2, patience_ms(r, now));

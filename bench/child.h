@@ -11,12 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Threads of a program that tells its plan to nobody: by name, to processors of the caller's
+ * choice. */
+struct child_pins {
+    const char *thread; /* their names begin so, then comes a number, from 0 */
+    const int *to;      /* the processor of each number; -1: none */
+    unsigned n;         /* how many there will be */
+};
+
 struct child_spec {
     const char *const *argv;     /* argv[0] is looked up in PATH; ends with NULL */
     uint64_t timeout_ns;         /* 0: none */
     size_t output_max;           /* bytes of output kept; 0: 16 MiB */
     const uint32_t *interrupted; /* if it becomes other than 0, the run ends; or NULL */
     const char *mark;            /* a text in the output that mark_ns is of; or NULL */
+    struct child_pins pins;      /* pinned as soon as they are there; n 0: none */
 };
 
 enum child_end {
@@ -36,6 +45,7 @@ struct child_result {
     char *output;              /* standard output and error, as they came; ends with 0; to free */
     size_t output_size;
     bool output_cut; /* there was more than output_max */
+    unsigned pinned; /* threads that were, of spec->pins */
 };
 
 /*

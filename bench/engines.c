@@ -235,7 +235,7 @@ void engine_command(const struct engine *e, const char *folder, const char *work
     case ENGINE_QEMU:
         put(c, (const char *[]){e->program, "-machine", "virt", "-smp", harts, "-m", "256M",
                                 "-nographic", "-bios", "none", "-kernel", image, "-append", words,
-                                NULL});
+                                "-name", "debug-threads=on", NULL});
         break;
     case ENGINE_COMMAND: {
         char virt[1024], htif[1024], to_say[1024], n[16];

@@ -63,6 +63,9 @@ struct command {
 void engine_command_count(const struct engine *e, const char *counters, const char *stats,
                           struct command *c);
 
+/* What the threads of a QEMU's harts are called, up to the hart's number. */
+#define ENGINE_QEMU_THREAD "CPU "
+
 void engine_command(const struct engine *e, const char *folder, const char *workload,
                     unsigned iterations, struct command *c);
 

@@ -73,10 +73,11 @@ static void pinning(char *buf, size_t size)
     if (sched_getaffinity(0, sizeof(set), &set))
         snprintf(buf, size, UNKNOWN);
     else
-        snprintf(buf, size,
-                 "native programs of one thread and peers: none, they may run on %d processors; "
-                 "others: as manyhart --pin auto",
-                 CPU_COUNT(&set));
+        snprintf(
+            buf, size,
+            "native programs of one thread, other simulators and Linux in QEMU: none, they may "
+            "run on %d processors; others, and several harts in QEMU: as manyhart --pin auto",
+            CPU_COUNT(&set));
 }
 
 static int fact(struct sample_set *set, int rc, const char *name, const char *value)

@@ -19,9 +19,11 @@
 #include "bench/results.h"
 #include "bench/samples.h"
 #include "bench/stats.h"
+#include "bench/guest/workload.h"
 #include "sim/base/atomic.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"
+#include "smp/pin.h"
 
 #define OVERHEAD_LIMIT 0.001 /* of an iteration */
 
@@ -129,6 +131,19 @@ static void judge(struct bench *b, const struct table_line *w, const struct engi
     }
 }
 
+/*
+ * The harts of QEMU go where manyhart and the native threads have theirs.  Left alone they begin on
+ * one processor, and stay there for some ten iterations: a team that never meets itself.
+ */
+static void pin_harts(const struct engine *e, int *pin, struct child_spec *spec)
+{
+    char why[128];
+    int io;
+    if (e->kind == ENGINE_QEMU && e->team && e->harts > 1 &&
+        pin_plan(e->harts, pin, &io, why, sizeof(why)) > 0)
+        spec->pins = (struct child_pins){ENGINE_QEMU_THREAD, pin, e->harts};
+}
+
 /* One sample; false: no more. */
 static bool take(struct bench *b, const struct table_line *w, const struct engine *as_listed,
                  unsigned count, unsigned round)
@@ -137,6 +152,7 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
     struct command c;
     struct child_result r;
     struct sample s = {.harts = e->harts, .round = round};
+    int pin[WORKLOAD_HARTS_MAX];
     struct child_spec spec = {
         .argv = c.argv, .timeout_ns = options_timeout_ns(b->o, w), .interrupted = &interrupted};
     snprintf(s.workload, sizeof(s.workload), "%s", w->name);
@@ -150,6 +166,7 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
     } else {
         engine_command(e, b->folder, w->name, options_iterations(b->o, w), &c);
         engine_command_count(e, b->o->counters, b->stats, &c);
+        pin_harts(e, pin, &spec);
     }
     progress(b, round, w->name, e);
     int err = child_run(&spec, &r);
@@ -162,6 +179,9 @@ static bool take(struct bench *b, const struct table_line *w, const struct engin
             return false;
         }
         judge(b, w, e, &r, &s);
+        if (r.pinned < spec.pins.n)
+            fprintf(stderr, "%s%s on %s: its harts ran where they liked\n", isatty(2) ? "\n" : "",
+                    w->name, e->name);
         free(r.output);
         unlink(b->stats);
     }

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -143,6 +144,39 @@ static void test_mark(void **state)
     free(r.output);
 }
 
+/* A shell whose name says number 1 says itself where it may run; others stay free. */
+static void test_pins(void **state)
+{
+    cpu_set_t mine;
+    int to[2] = {-1, 0};
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof(mine), &mine), 0);
+    while (!CPU_ISSET(to[1], &mine))
+        to[1]++;
+    const struct child_spec spec = {.pins = {"pin ", to, 2}, .timeout_ns = 20000000000};
+    static const char script[] =
+        "free=$(grep Cpus_allowed_list /proc/$$/status); printf 'pin 1' >/proc/$$/comm;"
+        "while [ \"$(grep Cpus_allowed_list /proc/$$/status)\" = \"$free\" ] && [ $((i += 1)) -lt "
+        "$1 ];"
+        "do sleep 0.01; done; grep Cpus_allowed_list /proc/$$/status";
+    const char *argv[] = {"sh", "-c", script, "sh", CPU_COUNT(&mine) > 1 ? "1000" : "1", NULL};
+    struct child_spec with = spec;
+    struct child_result r;
+    with.argv = argv;
+    assert_int_equal(child_run(&with, &r), 0);
+    const char *list = strpbrk(r.output, "0123456789");
+    assert_non_null(list);
+    if (CPU_COUNT(&mine) > 1) {
+        assert_int_equal(atoi(list), to[1]);
+        assert_null(strpbrk(list, "-,"));
+        assert_int_equal(r.pinned, 1);
+    }
+    free(r.output);
+    cpu_set_t still; /* the caller's own threads stay where they were */
+    assert_int_equal(sched_getaffinity(0, sizeof(still), &still), 0);
+    assert_true(CPU_EQUAL(&still, &mine));
+}
+
 static uint32_t flag; /* atomic */
 
 static void *raise_flag(void *arg)
@@ -173,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_hang),        cmocka_unit_test(test_orphan),
         cmocka_unit_test(test_output),      cmocka_unit_test(test_times),
         cmocka_unit_test(test_interrupted), cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_pins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
