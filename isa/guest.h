@@ -54,6 +54,7 @@ struct guest_env {
 #define GUEST_JIT_CACHE     (128ull << 20)
 #define GUEST_JIT_THRESHOLD 24
 #define GUEST_JIT_REGION    512 /* the most there is, too */
+#define GUEST_JIT_LOOKS     8192
 
 /* The translator; what the levels are says manyhart.h. */
 struct guest_jit_config {
@@ -63,6 +64,7 @@ struct guest_jit_config {
     const char *passes;    /* as ir_passes_parse reads it; NULL: those of the level */
     bool chain;            /* jumps are led straight to their target */
     unsigned region_insns; /* 0: GUEST_JIT_REGION */
+    unsigned looks;        /* misses of streams per look at one; 0: GUEST_JIT_LOOKS */
     FILE *dump, *perf_map; /* the caller's; NULL: none */
 };
 
@@ -114,7 +116,8 @@ struct guest_stats {
     /* Translation. */
     uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
         jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks, jit_ahead,
-        jit_evictions, code_evictions, jit_asks, jit_pauses;
+        jit_evictions, code_evictions, jit_asks, jit_pauses,
+        jit_scattered;
     struct tlb_stats tlb;
 };
 

@@ -77,6 +77,10 @@ struct jit_hart {
     uint64_t lr_foreign;     /* *foreign before it read */
     const uint64_t *foreign; /* counts the writes of who is no hart; for all harts to read */
     uint8_t lr_exact; /* not 0: every `lr` is for the slow path, which may make a reservation */
+    /* Loads and stores that find their page in the TLB, but not by their stream, until one of them
+     * is for the slow path all the same: it wants to see what they do. */
+    int32_t looks;
+    uint32_t watched; /* those whose jit_site() this is go there each time; 0: none */
 };
 
 static inline bool jit_access_reads(enum jit_access what)
@@ -100,16 +104,27 @@ static inline unsigned jit_point_retired(uint32_t point)
     return point >> 12;
 }
 
-/* An access: what, how many bytes, which stream; an AMO's operation, a load's 1: see below. */
+/*
+ * An access: what, how many bytes, which stream; an AMO's operation, of a load or store some of:
+ * JIT_SITE_WRITES, it goes by a stream of writes (a load does whose span has stores);
+ * JIT_SITE_SETTLED, it has no choice between its stream and the TLB (jit_region.scattered).
+ */
+#define JIT_SITE_WRITES  1
+#define JIT_SITE_SETTLED 2
+
 static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
 {
     return (uint32_t)access | size << 4 | op << 8 | stream << 16;
 }
 
-/* Whether it goes by a stream of writes; as a load does whose span has stores. */
 static inline bool jit_site_writes(uint32_t site)
 {
-    return !jit_access_reads((enum jit_access)(site & 15)) || site >> 8 & 15;
+    return !jit_access_reads((enum jit_access)(site & 15)) || site >> 8 & JIT_SITE_WRITES;
+}
+
+static inline bool jit_site_settled(uint32_t site)
+{
+    return (site & 15) >= JIT_AMO || site >> 8 & JIT_SITE_SETTLED;
 }
 
 /*
@@ -195,6 +210,15 @@ struct jit_block {
 
 #define JIT_BLOCKS_MAX 64
 
+/*
+ * By halfword of the page, a bit each: the instruction's accesses are to another page most times,
+ * so its place looks in the TLB first and not in its stream; and the pages are those of the TLB's
+ * global context.
+ */
+struct jit_scattered {
+    uint64_t here[PAGE_SIZE / 2 / 64], global[PAGE_SIZE / 2 / 64];
+};
+
 struct jit_region {
     const struct jit_guest *guest;
     struct jit_block *blocks; /* by rising disp */
@@ -205,6 +229,7 @@ struct jit_region {
     bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
     bool own_map;         /* worth a register map of its own */
     bool any_mode;        /* exit_site gets its lowest bit set: see there */
+    const struct jit_scattered *scattered; /* or NULL */
 };
 
 /* What compiling gave. */

@@ -81,7 +81,7 @@ struct tlb_stream {
  * a trap, and the return from it, need forget neither's.
  */
 #define TLB_STREAM_BANKS 2
-#define TLB_BANK_STREAMS 2048
+#define TLB_BANK_STREAMS 4096
 #define TLB_STREAMS      (TLB_STREAM_BANKS * TLB_BANK_STREAMS)
 
 /*
@@ -238,6 +238,11 @@ void tlb_drop_fetch(struct tlb *t, uint64_t addend);
 void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool own,
                     const struct tlb_stream *s);
 void tlb_streams_forget(struct tlb *t);
+/* The same for one, whose range ends. */
+static inline void tlb_stream_forget(struct tlb *t, enum tlb_stream_kind kind, unsigned i)
+{
+    t->stream[kind][i].limit = 0;
+}
 /*
  * The data contexts have been set, and code that uses the bank comes next: forgets those of its
  * streams that are another context's.

@@ -292,6 +292,7 @@ static const struct param params[] = {
     NUMBER("jit-threshold", jit_threshold, 1, 255, true),
     PARAM("jit-passes", KIND_TEXT, jit_passes, check_jit_passes),
     PARAM("jit-chain", KIND_BOOL, jit_chain, NULL),
+    NUMBER("jit-looks", jit_looks, 1, INT32_MAX, true),
     NUMBER("jit-region", jit_region, 1, GUEST_JIT_REGION, true),
     PARAM("jit-thread", KIND_TEXT, jit_thread, check_jit_thread),
     PARAM("jit-dump", KIND_TEXT, jit_dump, NULL),
@@ -513,6 +514,7 @@ void mh_config_default(struct mh_vm_config *cfg)
         .jit_thread = "auto",
         .jit_chain = true,
         .jit_region = GUEST_JIT_REGION,
+        .jit_looks = GUEST_JIT_LOOKS,
     };
 }
 

@@ -176,6 +176,7 @@ static int build_guest(struct mh_machine *m)
                 .passes = m->cfg.jit_passes,
                 .chain = m->cfg.jit_chain,
                 .region_insns = m->cfg.jit_region,
+                .looks = m->cfg.jit_looks,
                 .dump = m->jit_dump,
                 .perf_map = m->perf_map},
         .strict_align = m->cfg.strict_align,

@@ -47,6 +47,7 @@ static const struct cli_option options[] = {
     {"jit-dump", "F", "each translation: guest instructions, IR, host code"},
     {"jit-level", "N",
      "0: blocks as they are, 1: cheap passes, 2: regions with loops, 3: all passes (3)"},
+    {"jit-looks", "N", "of accesses that leave their page every Nth is looked at closely (8192)"},
     {"jit-passes", "LIST", "all, none or names, such as fold,dead or -bits (those of the level)"},
     {"jit-region", "N", "guest instructions translated as one piece at most, 1 to 512 (512)"},
     {"jit-thread", "auto|on|off",

@@ -133,6 +133,7 @@ static int jit_create(struct rv_guest *g)
         .passes = ir_passes_of_level(c->level),
         .chain = c->chain,
         .region_insns = c->region_insns ? c->region_insns : GUEST_JIT_REGION,
+        .looks = c->looks ? c->looks : GUEST_JIT_LOOKS,
         .dump = c->dump,
         .perf_map = c->perf_map,
     };
@@ -349,6 +350,7 @@ RACY_READER static void add_jit_stats(struct guest_stats *sum, const struct rv_j
     sum->jit_ahead += j->stats.ahead;
     sum->jit_pauses += j->maker.stats.longer;
     sum->jit_asks += j->stats.asks;
+    sum->jit_scattered += j->stats.scattered;
 }
 
 RACY_READER static void add_hart_stats(struct guest_stats *sum, const struct rv_hart *h)

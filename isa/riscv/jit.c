@@ -286,17 +286,26 @@ static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
     h->jit.stats.finds++;
 }
 
+/* Before the hart's first run: what host code finds in it. */
+static void prepare(const struct rv_jit *j, struct rv_hart *h)
+{
+    struct jit_hart *r = &h->jit.run;
+    r->foreign = &h->guest->env->pm->foreign_writes;
+    r->nan[0] = 0x7ff8000000000000;
+    r->nan[1] = 0xffffffff7fc00000;
+    r->box[0] = r->box[1] = 0xffffffff00000000;
+    r->looks = (int32_t)j->cfg.looks;
+}
+
 void rv_jit_run(struct rv_hart *h, bool everything)
 {
     struct rv_jit *j = h->guest->jit;
+    if (unlikely(!h->jit.run.foreign))
+        prepare(j, h);
     rv_code_enter(h->guest->code, h);
     bool goes_on = true;
     h->jit.run.exit_site = 0;
-    h->jit.run.foreign = &h->guest->env->pm->foreign_writes;
     h->jit.leaves = false;
-    h->jit.run.nan[0] = 0x7ff8000000000000;
-    h->jit.run.nan[1] = 0xffffffff7fc00000;
-    h->jit.run.box[0] = h->jit.run.box[1] = 0xffffffff00000000;
     while (h->insns < load_relaxed(&h->hart.shared.until)) {
         if (!goes_on && (h->jit.leaves || !rv_go_on(h)))
             break;

@@ -61,9 +61,16 @@ struct rv_jit_hart {
         uint64_t first, end, epoch; /* pages, and the TLB's write_epoch plus 1 */
     } writable[RV_JIT_RANGES];      /* RAM pages that streams of writes may reach over */
     unsigned next_range;
+    struct rv_jit_watch {
+        gva_t pc;                /* of the place in view */
+        gpa_t insn;              /* the same */
+        const struct rv_op *ops; /* its page */
+        uint64_t page;           /* of its last access */
+        unsigned seen, same;
+    } watch; /* jit_scatter.c; while jit_hart.watched is not 0 */
     struct {
         uint64_t enters, chains, finds, interp_blocks, slow_accesses, jumps_cleared, hot, ahead,
-            asks;
+            asks, scattered;
     } stats;
 };
 
@@ -75,6 +82,7 @@ struct rv_jit_config {
     uint32_t passes;       /* jit/pass.h */
     bool chain;            /* jumps are led straight to their target */
     unsigned region_insns; /* 1 to RV_REGION_INSNS */
+    unsigned looks; /* misses of streams from one that is looked at to the next, 1 to INT32_MAX */
     FILE *dump, *perf_map; /* the caller's; NULL: none */
 };
 

@@ -2,6 +2,7 @@
 /*
  * What the files of the translating engines share: jit.c (finding and running
  * code), jit_code.c (making it), jit_access.c (accesses off its fast path),
+ * jit_scatter.c (which of them are to another page each time),
  * jit_hot.c (what others may ask), jit_spare.c (the thread that translates while
  * harts run).
  *
@@ -32,10 +33,13 @@ struct rv_jit_page {
     /* Executions by the interpreter, or one of the two below; atomic, may miss some. */
     uint8_t count[RV_SLOTS];
     uint64_t *chunks; /* a bit for each that has code of it; atomic */
+    uint32_t heat;    /* how often jit_scatter.c found it wrong; atomic */
 };
 
 #define RV_JIT_HOT   254 /* hot enough for every threshold */
 #define RV_JIT_ASKED 255 /* the spare thread was asked */
+
+#define RV_JIT_PLACES 16384
 
 /* What the spare thread is asked for. */
 #define RV_JIT_ASKS 64 /* at a time */
@@ -66,7 +70,8 @@ struct rv_jit {
     /* Executions before code is translated, in a page that has translations and in one that has
      * none.  Any thread, atomic. */
     unsigned threshold_min, threshold_max;
-    uint64_t evictions; /* pages given up to make room; atomic */
+    uint64_t evictions;            /* pages given up to make room; atomic */
+    uint32_t place[RV_JIT_PLACES]; /* verdicts of jit_scatter.c; atomic */
     struct rv_jit_queue queue;
 
     CACHE_ALIGNED struct lock lock; /* RANK_TRANSLATION: what follows */
@@ -160,6 +165,17 @@ static inline struct rv_assume rv_jit_assume(unsigned mode)
 
 /* Asks for a translation at the hart's pc; false: nobody is there who could, or too much waits. */
 bool rv_jit_ask(struct rv_jit *j, struct rv_hart *h, const struct rv_op *ops);
+
+/* --- jit_scatter.c --- */
+
+/*
+ * For a load or store off the fast path that is watched, or when jit_hart.looks is below 0 (it is
+ * set anew).  True: it is to be made as it is, without a stream.
+ */
+bool rv_jit_look(struct rv_hart *h);
+/* Fills *out for a region of the page. */
+void rv_jit_scattered(struct rv_jit *j, gpa_t page, const struct jit_region *r,
+                      struct jit_scattered *out);
 
 /* --- jit_access.c --- */
 

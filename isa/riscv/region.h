@@ -33,6 +33,7 @@ struct rv_region_builder {
     uint64_t outside[RV_SLOTS / 64]; /* it is entered from outside the region */
     uint64_t seen[RV_SLOTS / 64];    /* an instruction begins, found while looking for leaders */
     struct rv_insn insn[RV_SLOTS];   /* where seen */
+    struct jit_scattered scattered;  /* room for that of the region */
 };
 
 /*

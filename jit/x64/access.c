@@ -14,6 +14,9 @@
  * once.  One with a store in it looks for a page to write: such a page can be read
  * (RISC-V has no writable page that is not readable; a PMP entry neither).
  *
+ * Where a place's accesses go to another page most times (jit_region.scattered) it looks in the TLB
+ * right away, and has a stream for what is not aligned, or of the other context, alone.
+ *
  * Misaligned accesses inside the range are the host's own.  That is right where
  * the host makes those inside an aligned 16 bytes atomic; else they go through C.
  */
@@ -114,11 +117,11 @@ void access_find_spans(struct lower *l)
 static const struct {
     uint16_t first, count;
 } stream_parts[] = {
-    {0, 256},    {256, 128},  {384, 384}, {768, 640}, {1408, 192},
-    {1600, 192}, {1792, 128}, {1920, 64}, {1984, 32}, {2016, 32},
+    {0, 224},    {224, 96},   {320, 576}, {896, 2464}, {3360, 224},
+    {3584, 192}, {3776, 160}, {3936, 96}, {4032, 32},  {4064, 32},
 };
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
-_Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
+_Static_assert(TLB_BANK_STREAMS == 4096, "as the parts say");
 
 static unsigned size_class(unsigned bytes)
 {
@@ -132,6 +135,11 @@ static unsigned stream_new(struct lower *l, unsigned bytes)
 {
     unsigned c = size_class(bytes), n = l->r->stream_base + l->streams++;
     return l->r->stream_bank * TLB_BANK_STREAMS + stream_parts[c].first + n % stream_parts[c].count;
+}
+
+static enum tlb_kind tlb_kind_of(enum tlb_stream_kind kind)
+{
+    return kind == TLB_STREAM_READ ? TLB_READ : TLB_WRITE;
 }
 
 static struct x64_mem at_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
@@ -153,6 +161,7 @@ struct access {
     enum x64_reg t; /* the address, then its distance from the stream's start */
     struct span *span;
     enum x64_reg host; /* the span's host address */
+    bool scattered, global;
 };
 
 static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
@@ -184,6 +193,7 @@ static void again(struct lower *l, struct access *a)
     struct cold *c = a->cold;
     const struct val *base = &l->val[a->i->a];
     a->host = alloc_use(l, a->span->id);
+    a->scattered = false;
     a->kind = jit_access_reads(a->what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->stream = stream_new(l, a->size);
     c->again = true;
@@ -195,10 +205,22 @@ static void again(struct lower *l, struct access *a)
         c->base_mem = base->kind == LOC_SLOT ? at_slot(l, base->slot) : at_frame(base->slot);
 }
 
+/* Whether the access looks in the TLB. */
+static void find_scattered(const struct lower *l, struct access *a)
+{
+    const struct jit_scattered *s = l->r->scattered;
+    unsigned slot = (unsigned)l->b->insns[a->i->point].disp / 2;
+    if (!s || a->what >= JIT_AMO || l->r->strict_align || !x64_cpu()->line_atomic)
+        return;
+    a->scattered = bit_test(s->here[slot / 64], slot % 64);
+    a->global = bit_test(s->global[slot / 64], slot % 64);
+}
+
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
                   unsigned size)
 {
     *a = (struct access){.i = i, .what = what, .size = size};
+    find_scattered(l, a);
     a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->cold = lower_cold(l);
     a->host = X64_NO_REG;
@@ -226,14 +248,83 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->cold->span = jit_span((unsigned)a->rel, 1u << size_class(bytes));
 }
 
-/* From here on the access may be tried again: nothing before it may be skipped by the cold code. */
-static void check(struct lower *l, struct access *a)
+/* The jump to the cold code if the TLB's entry at base is not for the address in t: see check_tlb.
+ */
+static void check_entry(struct lower *l, struct access *a, enum x64_reg base, unsigned bytes)
+{
+    struct x64_buf *e = &l->e;
+    size_t ctx = (a->global ? offsetof(struct tlb, global) : offsetof(struct tlb, ctx)) +
+                 8 * tlb_kind_of(a->kind);
+    /* A span's accesses are aligned or not; it must be in the page.  A single one is aligned. */
+    x64_alu_imm(e, ALU_AND, X64_W, a->t, (int32_t)PAGE_MASK | (int32_t)(a->span ? 0 : bytes - 1));
+    x64_alu_mem(e, ALU_OR, X64_W, a->t, at_hart(l, l->g->tlb + (int32_t)ctx));
+    x64_alu_mem(e, ALU_CMP, X64_W, a->t, x64_at(base, offsetof(struct tlb_entry, tag)));
+    a->cold->from[0] = x64_jcc(e, CC_NE, 0);
+}
+
+/*
+ * Instead of the stream's check: base becomes the host address of the place, or of its span's
+ * start.  t is lost, so the address is made again from the register it came from, where that has a
+ * home, or from where it was put aside.
+ */
+static void check_tlb(struct lower *l, struct access *a, enum x64_reg base)
+{
+    struct x64_buf *e = &l->e;
+    struct cold *c = a->cold;
+    const struct val *from = &l->val[a->i->a];
+    unsigned bytes = a->span ? (unsigned)(a->span->max - a->span->min) : a->size;
+    int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
+                                          tlb_kind_of(a->kind) * sizeof(struct tlb_table));
+    c->scattered = true;
+    c->base_in_reg = from->kind == LOC_HOME;
+    c->disp = a->i->disp - a->rel;
+    if (c->base_in_reg)
+        c->base_reg = (uint8_t)alloc_use(l, a->i->a);
+    else
+        x64_store(e, AT_JIT(l, va), a->t);
+    if (a->span) {
+        x64_mov32(e, base, a->t);
+        x64_alu_imm(e, ALU_AND, 0, base, (int32_t)(PAGE_SIZE - 1));
+        x64_alu_imm(e, ALU_CMP, 0, base, (int32_t)(PAGE_SIZE - bytes));
+        c->from[1] = x64_jcc(e, CC_A, 0);
+    }
+    /* as tlb_slot() */
+    x64_mov(e, base, a->t);
+    x64_shift_imm(e, SH_SHR, X64_W, base, 8);
+    x64_alu(e, ALU_XOR, X64_W, base, a->t);
+    x64_shift_imm(e, SH_SHR, X64_W, base, PAGE_SHIFT - 4);
+    x64_alu_mem(e, ALU_AND, X64_W, base,
+                at_hart(l, table + (int32_t)offsetof(struct tlb_table, mask)));
+    x64_alu_mem(e, ALU_ADD, X64_W, base,
+                at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
+    check_entry(l, a, base, bytes);
+    x64_load(e, base, x64_at(base, offsetof(struct tlb_entry, addend)));
+    if (c->base_in_reg)
+        x64_lea(e, base, x64_at_index(base, (enum x64_reg)c->base_reg, c->disp));
+    else
+        x64_alu_mem(e, ALU_ADD, X64_W, base, AT_JIT(l, va));
+}
+
+/* What the site says of the operation. */
+static unsigned site_op(const struct access *a)
+{
+    if (a->what == JIT_AMO)
+        return ir_amo_op(a->i->sub);
+    if (a->what > JIT_AMO)
+        return 0;
+    return (a->what == JIT_LOAD && a->kind == TLB_STREAM_WRITE ? JIT_SITE_WRITES : 0) |
+           (a->scattered || a->cold->again ? JIT_SITE_SETTLED : 0);
+}
+
+/*
+ * From here on the access may be tried again: nothing before it may be skipped by the cold code.
+ * base: the register for the host address, if the place looks in the TLB.
+ */
+static void check(struct lower *l, struct access *a, enum x64_reg base)
 {
     const struct ir_insn *point = &l->b->insns[a->i->point];
     struct cold *c = a->cold;
-    unsigned op = a->what == JIT_AMO    ? ir_amo_op(a->i->sub)
-                  : a->what == JIT_LOAD ? a->kind == TLB_STREAM_WRITE
-                                        : 0;
+    unsigned op = site_op(a);
     bool aligned_only =
         a->size > 1 && (l->r->strict_align || a->what >= JIT_AMO || !x64_cpu()->line_atomic);
     c->kind = COLD_ACCESS;
@@ -247,6 +338,10 @@ static void check(struct lower *l, struct access *a)
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
     c->site = jit_site(a->what, a->size, a->stream, op);
+    if (a->scattered) {
+        check_tlb(l, a, base);
+        return;
+    }
     if (aligned_only) {
         x64_test8_imm(&l->e, a->t, a->size - 1);
         c->from[1] = x64_jcc(&l->e, CC_NE, 0);
@@ -266,8 +361,10 @@ static void check(struct lower *l, struct access *a)
 /* The host address as base and index: host start, distance; of a span as base and distance. */
 static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
 {
+    if (a->scattered && !a->span)
+        return x64_at(base, 0);
     if (a->span) {
-        if (!a->cold->again) {
+        if (!a->cold->again && !a->scattered) {
             x64_load(&l->e, a->host, STREAM(l, a, host));
             x64_alu(&l->e, ALU_ADD, X64_W, a->host, a->t);
         }
@@ -287,6 +384,15 @@ static void direct(struct lower *l, struct access *a, enum x64_reg base)
 static void end(struct lower *l, struct access *a)
 {
     a->cold->after = x64_here(&l->e);
+}
+
+/* For the host address: d, the result's, unless a fault must find what d has now. */
+static enum x64_reg host_register(struct lower *l, const struct access *a, enum x64_reg d)
+{
+    if (a->span)
+        return a->host;
+    bool home = l->map.homes & X64_BIT(d);
+    return a->scattered && home ? alloc_scratch(l) : d;
 }
 
 /* Temporaries that the cold code must keep: all but the address and the result. */
@@ -321,9 +427,9 @@ static void load_fp(struct lower *l, const struct ir_insn *i)
     bool box = l->val[l->at].box;
     begin(l, &a, i, JIT_LOAD, i->sub);
     unsigned x = alloc_xdst(l);
-    enum x64_reg base = a.span ? X64_NO_REG : alloc_scratch(l);
-    keep(l, &a, base);
-    check(l, &a);
+    enum x64_reg base = a.span ? a.host : alloc_scratch(l);
+    keep(l, &a, a.span ? X64_NO_REG : base);
+    check(l, &a, base);
     a.cold->xsaved &= ~X64_BIT(x);
     a.cold->dst = (uint8_t)x;
     a.cold->dst_x = true;
@@ -347,12 +453,15 @@ static void load(struct lower *l, const struct ir_insn *i)
     unsigned sign = l->val[l->at].sign;
     begin(l, &a, i, JIT_LOAD, i->sub);
     enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
+    enum x64_reg base = host_register(l, &a, d);
     keep(l, &a, d);
-    check(l, &a);
+    if (!a.span)
+        a.cold->saved &= ~X64_BIT(base);
+    check(l, &a, base);
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
     a.cold->sign = (uint8_t)sign;
-    struct x64_mem m = host_place(l, &a, d);
-    direct(l, &a, d);
+    struct x64_mem m = host_place(l, &a, base);
+    direct(l, &a, base);
     if (sign)
         x64_load_sx(&l->e, d, m, i->sub);
     else
@@ -373,9 +482,9 @@ static void store(struct lower *l, const struct ir_insn *i)
         c->value = (uint8_t)x;
     else
         value_for(l, i->b, &c->value, &c->value_imm);
-    enum x64_reg base = a.span ? X64_NO_REG : alloc_scratch(l);
-    keep(l, &a, base);
-    check(l, &a);
+    enum x64_reg base = a.span ? a.host : alloc_scratch(l);
+    keep(l, &a, a.span ? X64_NO_REG : base);
+    check(l, &a, base);
     struct x64_mem m = host_place(l, &a, base);
     direct(l, &a, base);
     if (c->value_x)
@@ -447,7 +556,7 @@ static void amo_loop(struct lower *l, struct access *a, enum x64_reg base)
 {
     struct x64_buf *e = &l->e;
     enum amo_op op = ir_amo_op(a->i->sub);
-    check(l, a);
+    check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
     if (op >= AMO_MIN) {
         x64_load(e, RAX, AT_JIT(l, value));
@@ -468,7 +577,7 @@ static void amo_loop(struct lower *l, struct access *a, enum x64_reg base)
 /* Swaps and additions have host instructions that give the old value. */
 static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
 {
-    check(l, a);
+    check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
     x64_load(&l->e, a->t, AT_JIT(l, value));
     if (ir_amo_op(a->i->sub) == AMO_SWAP)
@@ -512,7 +621,7 @@ static void cas(struct lower *l, const struct ir_insn *i)
     keep(l, &a, RAX);
     a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = RAX;
-    check(l, &a);
+    check(l, &a, X64_NO_REG);
     struct x64_mem m = host_address(l, &a, base);
     x64_load(&l->e, RAX, AT_JIT(l, value));
     x64_load(&l->e, a.t, AT_JIT(l, desired));
@@ -531,7 +640,7 @@ static void load_reserved(struct lower *l, const struct ir_insn *i)
     begin(l, &a, i, JIT_LR, i->sub);
     enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
     keep(l, &a, d);
-    check(l, &a);
+    check(l, &a, X64_NO_REG);
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
     x64_alu_mem_imm(&l->e, ALU_ADD, X64_W, at_hart(l, l->g->lr_count), 1);
     x64_load(&l->e, d, AT_JIT(l, foreign));
@@ -555,7 +664,7 @@ static void store_conditional(struct lower *l, const struct ir_insn *i)
     keep(l, &a, RAX);
     a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = RAX;
-    check(l, &a);
+    check(l, &a, X64_NO_REG);
     struct x64_mem m = host_address(l, &a, base);
     x64_load(&l->e, RAX, AT_JIT(l, value));
     x64_load(&l->e, a.t, AT_JIT(l, desired));
@@ -697,12 +806,15 @@ _Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte
 void access_probe(struct lower *l, enum tlb_stream_kind kind)
 {
     struct x64_buf *e = &l->e;
-    static const enum tlb_kind tables[] = {TLB_READ, TLB_WRITE};
     int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
-                                          tables[kind] * sizeof(struct tlb_table));
-    uint8_t *no[3];
+                                          tlb_kind_of(kind) * sizeof(struct tlb_table));
+    uint8_t *no[5];
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
+    x64_alu_mem_imm(e, ALU_SUB, 0, AT_JIT(l, looks), 1);
+    no[3] = x64_jcc(e, CC_S, 0);
+    x64_alu_mem(e, ALU_CMP, 0, RDX, AT_JIT(l, watched));
+    no[4] = x64_jcc(e, CC_E, 0);
     /* At how many distances in a page it fits. */
     x64_mov32(e, RCX, RDX);
     x64_shift_imm(e, SH_SHR, 0, RCX, SITE_CLASS_SHIFT);
@@ -727,10 +839,10 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind)
                 at_hart(l, table + (int32_t)offsetof(struct tlb_table, mask)));
     x64_alu_mem(e, ALU_ADD, X64_W, RCX,
                 at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
-    uint8_t *global = probe_tag(l, tables[kind], offsetof(struct tlb, ctx));
+    uint8_t *global = probe_tag(l, tlb_kind_of(kind), offsetof(struct tlb, ctx));
     probe_fill(l, kind, true);
     x64_patch(e, global);
-    no[2] = probe_tag(l, tables[kind], offsetof(struct tlb, global));
+    no[2] = probe_tag(l, tlb_kind_of(kind), offsetof(struct tlb, global));
     probe_fill(l, kind, false);
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         x64_patch(e, no[i]);
@@ -814,6 +926,27 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     x64_jmp(e, c->after);
 }
 
+/*
+ * After a miss of a place that looks in the TLB: if it is to be tried again its stream has the
+ * page, which the TLB may not show there.  Returns the jump with the host address in c->addr; goes
+ * on if the access has been made.
+ */
+static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind kind)
+{
+    struct x64_buf *e = &l->e;
+    enum x64_reg t = (enum x64_reg)c->addr;
+    uint8_t *have = x64_jcc8(e, CC_B);
+    uint8_t *done = x64_jcc8(e, CC_E);
+    x64_alu_mem(e, ALU_SUB, X64_W, t,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, host)));
+    x64_patch8(e, have);
+    uint8_t *use = x64_jmp8(e);
+    x64_patch8(e, done);
+    return use;
+}
+
 void access_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
@@ -825,15 +958,20 @@ void access_cold(struct lower *l, struct cold *c)
         again_cold(l, c, what);
         return;
     }
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    if (!c->scattered)
+        x64_alu_mem(e, ALU_ADD, X64_W, t,
+                    at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+    else if (c->base_in_reg)
+        x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
+    else
+        x64_load(e, t, AT_JIT(l, va));
     for (unsigned n = 1; n < 3; n++)
         if (c->from[n])
             x64_patch(e, c->from[n]);
     set_aside(l, c, what);
     if (t != RAX)
         x64_mov(e, RAX, t);
-    bool probes = what < JIT_AMO && !c->from[1];
+    bool probes = what < JIT_AMO && (c->scattered || !c->from[1]);
     call_miss(l, c,
               !probes                   ? CALL_MISS
               : kind == TLB_STREAM_READ ? CALL_MISS_READ
@@ -841,8 +979,13 @@ void access_cold(struct lower *l, struct cold *c)
     if (t != RAX)
         x64_mov(e, t, RAX);
     access_save(l, c, true);
-    x64_jcc(e, CC_A, c->retry);
-    uint8_t *below = probes ? x64_jcc8(e, CC_B) : NULL;
+    uint8_t *below = NULL;
+    if (c->scattered)
+        below = use_stream(l, c, kind);
+    else {
+        x64_jcc(e, CC_A, c->retry);
+        below = probes ? x64_jcc8(e, CC_B) : NULL;
+    }
     take_value(l, c, what);
     if (c->host != X64_NO_REG)
         x64_mov_imm(e, (enum x64_reg)c->host, 0);

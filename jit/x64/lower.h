@@ -125,6 +125,7 @@ struct cold {
     uint32_t span;    /* jit_span() */
     uint8_t host;     /* register that is to become 0: the span has no host address */
     bool again;       /* an access of a span that has none: its address is base and disp */
+    bool scattered;   /* the TLB was looked in; the address is base_reg and disp, or in jit_hart */
     bool base_in_reg; /* where base is */
     uint8_t base_reg;
     struct x64_mem base_mem;

@@ -29,7 +29,7 @@ _manyhart() {
 	--jit-thread) mapfile -t COMPREPLY < <(compgen -W "auto on off" -- "$word") ;;
 	--sandbox | --jit-chain) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--stats) mapfile -t COMPREPLY < <(compgen -W "- table" -f -- "$word") ;;
-	--jit-cache | --jit-region | --jit-threshold | --harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;
+	--jit-cache | --jit-looks | --jit-region | --jit-threshold | --harts | --memory | --isa | --append | --max-insns | --timeout | --counters | --seed | --pc) ;;
 	*)
 		if [[ $word == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_manyhart_options "$program" "${COMP_WORDS[1]}")" -- "$word")

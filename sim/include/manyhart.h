@@ -126,6 +126,8 @@ struct mh_vm_config {
     const char *jit_passes;        /* "all", "none", or names: "fold,dead", "-bits"; NULL: the level's */
     bool jit_chain;                /* translations jump to each other directly */
     unsigned jit_region;           /* guest instructions of a region at most; 0: 512 */
+    unsigned jit_looks;            /* of accesses that leave the page of the last one every Nth is looked
+                                      at closely, to learn how to translate it; 0: 8192 */
     const char *jit_thread;        /* hybrid translates on a thread of its own: "on", "off", or "auto"
                                       (NULL too): while fewer harts than the host has processors are awake */
     const char *jit_dump;          /* file that gets each translation: guest, IR and host code */

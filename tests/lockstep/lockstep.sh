@@ -22,7 +22,7 @@ case ${1-} in
 	;;
 --long)
 	seed=${MH_LOCKSTEP_SEED:-$(date +%s)}
-	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 15 + 1))
+	seconds=$((${MH_LOCKSTEP_SECONDS:-60} / 16 + 1))
 	echo "seed $seed: MH_LOCKSTEP_SEED=$seed repeats it"
 	failed=0
 	for what in "--engine-b hybrid" "--engine-b hybrid --switch" "--engine-b jit" "--engine-b jit --reuse 100" \
@@ -30,6 +30,7 @@ case ${1-} in
 		"--engine-b jit --reuse 100 --option-b jit-cache=256K" "--engine-b jit --option-b jit-chain=off" \
 		"--engine-b jit --option-b jit-level=1" "--engine-b jit --option-b jit-level=2" \
 		"--engine-b hybrid --switch --option-b jit-threshold=2" \
+		"--engine-b hybrid --reuse 100 --option-b jit-threshold=2 --option-b jit-looks=32" \
 		"--engine-b jit --harts --option jit-cache=256K" \
 		"--engine-b hybrid --harts" "--engine-b jit --harts"; do
 		# shellcheck disable=SC2086

@@ -1095,8 +1095,16 @@ static void clamp_targets(struct gen *g, unsigned from)
 
 enum { FRAME = 96, FRAME_RA = 88, FRAME_COUNT = 64 };
 
+/*
+ * A counter ends recursion, unless what a function calls sets it again.  In the last page of the
+ * stack a function returns at once: below are page tables.
+ */
 static void enter_frame(struct item *it)
 {
+    put(it, RV_FORM_slli, REG_TMP, REG_SP, 0, 64 - 15); /* AT_STACK_END - AT_STACK is 1 << 15 */
+    put(it, RV_FORM_srli, REG_TMP, REG_TMP, 0, 64 - 3);
+    put(it, RV_FORM_bne, 0, REG_TMP, 0, 8);
+    put(it, RV_FORM_jalr, 0, REG_RA, 0, 0);
     put(it, RV_FORM_addi, REG_SP, REG_SP, 0, -FRAME);
     put(it, RV_FORM_sd, 0, REG_SP, REG_RA, FRAME_RA);
     for (int i = 0; i < LOOPS_MAX; i++)

@@ -73,7 +73,8 @@ static void test_commands(void **state)
     engine_command(&qemu, "/b", "lz", 3, &c);
     join(&c, text, sizeof(text));
     assert_string_equal(text, "q|-machine|virt|-smp|2|-m|256M|-nographic|-bios|none|-kernel|"
-                              "/b/bench_workloads.virt.elf|-append|workload=lz iterations=3|");
+                              "/b/bench_workloads.virt.elf|-append|workload=lz iterations=3|"
+                              "-name|debug-threads=on|");
 }
 
 /* Threads of the host; and atomics of QEMU are atomic on one hart only if there could be a second.

@@ -37,13 +37,53 @@ static const char *const loop[] = {"lui t0,0x80001",
                                    "jal zero,0x80000050",
                                    NULL};
 
+/* M-mode whose data goes through Sv39; a load and a store, each to another page than before. */
+static const char *const pages[] = {"auipc t0,0",
+                                    "lui t1,0x4",
+                                    "add t1,t0,t1", /* the root: a page of 1 GiB at t0 */
+                                    "lui t2,0x20000",
+                                    "addi t2,t2,199", /* V, R, W, A, D */
+                                    "sd t2,16(t1)",
+                                    "srli t3,t1,12",
+                                    "addi t4,zero,1",
+                                    "slli t4,t4,63",
+                                    "add t3,t3,t4",
+                                    "csrrw zero,satp,t3",
+                                    "lui t4,0x1",
+                                    "csrrc zero,mstatus,t4",
+                                    "lui t4,0x21",
+                                    "addi t4,t4,-2048", /* MPRV, MPP is S */
+                                    "csrrs zero,mstatus,t4",
+                                    "addi t4,zero,-1",
+                                    "csrrw zero,pmpaddr0,t4",
+                                    "addi t4,zero,31", /* all of it: R, W, X */
+                                    "csrrw zero,pmpcfg0,t4",
+                                    "lui t6,0x8",
+                                    "add t6,t0,t6",
+                                    "lui a0,0x1",    /* PAGES_ROUNDS */
+                                    "andi a1,a0,15", /* 0x8000005c */
+                                    "slli a1,a1,12",
+                                    "add a1,a1,t6",
+                                    "ld a2,8(a1)",
+                                    "add s5,s5,a2",
+                                    "sd a0,8(a1)",
+                                    "ld a3,8(a1)",
+                                    "add s5,s5,a3",
+                                    "addi a0,a0,-1",
+                                    "bne a0,zero,0x8000005c",
+                                    "jal zero,0x80000084",
+                                    NULL};
+#define PAGES_INSNS  10
+#define PAGES_ROUNDS 4096
+
 struct seen {
     struct guest_stats stats;
     struct mh_hart_state state;
 };
 
 /* Executes the program on the engine with "key=value" words, ended by NULL. */
-static struct seen run(const char *engine, const char *const *options)
+static struct seen run_program(const char *const *lines, uint64_t insns, const char *engine,
+                               const char *const *options)
 {
     struct program p;
     struct mh_vm_config cfg;
@@ -51,14 +91,14 @@ static struct seen run(const char *engine, const char *const *options)
     struct mh_engine *e;
     struct mh_engine_result r;
     struct seen s;
-    program_make(&p, loop);
+    program_make(&p, lines);
     program_config(&cfg, &p);
     for (; *options; options += 2)
         assert_int_equal(mh_config_set(&cfg, options[0], options[1]), 0);
     assert_int_equal(mh_machine_create(&m, &cfg), 0);
     assert_int_equal(mh_machine_init(m), 0);
     assert_int_equal(mh_engine_create(&e, m, 0, engine), 0);
-    assert_int_equal(mh_engine_execute(e, 2 * LOOP_INSNS * LOOP_ROUNDS, &r), 0);
+    assert_int_equal(mh_engine_execute(e, insns, &r), 0);
     assert_int_equal(mh_hart_get_state(m, 0, &s.state), 0);
     m->gt->stats(m->guest, -1, &s.stats);
     mh_engine_destroy(e);
@@ -66,7 +106,10 @@ static struct seen run(const char *engine, const char *const *options)
     return s;
 }
 
-#define RUN(engine, ...) run(engine, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define RUN_PROGRAM(lines, insns, engine, ...)                                                     \
+    run_program(lines, insns, engine, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define RUN(...)       RUN_PROGRAM(loop, 2 * LOOP_INSNS * LOOP_ROUNDS, __VA_ARGS__)
+#define RUN_PAGES(...) RUN_PROGRAM(pages, 2 * PAGES_INSNS * PAGES_ROUNDS, __VA_ARGS__)
 
 static void assert_same(const struct seen *a, const struct seen *b)
 {
@@ -164,6 +207,23 @@ static void test_thread(void **state)
     assert_true(hart.jit_cold - cold < 10);
     mh_engine_destroy(e);
     mh_machine_destroy(m);
+}
+
+/* Which places are never twice in a page is found out, and they go to C no more. */
+static void test_scattered(void **state)
+{
+    (void)state;
+    struct seen want = RUN_PAGES("interp"), often = RUN_PAGES("jit", "jit-looks", "100"),
+                never = RUN_PAGES("jit", "jit-looks", "1000000"),
+                level1 = RUN_PAGES("jit", "jit-looks", "100", "jit-level", "1");
+    assert_same(&want, &often);
+    assert_same(&want, &never);
+    assert_same(&want, &level1);
+    assert_int_equal(never.stats.jit_scattered, 0);
+    assert_int_equal(level1.stats.jit_scattered, 0);
+    assert_in_range(often.stats.jit_scattered, 1, 2); /* the two loads share a look, or do not */
+    assert_true(often.stats.translations > never.stats.translations);
+    assert_in_range(often.stats.jit_accesses, never.stats.jit_accesses + 16, PAGES_ROUNDS / 8);
 }
 
 static void test_region(void **state)
@@ -269,10 +329,11 @@ static void test_strict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels), cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_chain),  cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_region), cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_full),   cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_levels),    cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_chain),     cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_region),    cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_full),      cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_scattered),
     };
     if (!jit_host()) {
         puts("there is no back end for this host");

@@ -4,7 +4,8 @@
  * review: data/x64/NAME.txt.  A line "= add a0, a1, a2; ..." is guest code (one
  * page that begins with it, translated as one region with all passes), the
  * indented lines below it are the host code of its blocks.  "=+" shows the way
- * out of the region as well, and what is off the fast path.
+ * out of the region as well, and what is off the fast path.  With "~" the
+ * accesses scatter (jit_region.scattered), with "^" in global pages.
  *
  * Places in the hart, stubs and C functions have names, jumps have labels, and
  * the processor is one with all that we ask for; so the text changes with the
@@ -54,8 +55,25 @@ static unsigned assemble(char *texts, uint32_t *code)
     return n;
 }
 
-static void translate(const uint32_t *code, unsigned insns, struct jit_room *room,
-                      struct jit_code *out)
+/* What a case's marks ask for. */
+struct marks {
+    bool whole, scattered, global;
+    unsigned len;
+};
+
+static struct marks marks_of(const char *line)
+{
+    struct marks m = {0};
+    for (m.len = 1; strchr("+~^", line[m.len]); m.len++) {
+        m.whole |= line[m.len] == '+';
+        m.scattered |= line[m.len] != '+';
+        m.global |= line[m.len] == '^';
+    }
+    return m;
+}
+
+static void translate(const uint32_t *code, unsigned insns, const struct marks *marks,
+                      struct jit_room *room, struct jit_code *out)
 {
     static const struct rv_assume assume = {.fp_dirty = true, .fp_rne = true};
     static uint8_t page[PAGE_SIZE];
@@ -66,6 +84,9 @@ static void translate(const uint32_t *code, unsigned insns, struct jit_room *roo
     for (unsigned k = 0; k < builder.region.count; k++)
         ir_optimize(&builder.blocks[k].ir, ir_passes_of_level(3), NULL, NULL);
     builder.region.guest = &rv_jit_guest;
+    builder.region.scattered = marks->scattered ? &builder.scattered : NULL;
+    memset(builder.scattered.here, 0xff, sizeof(builder.scattered.here));
+    memset(builder.scattered.global, marks->global ? 0xff : 0, sizeof(builder.scattered.global));
     room->used = 0;
     assert_int_equal(host->compile(&builder.region, &stubs, room, out), 0);
 }
@@ -74,12 +95,15 @@ static void translate(const uint32_t *code, unsigned insns, struct jit_room *roo
 
 static void tlb_place(char *out, size_t size, size_t at)
 {
-    size_t table = at - offsetof(struct tlb, table), ctx = at - offsetof(struct tlb, ctx);
+    size_t table = at - offsetof(struct tlb, table), ctx = at - offsetof(struct tlb, ctx),
+           global = at - offsetof(struct tlb, global);
     if (table < sizeof(((struct tlb *)0)->table))
         snprintf(out, size, "tlb.table%zu.%s", table / sizeof(struct tlb_table),
                  table % sizeof(struct tlb_table) ? "mask" : "entries");
     else if (ctx < sizeof(((struct tlb *)0)->ctx))
         snprintf(out, size, "tlb.ctx%zu", ctx / 8);
+    else if (global < sizeof(((struct tlb *)0)->global))
+        snprintf(out, size, "tlb.global%zu", global / 8);
     else
         snprintf(out, size, "tlb.%s", at < offsetof(struct tlb, stream_used) ? "?" : "stream_used");
 }
@@ -327,9 +351,10 @@ static void make_case(FILE *out, const char *line)
     uint32_t code[CASE_INSNS];
     struct jit_room room = codemem_room(mem, 1);
     struct jit_code jc;
-    bool whole = line[1] == '+';
-    snprintf(texts, sizeof(texts), "%s", line + 1 + whole);
-    translate(code, assemble(texts, code), &room, &jc);
+    struct marks marks = marks_of(line);
+    snprintf(texts, sizeof(texts), "%s", line + marks.len);
+    unsigned insns = assemble(texts, code);
+    translate(code, insns, &marks, &room, &jc);
     if (!made)
         assert_non_null(mkdtemp(dir));
     made = true;
@@ -341,7 +366,7 @@ static void make_case(FILE *out, const char *line)
     read_listing(path);
     (void)unlink(path);
     fprintf(out, "%s\n", line);
-    print_case(out, &jc, whole);
+    print_case(out, &jc, marks.whole);
     made = rmdir(dir) != 0;
     memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
 }

@@ -129,9 +129,11 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
     if (for_c || !in_window(&h->world, va, 1, false) || !plain || va - page > PAGE_SIZE - bytes ||
         entropy(h) % 4 == 0)
         return false;
+    bool global = entropy(h) % 2;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
-    tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, true, &s);
-    tlb_fill(&h->tlb, writes ? TLB_WRITE : TLB_READ, page, s.host - page, PAGE_SHIFT);
+    tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, !global, &s);
+    (global ? tlb_fill_global : tlb_fill)(&h->tlb, writes ? TLB_WRITE : TLB_READ, page,
+                                          s.host - page, PAGE_SHIFT);
     return h->jit.span || aligned;
 }
 
@@ -179,6 +181,9 @@ static int slow(void *hart)
     unsigned size = h->jit.site >> 4 & 15;
     int how = JIT_SLOW_RETRY;
     slow_calls++;
+    if (h->jit.looks < 0)
+        h->jit.looks = entropy(h) % 16;
+    h->jit.watched = entropy(h) % 4 ? 0 : h->jit.site;
     if (!fill_stream(h, what, size)) {
         h->jit.va += h->jit.span & 0xffff;
         bool ok = access_world(h, what, size);
@@ -219,9 +224,11 @@ static void open_tlb(struct tlb *t)
 {
     bool cleared;
     assert_int_equal(tlb_init(t, 0), 0);
-    uint64_t ctx = tlb_context(t, 1 << 16, &cleared);
-    for (unsigned kind = 0; kind < TLB_KINDS; kind++)
+    uint64_t ctx = tlb_context(t, 1 << 16, &cleared), global = tlb_context(t, 2 << 16, &cleared);
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         t->ctx[kind] = ctx;
+        t->global[kind] = global;
+    }
 }
 
 static struct test_hart hart;
@@ -285,6 +292,7 @@ struct made {
     bool jumps;      /* the jump cache knows the entries */
     bool paged;      /* what the TLB has is looked for at once */
     bool no_headers; /* as if passes had made the jumps back */
+    struct jit_scattered scattered;
 };
 
 struct left {
@@ -435,6 +443,7 @@ static void hart_begin(const struct made *m)
     hart.page_va = PAGE_VA;
     hart.pc = 0;
     hart.jit.jumps = jumps;
+    hart.jit.looks = (int32_t)(m->world % 16);
     hart.entropy = m->world;
     hart.paged = m->paged;
     hart.jit.foreign = &foreign;
@@ -603,10 +612,11 @@ static void show_failure(struct made *m)
     shrink(m);
     const char *what = broken(m);
     catch_crashes(false);
-    print_error("guest %u, entry %u, budget %u, passes %#x, own_map %d, strict %d, jumps %d, "
-                "bmi1 %d bmi2 %d lzcnt %d popcnt %d line_atomic %d\n",
-                m->guest, m->entry, m->budget, m->passes, m->r.own_map, m->r.strict_align, m->jumps,
-                m->cpu.bmi1, m->cpu.bmi2, m->cpu.lzcnt, m->cpu.popcnt, m->cpu.line_atomic);
+    print_error("guest %u, entry %u, budget %u, passes %#x, own_map %d, strict %d, scattered %d, "
+                "jumps %d, bmi1 %d bmi2 %d lzcnt %d popcnt %d line_atomic %d\n",
+                m->guest, m->entry, m->budget, m->passes, m->r.own_map, m->r.strict_align,
+                m->r.scattered != NULL, m->jumps, m->cpu.bmi1, m->cpu.bmi2, m->cpu.lzcnt,
+                m->cpu.popcnt, m->cpu.line_atomic);
     for (unsigned k = 0; k < m->r.count; k++) {
         print_error("block %u at %u%s%s\n", k, m->blocks[k].disp,
                     m->blocks[k].entry ? " entry" : "", m->blocks[k].header ? " header" : "");
@@ -656,6 +666,11 @@ static void some_choices(struct made *m)
     m->no_headers = one_in(8);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
+    for (unsigned i = 0; i < ARRAY_LEN(m->scattered.here); i++) {
+        m->scattered.here[i] = random_64();
+        m->scattered.global[i] = random_64();
+    }
+    m->r.scattered = one_in(2) ? &m->scattered : NULL;
     m->r.stream_bank = below(TLB_STREAM_BANKS);
     m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
     for (unsigned k = 0; k < m->r.count; k++) {
