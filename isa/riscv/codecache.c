@@ -10,7 +10,9 @@
  * template file: what is never executed stays the template's (shared) page, and
  * only 4 KiB of slots (512 bytes of guest code) at a time become private.
  * Filling 32 KiB with the decoder's address instead would cost 36 MiB for a
- * Linux boot's thousand code pages, most of it never read.
+ * Linux boot's thousand code pages, most of it never read.  A part is best
+ * written before it is read: the host replaces a page that it has mapped for
+ * reading only after it has told all processors.
  *
  * Giving a page up (its bytes were written, or it is evicted): it is unlinked,
  * the generation rises, and PAGE_CODE goes.  Harts go on in the old array until
@@ -56,6 +58,7 @@ struct array {
     uint64_t given_up; /* generation at which it was given up, 0 while live */
     bool mapped, suspect;
     bool used;               /* since the clock's hand was here; atomic */
+    uint8_t parts;           /* those that are private, a bit each; atomic */
     uint16_t first, end;     /* slots decoded lie between */
     int next;                /* in the free or given-up list */
     struct rv_jit_page *jit; /* its translations; atomic */
@@ -392,6 +395,32 @@ gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d)
 
 /* --- decoding --- */
 
+#define PART_SLOTS (PAGE_SIZE / sizeof(struct rv_op))
+_Static_assert(RV_SLOTS / PART_SLOTS == 8, "a bit each in a byte");
+
+/* Makes the slot's part private, if it is not known to be: writes what stands there. */
+static void part_touch(struct array *a, struct rv_op *ops, size_t slot)
+{
+    unsigned bit = 1u << (slot / PART_SLOTS);
+    rv_handler *expected = rv_handlers.decode;
+    if (load_relaxed(&a->parts) & bit)
+        return;
+    (void)cas_seq_cst(&ops[slot].fn, &expected, rv_handlers.decode);
+    fetch_or_seq_cst(&a->parts, (uint8_t)bit);
+}
+
+unsigned rv_code_touch(struct rv_code_cache *c, const struct rv_op *d)
+{
+    int i = array_of(c, d);
+    part_touch(&c->array[i], array_ops(c, i), (size_t)rv_slot_offset(d) / 2);
+    return load_relaxed(&c->array[i].parts);
+}
+
+unsigned rv_code_parts(const struct rv_code_cache *c, const struct rv_op *d)
+{
+    return load_relaxed(&c->array[array_of(c, d)].parts);
+}
+
 static uint32_t code_word(const struct rv_code_cache *c, gpa_t page, unsigned offset)
 {
     const uint16_t *p = (const uint16_t *)(const void *)(physmem_host(c->pm, page) + offset);
@@ -443,6 +472,7 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
         a->first = (uint16_t)(offset / 2);
     for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
         struct rv_op *slot = &ops[offset / 2];
+        part_touch(a, ops, offset / 2);
         if (slot->fn != rv_handlers.decode)
             break;
         unsigned len = decode_slot(c, page, offset, slot);

@@ -73,8 +73,11 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
     if (!p)
         return false;
     unsigned slot = (unsigned)(pc & ~PAGE_MASK) / 2;
+    __builtin_prefetch(&p->count[slot]);
     if (found(j, h, slot, f))
         return true;
+    if (!bit_test(load_relaxed(&p->parts), slot / (RV_SLOTS / 8)))
+        store_relaxed(&p->parts, (uint8_t)rv_code_touch(h->guest->code, &ops[slot]));
     uint8_t count = load_relaxed(&p->count[slot]);
     if (count == RV_JIT_ASKED && !everything)
         return false;

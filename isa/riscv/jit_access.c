@@ -173,7 +173,8 @@ int rv_jit_access(void *hart)
     bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
-    bool as_it_is = unlikely(r->looks < 0 || r->site == r->watched) && what < JIT_AMO && rv_jit_look(h);
+    bool as_it_is =
+        unlikely(r->looks < 0 || r->site == r->watched) && what < JIT_AMO && rv_jit_look(h);
     if (plain && !as_it_is && !is_for_c(h, what) &&
         stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) &&
         (r->span || !(r->va & (size - 1))))

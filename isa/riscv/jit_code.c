@@ -327,12 +327,13 @@ static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
         ir_optimize(&b->blocks[k].ir, j->cfg.passes, NULL, NULL);
 }
 
-static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_only)
+static struct rv_region_limits limits_of(const struct rv_jit *j, bool executed_only, unsigned parts)
 {
     return (struct rv_region_limits){
         .blocks = j->cfg.level < 2 ? 1 : JIT_BLOCKS_MAX,
         .insns = j->cfg.region_insns,
         .executed_only = executed_only,
+        .executed = (uint8_t)parts,
         .own_map = j->cfg.level > 2,
     };
 }
@@ -345,7 +346,8 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
     struct rv_assume assume = rv_jit_assume(job->mode);
     unsigned offset = (unsigned)(job->va & ~PAGE_MASK);
     gpa_t gpa = rv_code_gpa(j->g->code, job->ops);
-    struct rv_region_limits limits = limits_of(j, job->executed_only);
+    struct rv_region_limits limits =
+        limits_of(j, job->executed_only, rv_code_parts(j->g->code, job->ops));
     limits.known[0] = load_acquire(&job->page->entry[job->mode]);
     limits.known[1] = load_acquire(&job->page->entry[job->mode | RV_JIT_ANY]);
     bool fresh = false;

@@ -30,10 +30,11 @@
 struct rv_jit_page {
     /* By halfword: distance of its code plus 1, 0: none.  Atomic. */
     uint32_t *entry[RV_JIT_MODES];
+    uint8_t parts;    /* rv_code_parts() as it was when it last mattered; atomic */
+    uint32_t heat;    /* how often jit_scatter.c found it wrong; atomic */
+    uint64_t *chunks; /* a bit for each that has code of it; atomic */
     /* Executions by the interpreter, or one of the two below; atomic, may miss some. */
     uint8_t count[RV_SLOTS];
-    uint64_t *chunks; /* a bit for each that has code of it; atomic */
-    uint32_t heat;    /* how often jit_scatter.c found it wrong; atomic */
 };
 
 #define RV_JIT_HOT   254 /* hot enough for every threshold */
@@ -119,12 +120,12 @@ struct rv_jit_found {
 static inline uint32_t rv_jit_entry(const struct rv_jit_page *p, unsigned mode, unsigned slot,
                                     bool *any)
 {
-    const uint32_t *entries = load_acquire(&p->entry[mode]);
+    const uint32_t *entries = load_acquire(&p->entry[mode | RV_JIT_ANY]);
     uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
-    *any = !at;
+    *any = at;
     if (at)
         return at;
-    entries = load_acquire(&p->entry[mode | RV_JIT_ANY]);
+    entries = load_acquire(&p->entry[mode]);
     return entries ? load_acquire(&entries[slot]) : 0;
 }
 

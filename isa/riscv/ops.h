@@ -90,6 +90,13 @@ const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa
 /* The same, NULL if there is none yet. */
 const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa);
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
+/*
+ * d's eighth of the page is about to be used: what makes that cheap, if it was not yet.  Returns
+ * those that were, a bit each; rv_code_parts does nothing else.  What is none of them has nothing
+ * decoded, and is better not read.
+ */
+unsigned rv_code_touch(struct rv_code_cache *c, const struct rv_op *d);
+unsigned rv_code_parts(const struct rv_code_cache *c, const struct rv_op *d);
 /* Decodes the instruction of d and those after it up to the block's end; d->fn is not the decoder's
  * afterwards. */
 void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_op *d);

@@ -191,7 +191,9 @@ static bool worth(const struct walk *w, unsigned offset)
 {
     if (has_code(w, offset))
         return false;
-    return !w->limits->executed_only || load_relaxed(&w->ops[offset / 2].fn) != rv_handlers.decode;
+    return !w->limits->executed_only ||
+           (bit_test(w->limits->executed, offset / (PAGE_SIZE / 8)) &&
+            load_relaxed(&w->ops[offset / 2].fn) != rv_handlers.decode);
 }
 
 static bool add_leader(struct walk *w, int64_t offset, bool outside)

@@ -16,6 +16,7 @@
 struct rv_region_limits {
     unsigned blocks, insns;
     bool executed_only; /* follows only what the interpreter has decoded */
+    uint8_t executed;   /* then: eighths of the page that have something decoded, a bit each */
     bool own_map;       /* a region with a loop may have a register map of its own */
     /* Where code may be entered already, by halfword, not 0: it is jumped to.  Atomic; or NULL. */
     const uint32_t *known[2];

@@ -77,7 +77,8 @@ static void translate(const uint32_t *code, unsigned insns, const struct marks *
 {
     static const struct rv_assume assume = {.fp_dirty = true, .fp_rne = true};
     static uint8_t page[PAGE_SIZE];
-    const struct rv_region_limits limits = {JIT_BLOCKS_MAX, insns, false, true, {NULL, NULL}};
+    const struct rv_region_limits limits = {
+        .blocks = JIT_BLOCKS_MAX, .insns = insns, .own_map = true};
     memset(page, 0, sizeof(page));
     memcpy(page, code, 4 * insns);
     rv_region_build(&builder, f.g, &assume, NULL, page, 0, &limits);
