@@ -81,7 +81,7 @@ struct tlb_stream {
  * a trap, and the return from it, need forget neither's.
  */
 #define TLB_STREAM_BANKS 2
-#define TLB_BANK_STREAMS 4096
+#define TLB_BANK_STREAMS 2048
 #define TLB_STREAMS      (TLB_STREAM_BANKS * TLB_BANK_STREAMS)
 
 /*

@@ -41,6 +41,7 @@ const struct jit_guest rv_jit_guest = {
     .reserved = offsetof(struct rv_hart, hart.reservation.granule),
     .lr_count = offsetof(struct rv_hart, stats.lr),
     .sc_count = offsetof(struct rv_hart, stats.sc_success),
+    .steady = 1 << 2 | 1 << 3 | 1 << 4, /* sp, gp, tp */
     .fp_slots = 0xffffffffull << RV_SLOT_F0,
     .inlines = rv_jit_inlines,
     .slow = rv_jit_access,

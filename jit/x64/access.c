@@ -112,16 +112,17 @@ void access_find_spans(struct lower *l)
 
 /*
  * A stream ends so many bytes before its range that the accesses it is for stay inside.  Places
- * that share a stream must agree on how many: streams are divided by size, spans rounded up.
+ * that share a stream must agree on how many: streams are divided by size, spans rounded up.  Two
+ * of three places are of 8 bytes.
  */
 static const struct {
     uint16_t first, count;
 } stream_parts[] = {
-    {0, 224},    {224, 96},   {320, 576}, {896, 2464}, {3360, 224},
-    {3584, 192}, {3776, 160}, {3936, 96}, {4032, 32},  {4064, 32},
+    {0, 112},   {112, 48},  {160, 288}, {448, 1232}, {1680, 112},
+    {1792, 96}, {1888, 80}, {1968, 48}, {2016, 16},  {2032, 16},
 };
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
-_Static_assert(TLB_BANK_STREAMS == 4096, "as the parts say");
+_Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
 
 static unsigned size_class(unsigned bytes)
 {
@@ -131,10 +132,35 @@ static unsigned size_class(unsigned bytes)
     return c;
 }
 
+/* The first of a part are kept for registers that lead to the same page in all code. */
+#define STEADY_STREAMS 8
+
+static unsigned stream_number(const struct lower *l, bool steady, unsigned n, unsigned bytes)
+{
+    unsigned c = size_class(bytes), first = stream_parts[c].first, count = stream_parts[c].count;
+    n = steady ? n % STEADY_STREAMS : STEADY_STREAMS + n % (count - STEADY_STREAMS);
+    return l->r->stream_bank * TLB_BANK_STREAMS + first + n;
+}
+
+/* Of a place alone. */
 static unsigned stream_new(struct lower *l, unsigned bytes)
 {
-    unsigned c = size_class(bytes), n = l->r->stream_base + l->streams++;
-    return l->r->stream_bank * TLB_BANK_STREAMS + stream_parts[c].first + n % stream_parts[c].count;
+    return stream_number(l, false, l->r->stream_base + SLOTS_MAX + l->streams++, bytes);
+}
+
+/*
+ * The stream of an access whose address is made of the root.  What is accessed through one register
+ * is mostly in one page, all over a region: fewer streams stay in the cache and get into each
+ * other's way.
+ */
+static unsigned stream_for(struct lower *l, ir_ref root, unsigned bytes)
+{
+    const struct ir_insn *i = &l->b->insns[root];
+    if (i->op != IR_slot_get)
+        return stream_new(l, bytes);
+    if (i->index < 64 && l->g->steady >> i->index & 1)
+        return stream_number(l, true, i->index, bytes);
+    return stream_number(l, false, l->r->stream_base + i->index, bytes);
 }
 
 static enum tlb_kind tlb_kind_of(enum tlb_stream_kind kind)
@@ -226,13 +252,13 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->host = X64_NO_REG;
     a->t = X64_NO_REG;
     unsigned span = l->val[l->at].span;
+    int64_t rel;
+    ir_ref root = root_of(l, i, &rel);
     if (!span || l->span[span].members < 2) {
-        a->stream = stream_new(l, size);
+        a->stream = stream_for(l, root, size);
         a->t = address(l, i, i->disp);
         return;
     }
-    int64_t rel;
-    (void)root_of(l, i, &rel);
     a->span = &l->span[span];
     a->rel = (int32_t)rel - a->span->min;
     if (a->span->first != l->at) {
@@ -241,7 +267,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     }
     unsigned bytes = (unsigned)(a->span->max - a->span->min);
     a->kind = a->span->kind;
-    a->stream = stream_new(l, bytes);
+    a->stream = stream_for(l, root, bytes);
     a->t = address(l, i, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
