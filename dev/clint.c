@@ -13,7 +13,8 @@
  * mtime is the machine's gclock.  Each hart has one loop timer which fires on
  * the I/O thread when mtimecmp is reached; both it and the register write set
  * the level under d->lock (RANK_IRQCHIP), so the last one to look decides on
- * the newest mtimecmp.
+ * the newest mtimecmp.  A hart that waits looks for itself when the time has come
+ * (clint_look): the I/O thread may have no processor to itself.
  */
 #include "dev/clint.h"
 
@@ -63,8 +64,11 @@ static void clint_timer_update_locked(struct clint_hart *ch)
 {
     const struct dev_env *env = ch->clint->dev.env;
     bool reached = gclock_now(env->clock) >= ch->mtimecmp;
+    uint64_t due_ns = reached ? UINT64_MAX : gclock_deadline_ns(env->clock, ch->mtimecmp);
     clint_raise(ch, HART_IRQ_MTIP, reached);
-    loop_timer_set(ch->timer, reached ? UINT64_MAX : gclock_deadline_ns(env->clock, ch->mtimecmp));
+    loop_timer_set(ch->timer, due_ns);
+    if (env->hart_due)
+        env->hart_due(env->opaque, ch->index, due_ns);
 }
 
 static void clint_timer_fired(void *opaque)
@@ -73,6 +77,11 @@ static void clint_timer_fired(void *opaque)
     lock_take(&ch->clint->dev.lock);
     clint_timer_update_locked(ch);
     lock_drop(&ch->clint->dev.lock);
+}
+
+void clint_look(struct dev *clint, unsigned hart)
+{
+    clint_timer_fired(&clint_of(clint)->harts[hart]);
 }
 
 static void clint_update_all_locked(struct clint *c)

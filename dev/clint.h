@@ -9,4 +9,7 @@
 
 extern const struct dev_type clint_type;
 
+/* Makes MTIP of a hart what it should be by now.  Any thread. */
+void clint_look(struct dev *clint, unsigned hart);
+
 #endif

@@ -62,6 +62,12 @@ struct dev_env {
      * a lock of RANK_IRQCHIP held, so that levels arrive in order.
      */
     void (*hart_irq)(void *opaque, unsigned hart, enum hart_irq irq, bool level);
+    /*
+     * When the CLINT's timer of a hart will be due (clock_now_ns; UINT64_MAX: never): a hart that
+     * waits needs nobody to wake it then, if it calls clint_look.  Any thread, device lock held.
+     * NULL: nobody wants to know.
+     */
+    void (*hart_due)(void *opaque, unsigned hart, uint64_t at_ns);
     /* The guest asked for the end of the machine; returns at once.  Any thread, device lock held.
      */
     void (*machine_exit)(void *opaque, enum machine_exit kind, int code);

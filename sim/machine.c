@@ -258,6 +258,7 @@ static int build_hooks(struct mh_machine *m)
     smp->hooks.opaque = m;
     smp->hooks.thread_begin = hart_thread_begin;
     smp->hooks.thread_end = hart_thread_end;
+    smp->hooks.due = machine_hart_due;
     return 0;
 }
 

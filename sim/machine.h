@@ -55,6 +55,7 @@ struct mh_machine {
     struct guest *guest;
     struct dev_env dev_env;
     struct dev *devices; /* linked by next, lowest address first */
+    struct dev *clint;   /* of those; constant */
     struct bus_window *windows; /* api_bus.c: further windows of devices */
     struct irq_line plic_line[MACHINE_IRQS + 1];
     uint64_t irq_seen[2]; /* raised since the observers were last told, atomic bits */
@@ -107,6 +108,8 @@ void machine_request_unpack(uint64_t request, struct mh_engine_result *out);
 
 /* machine_devices.c: console, devices, and the wires between them and the harts. */
 int machine_devices_create(struct mh_machine *m);
+/* struct smp_hooks.due of a machine. */
+void machine_hart_due(void *opaque, struct hart *h);
 void machine_devices_destroy(struct mh_machine *m);
 void machine_devices_reset(struct mh_machine *m);
 /* dev_create for this machine, linked in by address; irq 0: none. */

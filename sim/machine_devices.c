@@ -35,6 +35,17 @@ static void wire_hart_irq(void *opaque, unsigned hart, enum hart_irq irq, bool l
     m->gt->irq(m->guest, hart, (unsigned)irq, level);
 }
 
+static void wire_hart_due(void *opaque, unsigned hart, uint64_t at_ns)
+{
+    struct mh_machine *m = opaque;
+    store_release(&m->gt->smp(m->guest)->harts[hart]->shared.due_ns, at_ns);
+}
+
+void machine_hart_due(void *opaque, struct hart *h)
+{
+    clint_look(((struct mh_machine *)opaque)->clint, h->index);
+}
+
 static void wire_machine_exit(void *opaque, enum machine_exit kind, int code)
 {
     struct mh_machine *m = opaque;
@@ -272,6 +283,8 @@ static int add_all(struct mh_machine *m)
     int rc = add_plic(m);
     if (!rc)
         rc = machine_device_add(m, &clint_type, "clint0", CLINT_BASE, 0, NULL);
+    for (m->clint = m->devices; !rc && m->clint->type != &clint_type;)
+        m->clint = m->clint->next;
     if (!rc)
         rc = machine_device_add(m, &uart16550_type, "uart0", UART16550_BASE, UART16550_IRQ, &uart);
     if (!rc)
@@ -293,6 +306,7 @@ int machine_devices_create(struct mh_machine *m)
         .irqs = MACHINE_IRQS,
         .opaque = m,
         .hart_irq = wire_hart_irq,
+        .hart_due = wire_hart_due,
         .machine_exit = wire_machine_exit,
         .measure = wire_measure,
     };

@@ -21,6 +21,7 @@ int hart_init(struct hart *h, unsigned index, unsigned tlb_entries)
     h->limit = UINT64_MAX;
     h->shared.until = UINT64_MAX;
     h->shared.mail_oldest = UINT64_MAX;
+    h->shared.due_ns = UINT64_MAX;
     h->shared.mail = h->shared.mail_few;
     h->shared.mail_slots = MAILBOX_SLOTS;
     lock_init(&h->shared.mail_lock, RANK_MAILBOX);
@@ -179,7 +180,10 @@ uint64_t hart_waited_ns(const struct hart *h)
 
 bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
 {
+    const struct smp_hooks *hooks = &h->smp->hooks;
     uint64_t start_ns = clock_now_ns();
+    uint64_t due_ns = hooks->due ? load_acquire(&h->shared.due_ns) : UINT64_MAX;
+    deadline_ns = min_u64(deadline_ns, due_ns);
     wait_begins(h, start_ns);
     store_seq_cst(&h->shared.place, HART_OUT);
     if (!look_around(h, wake_irqs, start_ns, deadline_ns))
@@ -188,6 +192,8 @@ bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
     adapt_look(h, end_ns - start_ns);
     h->waits++;
     wait_ends(h, end_ns);
+    if (end_ns >= due_ns)
+        hooks->due(hooks->opaque, h);
     return hart_enter(h);
 }
 

@@ -59,6 +59,7 @@ struct hart_shared {
     uint32_t wake;                /* futex word of hart_wait: counts wake-ups */
     uint32_t asleep;              /* 1 while in hart_wait */
     uint64_t irq;                 /* interrupt inputs, guest's bit numbers */
+    uint64_t due_ns;              /* when smp_hooks.due is wanted, or UINT64_MAX; atomic */
 
     CACHE_ALIGNED struct lock mail_lock; /* RANK_MAILBOX */
     unsigned mail_head, mail_count;      /* under mail_lock */
@@ -108,7 +109,8 @@ void hart_serve(struct hart *h);
 
 /*
  * Sleeps until a request arrives, an interrupt input in wake_irqs is (already) high, or deadline_ns
- * passes.  The hart must be IN; it is OUT meanwhile and IN again after.  False: the machine ends.
+ * or shared.due_ns passes.  The hart must be IN; it is OUT meanwhile and IN again after.  False: the
+ * machine ends.
  */
 bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns);
 

@@ -14,6 +14,8 @@ struct smp_hooks {
     void *opaque;
     void (*thread_begin)(void *opaque, struct hart *h); /* on the hart's thread, before it runs */
     void (*thread_end)(void *opaque, struct hart *h);
+    /* On the hart's thread, OUT: it waited until shared.due_ns.  NULL: never. */
+    void (*due)(void *opaque, struct hart *h);
 };
 
 struct smp {

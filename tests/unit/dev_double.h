@@ -33,12 +33,18 @@ struct machine_double {
     uint32_t line_rises[DOUBLE_IRQS + 1];  /* atomic */
     int exit_kind, exit_code;              /* -1: none; atomic */
     int begins, ends;                      /* of measured periods; atomic */
+    uint64_t due_ns[DOUBLE_HARTS];         /* atomic */
 };
 
 static inline void double_hart_irq(void *opaque, unsigned hart, enum hart_irq irq, bool level)
 {
     struct machine_double *m = opaque;
     store_release(&m->hart_level[hart][irq], level);
+}
+
+static inline void double_hart_due(void *opaque, unsigned hart, uint64_t at_ns)
+{
+    store_release(&((struct machine_double *)opaque)->due_ns[hart], at_ns);
 }
 
 static inline void double_exit(void *opaque, enum machine_exit kind, int code)
@@ -85,10 +91,12 @@ static inline struct machine_double *double_create(void)
         .irqs = DOUBLE_IRQS,
         .opaque = m,
         .hart_irq = double_hart_irq,
+        .hart_due = double_hart_due,
         .machine_exit = double_exit,
         .measure = double_measure,
     };
     m->exit_kind = -1;
+    memset(m->due_ns, 0xff, sizeof(m->due_ns));
     assert_int_equal(physmem_create(&m->env.pm, &cfg), 0);
     assert_int_equal(mmio_map_create(&m->env.mmio), 0);
     assert_int_equal(loop_create(&m->env.loop), 0);

@@ -288,6 +288,36 @@ static void test_wait_ends(void **state)
 
 /* ---- interrupt inputs ---- */
 
+static void count_due(void *opaque, struct hart *h)
+{
+    (*(unsigned *)opaque)++;
+    h->shared.due_ns = UINT64_MAX;
+    hart_irq_raise(h, 1 << 7);
+}
+
+/* A wait ends when a device said so, whose business is done then; not before, and only then. */
+static void test_due(void **state)
+{
+    struct world *w = *state;
+    struct hart *h = w->hart[0];
+    unsigned calls = 0;
+    assert_true(hart_enter(h));
+    assert_int_equal(h->shared.due_ns, UINT64_MAX);
+    w->smp->hooks.opaque = &calls;
+    w->smp->hooks.due = count_due;
+    uint64_t begin = clock_now_ns();
+    h->shared.due_ns = begin + 3600ull * NS_PER_SEC;
+    assert_true(hart_wait(h, 1 << 7, begin + 2000000));
+    assert_int_equal(calls, 0);
+    begin = clock_now_ns();
+    h->shared.due_ns = begin + 3000000;
+    assert_true(hart_wait(h, 1 << 7, FUTEX_NO_DEADLINE));
+    assert_true(clock_now_ns() >= begin + 3000000);
+    assert_int_equal(calls, 1);
+    assert_int_equal(hart_irqs(h), 1 << 7);
+    hart_leave(h);
+}
+
 static void test_irq(void **state)
 {
     struct world *w = *state;
@@ -415,6 +445,7 @@ int main(void)
         TEST(test_waited_time),
         TEST(test_wait_for_irq),
         TEST(test_wait_ends),
+        TEST(test_due),
         TEST(test_irq),
         TEST(test_mailbox_overflow),
         TEST(test_overflow_wakes),
