@@ -15,6 +15,7 @@
 #define WRS_LONG_NS    100000ull /* wrs.nto ends then as well, as Zawrs permits */
 #define WRS_SHORT_NS   10000ull
 #define PAUSES_A_YIELD 32
+#define RELAX_A_PAUSE  8 /* some 350 ns: a line goes from core to core and back */
 #define CROWDED_SLICE  50000 /* instructions, some 100 us */
 
 /* --- calls of the semantics --- */
@@ -93,10 +94,14 @@ bool rv_sem_wrs(struct rv_hart *h, bool short_timeout)
     return true;
 }
 
-/* A spinning hart may hold the processor of the one it waits for. */
+/*
+ * A hart that looks again before the line it looks at can have come takes it away from who is about
+ * to write it.  And it may hold the processor of the one it waits for.
+ */
 void rv_sem_pause(struct rv_hart *h)
 {
-    cpu_relax();
+    for (int i = 0; i < RELAX_A_PAUSE; i++)
+        cpu_relax();
     if (h->hart.smp->crowded && ++h->pauses % PAUSES_A_YIELD == 0)
         sched_yield();
 }
