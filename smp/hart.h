@@ -109,8 +109,8 @@ void hart_serve(struct hart *h);
 
 /*
  * Sleeps until a request arrives, an interrupt input in wake_irqs is (already) high, or deadline_ns
- * or shared.due_ns passes.  The hart must be IN; it is OUT meanwhile and IN again after.  False: the
- * machine ends.
+ * or shared.due_ns passes.  The hart must be IN; it is OUT meanwhile and IN again after.  False:
+ * the machine ends.
  */
 bool hart_wait(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns);
 

@@ -15,7 +15,7 @@
 #define WRS_LONG_NS    100000ull /* wrs.nto ends then as well, as Zawrs permits */
 #define WRS_SHORT_NS   10000ull
 #define PAUSES_A_YIELD 32
-#define RELAX_A_PAUSE  8 /* some 350 ns: a line goes from core to core and back */
+#define RELAX_A_PAUSE  8     /* some 350 ns: a line goes from core to core and back */
 #define CROWDED_SLICE  50000 /* instructions, some 100 us */
 
 /* --- calls of the semantics --- */
