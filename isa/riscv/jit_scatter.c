@@ -25,24 +25,35 @@
 
 enum verdict { NONE, SCATTERS, SCATTERS_GLOBAL };
 
-/* The place's word: the address, but for its upper bits, above the verdict. */
-static uint32_t *word_of(struct rv_jit *j, gpa_t insn, uint32_t *address)
+/*
+ * A place has the choice of two words.  In one is its address, but for the upper bits, above the
+ * verdict; 0: nobody's.
+ */
+static uint32_t *word_of(struct rv_jit *j, gpa_t insn, unsigned which)
 {
     uint64_t place = insn >> 1;
-    *address = (uint32_t)place << 2;
-    return &j->place[(place ^ place >> 13) % RV_JIT_PLACES];
+    return &j->place[((place ^ place >> 13) % RV_JIT_PLACES) ^ which];
+}
+
+static uint32_t address_of(gpa_t insn)
+{
+    return (uint32_t)(insn >> 1) << 2;
 }
 
 static enum verdict verdict_of(struct rv_jit *j, gpa_t insn)
 {
-    uint32_t address, word = load_relaxed(word_of(j, insn, &address));
-    return (word & ~3u) == address ? (enum verdict)(word & 3) : NONE;
+    for (unsigned which = 0; which < 2; which++) {
+        uint32_t word = load_relaxed(word_of(j, insn, which));
+        if ((word & ~3u) == address_of(insn))
+            return (enum verdict)(word & 3);
+    }
+    return NONE;
 }
 
 static void give_verdict(struct rv_jit *j, gpa_t insn, enum verdict v)
 {
-    uint32_t address, *word = word_of(j, insn, &address);
-    store_relaxed(word, address | v);
+    bool taken = load_relaxed(word_of(j, insn, 0));
+    store_relaxed(word_of(j, insn, taken), address_of(insn) | v);
 }
 
 void rv_jit_scattered(struct rv_jit *j, gpa_t page, const struct jit_region *r,
