@@ -79,7 +79,7 @@ static int decode_set(struct guest *g, unsigned hart, gva_t va)
         return rc;
     rv_code_enter(p.code, p.h);
     const struct rv_op *ops = rv_code_page(p.code, p.h, p.gpa);
-    if (ops && ops[place_slot(&p)].fn == rv_handlers.decode)
+    if (ops && load_relaxed(&ops[place_slot(&p)].fn) == rv_handlers.decode)
         rv_code_decode(p.code, p.h, &ops[place_slot(&p)]);
     rv_code_leave(p.code, p.h);
     return ops ? 0 : -EAGAIN;

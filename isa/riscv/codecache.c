@@ -494,7 +494,7 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
     for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
         struct rv_op *slot = &ops[offset / 2];
         part_touch(a, ops, offset / 2);
-        if (slot->fn != rv_handlers.decode)
+        if (load_relaxed(&slot->fn) != rv_handlers.decode)
             break;
         unsigned len = decode_slot(c, page, offset, slot);
         if (offset / 2 >= a->end)
