@@ -69,12 +69,10 @@ struct rv_code_cache {
     struct physmem *pm;
     struct rv_op **page; /* by RAM page; atomic */
     struct written {
-        uint8_t times; /* that the page was given up because it was written */
-        /* 0, or the page keeps PAGE_CODE without an array; since then, plus 1.  Atomic: rises from
-         * other values than 0 without the lock. */
-        uint8_t stores;
-    } * written; /* by RAM page; under the lock but for that */
-    char *base;  /* of the arrays */
+        uint8_t times;  /* that the page was given up because it was written */
+        uint8_t stores; /* 0, or the page keeps PAGE_CODE without an array; since then, plus 1 */
+    } * written;        /* by RAM page; under the lock */
+    char *base;         /* of the arrays */
     int template_fd;
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
@@ -199,7 +197,7 @@ static bool keeps_flag_locked(struct rv_code_cache *c, const struct array *a)
         w->times++;
     if (w->times < WRITTEN_OFTEN)
         return false;
-    store_relaxed(&w->stores, 1);
+    w->stores = 1;
     return true;
 }
 
@@ -207,28 +205,10 @@ static bool keeps_flag_locked(struct rv_code_cache *c, const struct array *a)
 static void cool_locked(struct rv_code_cache *c, gpa_t gpa)
 {
     struct written *w = &c->written[page_index(c, gpa)];
-    uint8_t stores = load_relaxed(&w->stores);
-    if (!stores || (stores < STORES_MAX && cas_seq_cst(&w->stores, &stores, (uint8_t)(stores + 1))))
+    if (!w->stores || w->stores++ < STORES_MAX)
         return;
-    if (load_relaxed(&w->stores) < STORES_MAX)
-        return; /* somebody else counted at the same time */
-    w->times = 0;
-    store_relaxed(&w->stores, 0);
+    *w = (struct written){0};
     flag_drop_locked(c, gpa);
-}
-
-/*
- * The same without the lock, which all harts would fight for that write code at the same time: a
- * function's worth of stores follows each that gave a page up.  False: it is wanted.
- */
-static bool cools(struct rv_code_cache *c, gpa_t page)
-{
-    struct written *w = &c->written[page_index(c, page)];
-    if (load_acquire(&c->page[page_index(c, page)]))
-        return false;
-    uint8_t stores = load_relaxed(&w->stores);
-    return !stores ||
-           (stores < STORES_MAX && cas_seq_cst(&w->stores, &stores, (uint8_t)(stores + 1)));
 }
 
 static void give_up_locked(struct rv_code_cache *c, int i, bool written)
@@ -363,7 +343,7 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
 {
     lock_take(&c->lock);
     uint64_t clears = c->flag_clears;
-    bool kept = load_relaxed(&c->written[page_index(c, page)].stores);
+    bool kept = c->written[page_index(c, page)].stores;
     lock_drop(&c->lock);
     bool seen = kept || flag_page(c, h, page);
 
@@ -377,7 +357,7 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
             .gpa = page, .mapped = true, .suspect = !seen, .used = true, .first = RV_SLOTS};
         if (!seen)
             fetch_add_acq_rel(&c->suspects, 1);
-        store_relaxed(&c->written[page_index(c, page)].stores, 0);
+        c->written[page_index(c, page)].stores = 0;
         c->live++;
         c->stats.pages_made++;
         ops = array_ops(c, i);
@@ -486,7 +466,6 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
     struct rv_op *ops = array_ops(c, i);
     unsigned offset = (unsigned)rv_slot_offset(d);
     lock_take(&c->lock);
-    fence_seq_cst(); /* pairs with rv_code_written: the array is there for all to see */
     struct array *a = &c->array[i];
     gpa_t page = a->gpa;
     if (offset / 2 < a->first)
@@ -512,13 +491,8 @@ void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
 {
     if (!len)
         return;
-    gpa_t first = gpa & PAGE_MASK, last = (gpa + len - 1) & PAGE_MASK;
-    /* Pairs with rv_code_decode: we see the page's array, or it reads what was written. */
-    fence_seq_cst();
-    if (first == last && cools(c, first))
-        return;
     lock_take(&c->lock);
-    for (gpa_t page = first; page <= last; page += PAGE_SIZE) {
+    for (gpa_t page = gpa & PAGE_MASK; page <= ((gpa + len - 1) & PAGE_MASK); page += PAGE_SIZE) {
         struct rv_op *ops = c->page[page_index(c, page)];
         if (!ops) {
             cool_locked(c, page);
