@@ -11,6 +11,7 @@
 
 #include "bench/child.h"
 #include "bench/counts.h"
+#include "bench/guest/workload.h"
 #include "bench/host.h"
 #include "bench/linux.h"
 #include "bench/load.h"
@@ -19,7 +20,6 @@
 #include "bench/results.h"
 #include "bench/samples.h"
 #include "bench/stats.h"
-#include "bench/guest/workload.h"
 #include "sim/base/atomic.h"
 #include "sim/base/clock.h"
 #include "sim/base/error.h"

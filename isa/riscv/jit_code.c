@@ -360,7 +360,8 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
         b->region.stream_bank = job->mode & RV_JIT_BANK ? 1 : 0;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
         b->region.scattered = j->cfg.level < 2 ? NULL : &b->scattered;
-        rv_jit_scattered(j, gpa, &b->region, &b->scattered);
+        if (b->region.scattered)
+            rv_jit_scattered(j, gpa, &b->region, &b->scattered);
         int rc = m->room.size ? j->host->compile(&b->region, &j->stubs, &m->room, code) : -ENOSPC;
         if (!rc || rc == -ENOMEM)
             return rc;
