@@ -373,13 +373,19 @@ static void fix_jumps(struct lower *l)
         lower_jump_block(l, l->fix[i].from, l->fix[i].block);
 }
 
+/* An emitter that is full goes on in its last bytes: they have to be its own, not code before. */
+static bool has_room(const struct jit_room *room)
+{
+    return room->size - room->used >= 64;
+}
+
 static int compile(const struct jit_region *r, const struct jit_stubs *s, struct jit_room *room,
                    struct jit_code *out)
 {
     struct lower *l = lower_state();
     if (!l)
         return -ENOMEM;
-    if (room->size - room->used < 64)
+    if (!has_room(room))
         return -ENOSPC;
     l->r = r;
     l->g = r->guest;
@@ -419,6 +425,8 @@ static void chain(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code)
 
 static uintptr_t bridge(const struct jit_stubs *s, struct jit_room *room, unsigned disp)
 {
+    if (!has_room(room))
+        return 0;
     struct x64_buf e = {.p = room->rw + room->used,
                         .end = room->rw + room->size,
                         .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};

@@ -823,6 +823,22 @@ static void jumps_become_direct(void **state)
 }
 
 /* Where there is no room, nothing is taken and nothing behind it is written. */
+enum { BEFORE = 128, BEHIND = 64 };
+
+static void surround(size_t size)
+{
+    memset(room.rw, 0xa5, BEFORE);
+    memset(room.rw + BEFORE + size, 0xa5, BEHIND);
+}
+
+static void assert_surroundings(size_t size)
+{
+    for (unsigned i = 0; i < BEFORE; i++)
+        assert_int_equal(room.rw[i], 0xa5);
+    for (unsigned i = 0; i < BEHIND; i++)
+        assert_int_equal(room.rw[BEFORE + size + i], 0xa5);
+}
+
 static void what_does_not_fit_leaves_no_trace(void **state)
 {
     (void)state;
@@ -833,18 +849,28 @@ static void what_does_not_fit_leaves_no_trace(void **state)
             continue;
         size_t needed = room.used;
         for (size_t size = 0; size < needed; size += 1 + below(64)) {
-            struct jit_room small = {.rw = room.rw, .rx = room.rx, .size = 128 + size, .used = 128};
-            memset(room.rw + small.size, 0xa5, 64);
+            struct jit_room small = {room.rw, room.rx, BEFORE + size, BEFORE};
+            surround(size);
             int rc = host->compile(&region.r, &stubs[region.guest], &small, &code);
             if (rc) {
                 assert_int_equal(rc, -ENOSPC);
-                assert_int_equal(small.used, 128);
+                assert_int_equal(small.used, BEFORE);
             }
             assert_true(small.used <= small.size);
-            for (unsigned i = 0; i < 64; i++)
-                assert_int_equal(room.rw[small.size + i], 0xa5);
+            assert_surroundings(size);
         }
     }
+    unsigned made = 0;
+    for (size_t size = 0; size < 128; size++) {
+        struct jit_room small = {room.rw, room.rx, BEFORE + size, BEFORE};
+        surround(size);
+        uintptr_t bridge = host->bridge(&stubs[0], &small, 4);
+        assert_int_equal(bridge, bridge ? room.rx + BEFORE : 0);
+        assert_int_equal(small.used > BEFORE, !!bridge);
+        assert_surroundings(size);
+        made += !!bridge;
+    }
+    assert_true(made > 0 && made < 128);
 }
 
 /* More values than a region may have: that is said, and is no lack of room. */
