@@ -194,7 +194,8 @@ struct jit_guest {
     /*
      * An access that no stream led to, described by struct jit_hart.  Registers are in their slots;
      * insns is that of the block's start.  Of an `sc` value is what its `lr` read, and then the
-     * result; lr_host, if not 0, is that of its `lr`.
+     * result; lr_host, if not 0, is that of its `lr`.  After an `amo`, a `cas` or an `sc` no store
+     * of the hart waits to be seen by others.
      */
     int (*slow)(void *hart);
 };

@@ -150,6 +150,7 @@ static bool access_c(struct rv_hart *h, enum jit_access what, unsigned size, uns
         break;
     case JIT_SC:
         v = rv_pair_sc(h, r->va, size, r->value, r->desired);
+        fence_seq_cst(); /* one that wrote nothing may have taken no lock: jit_guest.slow */
         break;
     }
     r->value = v.value;

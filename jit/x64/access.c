@@ -555,17 +555,22 @@ static struct x64_mem host_address(struct lower *l, struct access *a, enum x64_r
     return x64_at(base, 0);
 }
 
+static enum x64_alu alu_of(enum amo_op op)
+{
+    static const enum x64_alu alus[] = {
+        [AMO_ADD] = ALU_ADD, [AMO_XOR] = ALU_XOR, [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR};
+    return alus[op];
+}
+
 /* What memory shall hold, in t, from the old value in rax. */
 static void combine(struct lower *l, enum amo_op op, unsigned size, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
-    static const enum x64_alu alus[] = {
-        [AMO_XOR] = ALU_XOR, [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR};
     static const enum x64_cond replaces[] = {
         [AMO_MIN] = CC_G, [AMO_MAX] = CC_L, [AMO_MINU] = CC_A, [AMO_MAXU] = CC_B};
     x64_mov(e, t, RAX);
     if (op <= AMO_OR) {
-        x64_alu_mem(e, alus[op], X64_W, t, AT_JIT(l, value));
+        x64_alu_mem(e, alu_of(op), X64_W, t, AT_JIT(l, value));
         return;
     }
     /* Both moved up, so that the host compares what counts. */
@@ -600,24 +605,34 @@ static void amo_loop(struct lower *l, struct access *a, enum x64_reg base)
     zero_extend(l, RAX, a->size);
 }
 
-/* Swaps and additions have host instructions that give the old value. */
+/* Swaps and additions have host instructions that give the old value; more have some that do not.
+ */
+static bool amo_is_plain(enum amo_op op, bool used)
+{
+    return op == AMO_SWAP || op == AMO_ADD || (!used && op <= AMO_OR);
+}
+
 static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
 {
+    enum amo_op op = ir_amo_op(a->i->sub);
     check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
     x64_load(&l->e, a->t, AT_JIT(l, value));
-    if (ir_amo_op(a->i->sub) == AMO_SWAP)
+    if (op == AMO_SWAP)
         x64_xchg_mem(&l->e, a->size, m, a->t);
-    else
+    else if (l->val[l->at].uses)
         x64_xadd(&l->e, a->size, m, a->t);
-    zero_extend(l, a->t, a->size);
+    else
+        x64_lock_alu(&l->e, alu_of(op), a->size, m, a->t);
+    if (l->val[l->at].uses)
+        zero_extend(l, a->t, a->size);
 }
 
 static void amo(struct lower *l, const struct ir_insn *i)
 {
     struct access a;
     enum amo_op op = ir_amo_op(i->sub);
-    bool plain = op == AMO_SWAP || op == AMO_ADD;
+    bool plain = amo_is_plain(op, l->val[l->at].uses);
     operand_to(l, AT_JIT(l, value), i->b);
     if (!plain)
         alloc_take(l, RAX);

@@ -648,6 +648,13 @@ static inline void x64_xchg_mem(struct x64_buf *e, unsigned size, struct x64_mem
     x64_locked(e, false, 0x86, size, r, m);
 }
 
+/* Nothing comes back. */
+static inline void x64_lock_alu(struct x64_buf *e, enum x64_alu op, unsigned size, struct x64_mem m,
+                                enum x64_reg r)
+{
+    x64_locked(e, true, (uint32_t)op << 3, size, r, m);
+}
+
 /* Compares with rax, which receives what was found. */
 static inline void x64_cmpxchg(struct x64_buf *e, unsigned size, struct x64_mem m, enum x64_reg r)
 {

@@ -141,15 +141,14 @@ static void count(struct lower *l, unsigned retired)
 }
 
 /*
- * The block of the region that the exit leads to, or -1.  A jump back that the engine did not know
- * of (a pass made it of a jump by address) leaves the region, for its target does not look for the
- * alarm.
+ * A jump back that the engine did not know of (a pass made it of a jump by address) leaves the
+ * region, for its target does not look for the alarm.
  */
-static int inside(const struct lower *l, const struct ir_insn *i)
+int exits_inside(const struct lower *l, unsigned block, const struct ir_insn *i)
 {
-    int block = i->sub == IR_EXIT_CHAIN ? lower_find_block(l, i->disp) : -1;
-    bool back = block >= 0 && (unsigned)block <= l->block;
-    return back && !l->r->blocks[block].header ? -1 : block;
+    int to = i->sub == IR_EXIT_CHAIN ? lower_find_block(l, i->disp) : -1;
+    bool back = to >= 0 && (unsigned)to <= block;
+    return back && !l->r->blocks[to].header ? -1 : to;
 }
 
 static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)
@@ -163,7 +162,7 @@ static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)
 
 static void exit_if(struct lower *l, const struct ir_insn *i)
 {
-    int block = inside(l, i);
+    int block = exits_inside(l, l->block, i);
     count(l, i->index);
     enum x64_cond cc = isel_condition(l, i->a);
     uint8_t *from = x64_jcc(&l->e, cc, 0);
@@ -175,7 +174,7 @@ static void exit_if(struct lower *l, const struct ir_insn *i)
 
 static void exit_always(struct lower *l, const struct ir_insn *i)
 {
-    int block = inside(l, i);
+    int block = exits_inside(l, l->block, i);
     count(l, i->index);
     if (block < 0) {
         leave_region(l, (enum ir_exit_kind)i->sub, i->disp);

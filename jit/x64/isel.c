@@ -471,9 +471,7 @@ static void call(struct lower *l)
 
 static void fence(struct lower *l)
 {
-    unsigned order = insn(l)->sub;
-    /* x86: only a store may pass a later load (SDM 3A, 9.2.2). */
-    if (order & IR_BEFORE_W && order & IR_AFTER_R)
+    if (order_needs_fence(insn(l), l->drained))
         x64_lock_fence(&l->e);
 }
 

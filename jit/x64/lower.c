@@ -205,11 +205,14 @@ static void lower_block(struct lower *l, unsigned k)
     l->block = k;
     l->label[k] = x64_here(&l->e);
     l->counted = 0;
+    l->drained = l->order.drained[k];
     if (jb->header)
         look_for_alarm(l, jb);
     alloc_block(l, &jb->ir);
-    for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++)
+    for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++) {
         isel_insn(l);
+        l->drained = order_drained_after(&jb->ir.insns[l->at], l->drained);
+    }
 }
 
 /* --- calls of C --- */
@@ -359,9 +362,11 @@ static void make_entries(struct lower *l, struct jit_code *out)
         if (!l->r->blocks[k].entry)
             continue;
         out->entry[k] = l->label[k];
-        if (!l->r->own_map)
+        if (!l->r->own_map && !l->order.fenced_entry[k])
             continue;
         out->entry[k] = x64_here(&l->e);
+        if (l->order.fenced_entry[k])
+            x64_lock_fence(&l->e);
         exits_from_border(l);
         x64_jmp(&l->e, l->label[k]);
     }
@@ -398,6 +403,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
                             .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
     lower_border(l->g, &l->border);
     choose_map(l);
+    order_plan(l);
     out->start = x64_here(&l->e);
     for (unsigned k = 0; k < r->count && !l->too_much && !l->e.full; k++)
         lower_block(l, k);

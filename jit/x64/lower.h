@@ -7,6 +7,7 @@
  *   alloc.c   where values are: homes, temporaries, spills
  *   isel.c    an instruction for each operation
  *   access.c  loads, stores, atomics
+ *   order.c   fences that the host gives already
  *   exits.c   ways out of a block
  *   stubs.c   code that all regions share
  *
@@ -159,6 +160,11 @@ _Static_assert(CALL_KINDS <= JIT_ROUTINES, "the stubs have them all");
 
 #define POINT_SPAN 0x80000000u
 
+/* By block: no store waits to be seen where it begins; its entry sees to that by a fence. */
+struct order {
+    bool drained[JIT_BLOCKS_MAX], fenced_entry[JIT_BLOCKS_MAX];
+};
+
 struct lower {
     struct x64_buf e;
     const struct jit_region *r;
@@ -182,6 +188,7 @@ struct lower {
     uint16_t frame[FRAME_SLOTS]; /* value in each place */
     unsigned frame_top;          /* places above were not used in this block */
     unsigned counted;            /* retired instructions that NOW has already */
+    bool drained;                /* no store waits to be seen */
 
     /* the region */
     uintptr_t label[JIT_BLOCKS_MAX]; /* 0: not emitted */
@@ -198,6 +205,7 @@ struct lower {
     } call[CALLS_MAX];
     unsigned calls;
     unsigned streams; /* given out so far */
+    struct order order;
     struct span span[SPANS_MAX + 1];
     unsigned spans; /* of the block; from 1 */
     struct val values[VALUES_MAX];
@@ -327,9 +335,20 @@ void access_save(struct lower *l, const struct cold *c, bool back);
 bool fp_inline(struct lower *l, const struct ir_insn *i);
 void fp_cold(struct lower *l, struct cold *c);
 
+/* --- order.c --- */
+
+/* Before the region is lowered: finds the fences that are not needed, for l->order. */
+void order_plan(struct lower *l);
+/* Whether no store waits after the instruction, if one did or did not before it. */
+bool order_drained_after(const struct ir_insn *i, bool drained);
+/* Whether it is a fence that the host has to be told of. */
+bool order_needs_fence(const struct ir_insn *i, bool drained);
+
 /* --- exits.c --- */
 
 void exits_insn(struct lower *l, const struct ir_insn *i);
+/* The block of the region that an exit of `block` leads to, or -1. */
+int exits_inside(const struct lower *l, unsigned block, const struct ir_insn *i);
 void exits_cold(struct lower *l, struct cold *c);
 /* Between the region's map and the border's. */
 /* A jump to the address in rax; registers are as the border map says. */

@@ -140,6 +140,8 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   JIT(lr_foreign),
                   JIT(foreign),
                   JIT(lr_exact),
+                  JIT(looks),
+                  JIT(watched),
                   {"reserved", g->reserved},
                   {"lrs", g->lr_count},
                   {"scs", g->sc_count}};

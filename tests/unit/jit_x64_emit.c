@@ -443,6 +443,9 @@ static void atomics(void)
     EACH_REG_MEM(r, m) EACH_SIZE(size)
     {
         enum x64_reg a = (enum x64_reg)r;
+        enum x64_alu op = (enum x64_alu)(r % ALU_CMP);
+        x64_lock_alu(&e, op, size, m, a);
+        is("lock %s %s, %s", alus[op], mem_text(m), reg(r, size));
         x64_xadd(&e, size, m, a);
         is("lock xadd %s, %s", mem_text(m), reg(r, size));
         x64_xchg_mem(&e, size, m, a);

@@ -11,6 +11,7 @@
  *   random regions of one to six blocks, with loops, alarms, jumps by address;
  *   maps of their own or the border's; with and without passes; for processors
  *   that lack this or that
+ *   fences that are left out: random walks meet none where a store waits
  *   what only a written case shows: chaining, room, streams that places share
  *
  * A failing region is made small before it is shown.
@@ -724,6 +725,70 @@ static void random_regions(void **state)
         assert_true(whys[i] > 0);
 }
 
+/* --- fences --- */
+
+struct stroll {
+    const struct lower *l;
+    bool waits; /* a store of this walk may wait to be seen */
+    unsigned left_out, emitted;
+};
+
+/* What the instruction does, said without asking order.c, beside what was planned. */
+static void stroll_insn(struct stroll *w, const struct ir_insn *i, bool drained)
+{
+    bool orders = i->op == IR_fence && i->sub & IR_BEFORE_W && i->sub & IR_AFTER_R;
+    if (orders && !order_needs_fence(i, drained)) {
+        assert_false(w->waits);
+        w->left_out++;
+    } else if (orders) {
+        w->waits = false;
+        w->emitted++;
+    }
+    if (i->op == IR_amo || i->op == IR_cas || i->op == IR_sc)
+        w->waits = false;
+    if (i->op == IR_store || i->op == IR_call)
+        w->waits = true;
+}
+
+/* Executes a block with random outcomes; the next one, or -1. */
+static int stroll_block(struct stroll *w, unsigned block)
+{
+    const struct ir_block *b = &w->l->r->blocks[block].ir;
+    bool drained = w->l->order.drained[block];
+    for (unsigned at = 1; at < b->count; at++) {
+        const struct ir_insn *i = &b->insns[at];
+        stroll_insn(w, i, drained);
+        drained = order_drained_after(i, drained);
+        if (i->op == IR_exit || (i->op == IR_exit_if && one_in(2)))
+            return exits_inside(w->l, block, i);
+    }
+    return -1;
+}
+
+static void fences_are_left_out_only_where_nothing_waits(void **state)
+{
+    (void)state;
+    struct stroll w = {.l = lower_state()};
+    struct jit_code code;
+    unsigned fenced = 0;
+    for (int n = 0; n < REGIONS; n++) {
+        make_region(&region, 1 + below(BLOCKS));
+        if (compile(&region, &code))
+            continue;
+        for (int walks = 0; walks < 8; walks++) {
+            int block = (int)below(region.r.count);
+            if (!region.blocks[block].entry)
+                continue;
+            w.waits = !w.l->order.fenced_entry[block];
+            fenced += !w.waits;
+            for (int steps = 0; block >= 0 && steps < 32; steps++)
+                block = stroll_block(&w, (unsigned)block);
+        }
+    }
+    print_message("%u fences, %u left out, %u entries with one\n", w.emitted, w.left_out, fenced);
+    assert_true(w.emitted > 100 && w.left_out > 100 && fenced > 100);
+}
+
 /* --- places that share a stream --- */
 
 /* Loads so many bytes there, each 8 on from the one before. */
@@ -1060,6 +1125,7 @@ int main(void)
         cmocka_unit_test(reservations_are_for_c),
         cmocka_unit_test(every_operation),
         cmocka_unit_test(random_regions),
+        cmocka_unit_test(fences_are_left_out_only_where_nothing_waits),
         cmocka_unit_test(places_of_all_sizes_share_streams),
         cmocka_unit_test(jumps_become_direct),
         cmocka_unit_test(what_does_not_fit_leaves_no_trace),
