@@ -433,15 +433,15 @@ static void keep(struct lower *l, struct access *a, enum x64_reg dst)
     a->cold->xsaved = alloc_live_xtemps(l);
 }
 
-static void value_for(struct lower *l, ir_ref v, uint8_t *reg, int32_t *imm)
+/* The operand in a register or as a constant; the cold code gives it to C. */
+static void operand_for(struct lower *l, struct cold *c, ir_ref v)
 {
     int64_t k;
-    if (alloc_const(l, v, &k) && x64_fits32(k)) {
-        *reg = X64_NO_REG;
-        *imm = (int32_t)k;
-        return;
-    }
-    *reg = (uint8_t)alloc_use(l, v);
+    c->gives = true;
+    if (alloc_const(l, v, &k) && x64_fits32(k))
+        c->value_imm = (int32_t)k;
+    else
+        c->value = (uint8_t)alloc_use(l, v);
 }
 
 /* --- loads --- */
@@ -507,7 +507,7 @@ static void store(struct lower *l, const struct ir_insn *i)
     if (c->value_x)
         c->value = (uint8_t)x;
     else
-        value_for(l, i->b, &c->value, &c->value_imm);
+        operand_for(l, c, i->b);
     enum x64_reg base = a.span ? a.host : alloc_scratch(l);
     keep(l, &a, a.span ? X64_NO_REG : base);
     check(l, &a, base);
@@ -615,17 +615,25 @@ static bool amo_is_plain(enum amo_op op, bool used)
 static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
 {
     enum amo_op op = ir_amo_op(a->i->sub);
+    const struct cold *c = a->cold;
+    bool used = l->val[l->at].uses, by_alu = op != AMO_SWAP && !used;
     check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
-    x64_load(&l->e, a->t, AT_JIT(l, value));
-    if (op == AMO_SWAP)
-        x64_xchg_mem(&l->e, a->size, m, a->t);
-    else if (l->val[l->at].uses)
-        x64_xadd(&l->e, a->size, m, a->t);
+    enum x64_reg v = a->t;
+    if (c->value == X64_NO_REG)
+        x64_mov_imm(&l->e, v, (uint64_t)(int64_t)c->value_imm);
+    else if (by_alu)
+        v = (enum x64_reg)c->value;
     else
-        x64_lock_alu(&l->e, alu_of(op), a->size, m, a->t);
-    if (l->val[l->at].uses)
-        zero_extend(l, a->t, a->size);
+        x64_mov(&l->e, v, (enum x64_reg)c->value);
+    if (by_alu)
+        x64_lock_alu(&l->e, alu_of(op), a->size, m, v);
+    else if (op == AMO_SWAP)
+        x64_xchg_mem(&l->e, a->size, m, v);
+    else
+        x64_xadd(&l->e, a->size, m, v);
+    if (used)
+        zero_extend(l, v, a->size);
 }
 
 static void amo(struct lower *l, const struct ir_insn *i)
@@ -633,10 +641,13 @@ static void amo(struct lower *l, const struct ir_insn *i)
     struct access a;
     enum amo_op op = ir_amo_op(i->sub);
     bool plain = amo_is_plain(op, l->val[l->at].uses);
-    operand_to(l, AT_JIT(l, value), i->b);
-    if (!plain)
+    if (!plain) {
+        operand_to(l, AT_JIT(l, value), i->b);
         alloc_take(l, RAX);
+    }
     begin(l, &a, i, JIT_AMO, ir_amo_size(i->sub));
+    if (plain)
+        operand_for(l, a.cold, i->b);
     enum x64_reg result = plain ? a.t : RAX;
     enum x64_reg base = alloc_scratch(l);
     keep(l, &a, result);
@@ -895,12 +906,12 @@ static enum tlb_stream_kind stream_kind(uint32_t site)
 }
 
 /* The operand, where C looks for it; and nothing that lives on is left in rax, rcx or rdx. */
-static void set_aside(struct lower *l, struct cold *c, enum jit_access what)
+static void set_aside(struct lower *l, const struct cold *c)
 {
     struct x64_buf *e = &l->e;
-    if (what == JIT_STORE && c->value_x)
+    if (c->value_x)
         x64_store_xmm(e, AT_JIT(l, value), c->value, 8);
-    else if (what == JIT_STORE)
+    else if (c->gives)
         give_value(l, AT_JIT(l, value), c->value, c->value_imm);
     access_save(l, c, false);
 }
@@ -939,7 +950,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     struct x64_buf *e = &l->e;
     enum tlb_stream_kind kind = stream_kind(c->site);
     unsigned size = c->site >> 4 & 15;
-    set_aside(l, c, what);
+    set_aside(l, c);
     if (c->base_in_reg)
         x64_mov(e, RAX, (enum x64_reg)c->base_reg);
     else
@@ -1009,7 +1020,7 @@ void access_cold(struct lower *l, struct cold *c)
     for (unsigned n = 1; n < 3; n++)
         if (c->from[n])
             x64_patch(e, c->from[n]);
-    set_aside(l, c, what);
+    set_aside(l, c);
     if (t != RAX)
         x64_mov(e, RAX, t);
     bool probes = what < JIT_AMO && (c->scattered || !c->from[1]);

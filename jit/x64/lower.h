@@ -111,6 +111,7 @@ struct cold {
     uint32_t saved;      /* temporaries that live across it */
     uint32_t xsaved;     /* and xmm registers */
     bool value_x, dst_x; /* the register is an xmm one */
+    bool gives;          /* the operand is in `value`, or value_imm, and not where C looks for it */
     bool box;            /* the value loaded is boxed */
     /* an operation done inline: its operands' registers */
     struct fp_arg {
