@@ -54,9 +54,9 @@ static int table_alloc(struct tlb_table *tab, uint64_t count)
 
 static unsigned page_hash(gva_t va)
 {
-    return (unsigned)((va >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 51);
+    return (unsigned)((va >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 48);
 }
-_Static_assert(TLB_FETCH_SEEN == 1 << (64 - 51), "page_hash makes an index");
+_Static_assert(TLB_FETCH_SEEN == 1 << (64 - 48), "page_hash makes an index");
 
 /* which: as in fetch_gone, or 0: any. */
 static void fetch_goes(struct tlb *t, uint64_t which)
@@ -363,7 +363,7 @@ static void victim_drop(struct tlb *t, enum tlb_kind kind, gva_t page)
             t->victim[kind][i] = invalid_entry;
 }
 
-static void large_note(struct tlb *t, gva_t va, unsigned shift);
+static void large_note(struct tlb *t, gva_t va, unsigned shift, bool fetched);
 
 static void fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t ctx, uint64_t addend,
                  unsigned page_shift)
@@ -383,7 +383,7 @@ static void fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t ctx, uint
         t->fetch_seen[page_hash(va) / 64] |= 1ull << (page_hash(va) % 64);
     t->fills_since_resize[kind]++;
     if (page_shift > PAGE_SHIFT && page_shift <= LEAF_SHIFT_MAX)
-        large_note(t, va, page_shift);
+        large_note(t, va, page_shift, kind == TLB_FETCH);
 }
 
 void tlb_fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t addend, unsigned page_shift)
@@ -411,6 +411,7 @@ static void range_join(struct tlb_range *r, const struct tlb_range *o)
     r->last = max_u64(r->last, o->last);
     if (o->shift > r->shift)
         r->shift = o->shift;
+    r->fetched |= o->fetched;
 }
 
 /* Bytes between two ranges; 0 if they touch or overlap. */
@@ -443,14 +444,16 @@ static void large_join(struct tlb *t)
  * pages of one size become one range, so that a kernel's linear map, hundreds
  * of large pages, takes one place and single-page flushes elsewhere stay cheap.
  */
-static void large_note(struct tlb *t, gva_t va, unsigned shift)
+static void large_note(struct tlb *t, gva_t va, unsigned shift, bool fetched)
 {
     gva_t first = align_down(va, 1ull << shift);
-    struct tlb_range page = {first, first + (1ull << shift) - 1, shift};
+    struct tlb_range page = {first, first + (1ull << shift) - 1, shift, fetched};
 
     for (unsigned i = 0; i < t->large_count; i++)
-        if (range_holds(&t->large[i], va) && t->large[i].shift >= shift)
+        if (range_holds(&t->large[i], va) && t->large[i].shift >= shift) {
+            t->large[i].fetched |= fetched;
             return;
+        }
     for (unsigned i = 0; i < t->large_count; i++)
         if (t->large[i].shift == shift && range_gap(&t->large[i], &page) == 0) {
             range_join(&t->large[i], &page);
@@ -461,14 +464,21 @@ static void large_note(struct tlb *t, gva_t va, unsigned shift)
     t->large[t->large_count++] = page;
 }
 
-/* Size, as a shift, of the largest page that may hold va. */
-static unsigned large_shift(const struct tlb *t, gva_t va)
+/* Size, as a shift, of the largest page that may hold va, and whether one that does was fetched
+ * from.
+ */
+static unsigned large_shift(const struct tlb *t, gva_t va, bool *fetched)
 {
     unsigned shift = PAGE_SHIFT;
 
-    for (unsigned i = 0; i < t->large_count; i++)
-        if (range_holds(&t->large[i], va) && t->large[i].shift > shift)
+    *fetched = false;
+    for (unsigned i = 0; i < t->large_count; i++) {
+        if (!range_holds(&t->large[i], va))
+            continue;
+        *fetched |= t->large[i].fetched;
+        if (t->large[i].shift > shift)
             shift = t->large[i].shift;
+    }
     return shift;
 }
 
@@ -524,7 +534,8 @@ static void drop_range(struct tlb *t, enum tlb_kind kind, gva_t first, uint64_t 
 
 bool tlb_flush_page(struct tlb *t, gva_t va)
 {
-    unsigned shift = large_shift(t, va);
+    bool large_fetched;
+    unsigned shift = large_shift(t, va, &large_fetched);
     uint64_t pages = 1ull << (shift - PAGE_SHIFT);
 
     t->stats.flush_page++;
@@ -534,14 +545,14 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     }
     for (int k = 0; k < TLB_KINDS; k++)
         drop_range(t, k, align_down(va, 1ull << shift), pages);
-    if (pages > 1) {
-        tlb_streams_forget(t);
-        fetch_goes(t, 0);
-        return false;
-    }
     gva_t page = va & PAGE_MASK;
-    streams_forget_page(t, page);
-    if (bit_test(t->fetch_seen[page_hash(page) / 64], page_hash(page) % 64))
+    if (pages > 1)
+        tlb_streams_forget(t);
+    else
+        streams_forget_page(t, page);
+    if (large_fetched)
+        fetch_goes(t, 0);
+    else if (bit_test(t->fetch_seen[page_hash(page) / 64], page_hash(page) % 64))
         fetch_goes(t, page | 1);
     return false;
 }

@@ -73,8 +73,8 @@ struct tlb_stream {
     uint64_t start, limit, host;
 };
 
-#define TLB_FETCH_GONE 64   /* power of two */
-#define TLB_FETCH_SEEN 8192 /* power of two */
+#define TLB_FETCH_GONE 64    /* power of two */
+#define TLB_FETCH_SEEN 65536 /* power of two */
 
 /*
  * Streams of reads, and as many of writes.  The banks are for code of different privilege, so that
@@ -126,6 +126,7 @@ struct tlb {
     struct tlb_range {
         gva_t first, last;
         unsigned shift; /* of the largest page in it */
+        bool fetched;   /* from one of them */
     } large[TLB_LARGE_RANGES];
     unsigned large_count;
     bool aliased; /* tlb_alias since the last full flush */

@@ -42,7 +42,8 @@
 #define ARRAY_BYTES                                                                                \
     (RV_OPS_BYTES + PAGE_SIZE) /* the page-end slot has a page of its own, never private */
 #define ARRAY_STRIDE  (2 * RV_OPS_BYTES) /* keeps arrays aligned to their size */
-#define LIVE_MAX      4096               /* pages of guest code: 16 MiB, at most 147 MiB here */
+#define LIVE_MAX      8192               /* pages of guest code: 32 MiB */
+#define PARTS_MAX     (8 * 4096)         /* and what of them is decoded, in host pages: 128 MiB */
 #define ARRAYS_MAX    (2 * LIVE_MAX)     /* given-up arrays that harts may still be in */
 #define GIVEN_UP_MAX  64                 /* above so many it is worth a look at all harts */
 #define DECODE_AHEAD  32                 /* instructions per visit of the decoder */
@@ -77,6 +78,7 @@ struct rv_code_cache {
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
     uint32_t suspects;                 /* atomic */
+    uint32_t parts;                    /* that are private, of all arrays; atomic */
     /* With which generation the thread that is no hart's is inside; UINT64_MAX: not.  Atomic. */
     CACHE_ALIGNED uint64_t visitor;
 
@@ -273,6 +275,7 @@ static void reclaim_locked(struct rv_code_cache *c)
         *link = a->next;
         c->given_up_count--;
         array_reset(c, i);
+        fetch_sub_acq_rel(&c->parts, (unsigned)__builtin_popcount(a->parts));
         rv_jit_page_free(c->g->jit, a->jit);
         a->jit = NULL;
         a->next = c->free;
@@ -301,6 +304,9 @@ static void evict_one_locked(struct rv_code_cache *c)
 static int array_take_locked(struct rv_code_cache *c)
 {
     if (c->live >= LIVE_MAX)
+        evict_one_locked(c);
+    /* More than one is made, on the average, so that this comes to an end. */
+    for (int n = 0; n < 2 && load_relaxed(&c->parts) > PARTS_MAX; n++)
         evict_one_locked(c);
     if (c->given_up_count > (c->free < 0 ? 0 : GIVEN_UP_MAX))
         reclaim_locked(c);
@@ -399,20 +405,23 @@ gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d)
 _Static_assert(RV_SLOTS / PART_SLOTS == 8, "a bit each in a byte");
 
 /* Makes the slot's part private, if it is not known to be: writes what stands there. */
-static void part_touch(struct array *a, struct rv_op *ops, size_t slot)
+static void part_touch(struct rv_code_cache *c, int i, size_t slot)
 {
+    struct array *a = &c->array[i];
+    struct rv_op *ops = array_ops(c, i);
     unsigned bit = 1u << (slot / PART_SLOTS);
     rv_handler *expected = rv_handlers.decode;
     if (load_relaxed(&a->parts) & bit)
         return;
     (void)cas_seq_cst(&ops[slot].fn, &expected, rv_handlers.decode);
-    fetch_or_seq_cst(&a->parts, (uint8_t)bit);
+    if (!(fetch_or_seq_cst(&a->parts, (uint8_t)bit) & bit))
+        fetch_add_acq_rel(&c->parts, 1);
 }
 
 unsigned rv_code_touch(struct rv_code_cache *c, const struct rv_op *d)
 {
     int i = array_of(c, d);
-    part_touch(&c->array[i], array_ops(c, i), (size_t)rv_slot_offset(d) / 2);
+    part_touch(c, i, (size_t)rv_slot_offset(d) / 2);
     return load_relaxed(&c->array[i].parts);
 }
 
@@ -472,7 +481,7 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
         a->first = (uint16_t)(offset / 2);
     for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
         struct rv_op *slot = &ops[offset / 2];
-        part_touch(a, ops, offset / 2);
+        part_touch(c, i, offset / 2);
         if (load_relaxed(&slot->fn) != rv_handlers.decode)
             break;
         unsigned len = decode_slot(c, page, offset, slot);
@@ -584,7 +593,10 @@ void rv_code_visit_end(struct rv_code_cache *c)
 
 struct rv_jit_page **rv_code_jit(struct rv_code_cache *c, const struct rv_op *d)
 {
-    return &c->array[array_of(c, d)].jit;
+    struct array *a = &c->array[array_of(c, d)];
+    if (!load_relaxed(&a->used))
+        store_relaxed(&a->used, true);
+    return &a->jit;
 }
 
 unsigned rv_code_give_up_if(struct rv_code_cache *c,

@@ -102,12 +102,28 @@ static bool find(struct rv_jit *j, struct rv_hart *h, gva_t pc, bool everything,
 
 /* --- the jump cache --- */
 
-/* The bit of the bank for a page, which is named as by fetch_gone of the TLB. */
-static unsigned page_bit(uint64_t page)
+/* One of the bank's two bits for a page, which is named as by fetch_gone of the TLB. */
+static unsigned page_bit(uint64_t page, unsigned which)
 {
-    return (unsigned)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 49);
+    return (unsigned)((page >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> (47 - 17 * which)) %
+           RV_JIT_PAGES;
 }
-_Static_assert(RV_JIT_PAGES == 1 << (64 - 49), "page_bit makes an index");
+_Static_assert(RV_JIT_PAGES == 1 << 17, "page_bit takes so many bits of the hash");
+
+static bool has_page(const struct rv_jit_bank *b, uint64_t page)
+{
+    unsigned first = page_bit(page, 0), second = page_bit(page, 1);
+    return bit_test(b->pages[first / 64], first % 64) &&
+           bit_test(b->pages[second / 64], second % 64);
+}
+
+static void note_page(struct rv_jit_bank *b, uint64_t page)
+{
+    for (unsigned which = 0; which < 2; which++) {
+        unsigned bit = page_bit(page, which);
+        b->pages[bit / 64] |= 1ull << (bit % 64);
+    }
+}
 
 /* Which bank the hart needs: above the mode the fetch context, or what S-mode has in its place. */
 #define GLOBAL_KEY (1ull << 32)
@@ -157,8 +173,7 @@ static bool bank_good(const struct tlb *t, const struct rv_jit_bank *b)
     if (b->epoch < t->fetch_epoch_all || t->fetch_epoch - b->epoch > TLB_FETCH_GONE)
         return false;
     for (uint64_t e = b->epoch + 1; e <= t->fetch_epoch; e++) {
-        unsigned bit = page_bit(t->fetch_gone[e % TLB_FETCH_GONE]);
-        if (bit_test(b->pages[bit / 64], bit % 64))
+        if (has_page(b, t->fetch_gone[e % TLB_FETCH_GONE]))
             return false;
     }
     return true;
@@ -275,7 +290,6 @@ static bool run_code(struct rv_jit *j, struct rv_hart *h, uintptr_t code)
 static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
 {
     struct rv_jit_bank *b = h->jit.now;
-    unsigned va_bit = page_bit(h->pc), ops_bit = page_bit((uintptr_t)f->ops);
     unsigned i = jit_jump_index(h->pc);
     if (b->key & GLOBAL_KEY && !page_global(h, b))
         return;
@@ -283,8 +297,8 @@ static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
         b->place[b->filled] = (uint16_t)i;
     if (b->filled <= RV_JIT_FILLED)
         b->filled++;
-    b->pages[va_bit / 64] |= 1ull << (va_bit % 64);
-    b->pages[ops_bit / 64] |= 1ull << (ops_bit % 64);
+    note_page(b, h->pc);
+    note_page(b, (uintptr_t)f->ops);
     b->jumps[i] = (struct jit_jump){h->pc, f->code};
     h->jit.stats.finds++;
 }

@@ -22,7 +22,7 @@ struct rv_jit_page; /* the translations of a decoded page */
 #define RV_JIT_KNOWN   64
 #define RV_JIT_FILLED  2048
 #define RV_JIT_RANGES  8
-#define RV_JIT_PAGES   32768
+#define RV_JIT_PAGES   131072
 
 /* What a thread that translates has for itself: a hart's, or the spare one. */
 struct rv_jit_maker {
@@ -45,8 +45,8 @@ struct rv_jit_hart {
         uint64_t key;                      /* what it is for: bank_key() */
         gva_t global[RV_JIT_KNOWN];        /* pages known to be global, plus 1 */
         uint64_t epoch;                    /* of the TLB's fetch mappings, when it was good last */
-        uint64_t pages[RV_JIT_PAGES / 64]; /* a bit by hash for each page filled in, by its address
-                                              and by its decoded page */
+        uint64_t pages[RV_JIT_PAGES / 64]; /* two bits by hash for each page filled in, by its
+                                              address and by its decoded page */
         unsigned filled; /* places filled since it was empty; above RV_JIT_FILLED not all listed */
         uint16_t place[RV_JIT_FILLED];
     } bank[RV_JIT_BANKS];

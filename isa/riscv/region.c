@@ -79,7 +79,18 @@ static bool for_interpreter(const struct walk *w, const struct rv_insn *insn)
     return fp && !w->assume->fp_dirty;
 }
 
-/* A CSR instruction behind which the same code may go on: what it changes no code relies on. */
+/* Sets or clears bits of a status register, which bits its rs1 still says behind it. */
+static bool is_status_by_bits(const struct rv_insn *insn)
+{
+    unsigned csr = insn->imm & 0xfff;
+    return (insn->op == RV_OP_csrrs || insn->op == RV_OP_csrrc) && insn->rs1 &&
+           insn->rs1 != insn->rd && (csr == 0x100 || csr == 0x300);
+}
+
+/*
+ * A CSR instruction behind which the same code may go on: what it changes no code relies on (of
+ * one that is_status_by_bits, if FS is not among the bits).
+ */
 static bool is_tame_csr(const struct rv_insn *insn)
 {
     bool writes = insn->rs1, imm = false;
@@ -105,7 +116,7 @@ static bool is_tame_csr(const struct rv_insn *insn)
     switch (insn->imm & 0xfff) {
     case 0x100: /* sstatus */
     case 0x300: /* mstatus: five bits do not reach FS, but a write of them all clears it */
-        return imm && insn->op != RV_OP_csrrwi;
+        return imm ? insn->op != RV_OP_csrrwi : is_status_by_bits(insn);
     case 0x105: /* stvec */
     case 0x140: /* sscratch */
     case 0x141: /* sepc */
@@ -314,6 +325,13 @@ static bool begin_pair(const struct walk *w, const struct ir_block *b, struct ta
     return room || !t->retired;
 }
 
+/* On with other code if rs1 has bits of FS. */
+static void leave_if_fs(struct ir_block *b, const struct rv_insn *insn, const struct tail *t)
+{
+    ir_ref fs = ir_pure(b, IR_and, ir_slot_get(b, insn->rs1), ir_const(b, MSTATUS_FS), IR_NONE);
+    ir_exit_if(b, IR_EXIT_FIND, t->retired, (int32_t)t->at, fs);
+}
+
 static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn *ir,
                             unsigned capacity)
 {
@@ -338,6 +356,8 @@ static void translate_block(struct walk *w, struct jit_block *jb, struct ir_insn
         t.at += insn.len;
         goes_on |= t.at < t.pair_end;
         t.retired++;
+        if (is_status_by_bits(&insn) && !ir_ended(&jb->ir))
+            leave_if_fs(&jb->ir, &insn, &t);
         if (changes_mode(w, &insn)) {
             t.kind = IR_EXIT_FIND;
             goes_on = false;

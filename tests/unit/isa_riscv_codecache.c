@@ -4,7 +4,7 @@
  * arrays are used again, eviction, and FENCE.I with pages that not all harts
  * answered for.  The tests act as the harts' threads.
  */
-#define RAM_SIZE (32ull << 20) /* more pages than the cache keeps */
+#define RAM_SIZE (48ull << 20) /* more pages than the cache keeps */
 #include "tests/unit/isa_riscv_fixture.h"
 
 #include <pthread.h>
