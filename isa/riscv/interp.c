@@ -345,12 +345,15 @@ uint32_t rv_sem_raw(struct rv_hart *h, const struct rv_op *d)
 {
     if (d == &h->straddle->insn)
         return h->straddle->raw;
-    struct physmem *pm = h->guest->env->pm;
-    gpa_t gpa = rv_code_gpa(h->guest->code, d) + rv_slot_offset(d);
-    const uint16_t *p = (const uint16_t *)(const void *)physmem_host(pm, gpa);
+    return rv_raw_at(h, rv_code_gpa(h->guest->code, d) + rv_slot_offset(d));
+}
+
+uint32_t rv_raw_at(const struct rv_hart *h, gpa_t gpa)
+{
+    const uint16_t *p = (const uint16_t *)(const void *)physmem_host(h->guest->env->pm, gpa);
     uint32_t raw = load_relaxed(p);
     /* What was decoded may have been overwritten since: in the last slot by half an instruction. */
-    if ((raw & 3) == 3 && rv_slot_offset(d) < PAGE_SIZE - 2)
+    if ((raw & 3) == 3 && (gpa & ~PAGE_MASK) < PAGE_SIZE - 2)
         raw |= (uint32_t)load_relaxed(p + 1) << 16;
     return raw;
 }

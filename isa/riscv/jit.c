@@ -252,14 +252,32 @@ static void record_trap(struct rv_hart *h)
     take_point(h);
 }
 
+/*
+ * Where the instruction at pc, whose code runs, is in RAM.  The TLB need not have its page any
+ * more, but another exception must not come of that: false.
+ */
+static bool where_code_is(struct rv_hart *h, gpa_t *gpa)
+{
+    const struct rv_op *ops = page_known(h, h->pc);
+    struct walk_result w = {.gpa = h->pc};
+    if (ops)
+        w.gpa = rv_code_gpa(h->guest->code, ops) | (h->pc & ~PAGE_MASK);
+    if (!ops && h->mmu_fetch_on) {
+        struct walk_env env = rv_walk_env(h, h->priv);
+        env.adue = false;
+        if (walk_translate(&env, h->pc, ACCESS_FETCH, &w) != WALK_OK)
+            return false;
+    }
+    *gpa = w.gpa;
+    return physmem_contains(h->guest->env->pm, w.gpa, 2);
+}
+
 /* The encoding of an instruction that a helper found illegal. */
 static void name_illegal(struct rv_hart *h)
 {
-    if (h->trap.cause != CAUSE_ILLEGAL || h->trap.tval)
-        return;
-    const struct rv_op *ops = page_known(h, h->pc); /* another exception must not come of it */
-    if (ops)
-        h->trap.tval = rv_sem_raw(h, rv_slot(ops, h->pc));
+    gpa_t gpa;
+    if (h->trap.cause == CAUSE_ILLEGAL && !h->trap.tval && where_code_is(h, &gpa))
+        h->trap.tval = rv_raw_at(h, gpa);
 }
 
 /* Runs code until it comes back; false: the run loop is wanted. */

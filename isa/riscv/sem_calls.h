@@ -11,6 +11,8 @@
 
 /* The encoding of the instruction in slot d, zero-extended. */
 uint32_t rv_sem_raw(struct rv_hart *h, const struct rv_op *d);
+/* The same of the one at gpa, which is in RAM. */
+uint32_t rv_raw_at(const struct rv_hart *h, gpa_t gpa);
 
 struct rv_load rv_sem_csrrw(struct rv_hart *h, int32_t csr, uint64_t operand, bool read);
 struct rv_load rv_sem_csrrs(struct rv_hart *h, int32_t csr, uint64_t operand, bool write);
