@@ -67,6 +67,12 @@ static void fetch_goes(struct tlb *t, uint64_t which)
         t->fetch_epoch_all = t->fetch_epoch;
 }
 
+static void runs_forget(struct tlb *t)
+{
+    for (unsigned i = 0; i < TLB_RUNS; i++)
+        t->run[i].limit = 0;
+}
+
 static void no_context(struct tlb *t)
 {
     for (int k = 0; k < TLB_KINDS; k++)
@@ -78,6 +84,7 @@ static void no_context(struct tlb *t)
 /* Whatever was known of the current contexts is known no more. */
 static void ctx_nowhere(struct tlb *t)
 {
+    runs_forget(t);
     tlb_streams_forget(t);
     no_context(t);
 }
@@ -226,6 +233,88 @@ void tlb_streams_forget(struct tlb *t)
 {
     streams_forget(t, 0, TLB_STREAMS, STREAMS_ALL);
     t->stream_wide = false;
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+static uint64_t run_bytes(const struct tlb_stream *r)
+{
+    return r->limit ? r->limit + PAGE_SIZE : 0;
+}
+
+/* Whether the two have a byte in common. */
+static bool runs_meet(const struct tlb_stream *a, const struct tlb_stream *b)
+{
+    return a->start - b->start < run_bytes(b) || b->start - a->start < run_bytes(a);
+}
+
+void tlb_run_set(struct tlb *t, gva_t first, gva_t last, uint64_t host)
+{
+    struct tlb_stream r = {first, last - first + 1 - PAGE_SIZE, host};
+    struct tlb_stream *place = NULL;
+
+    BUG_ON(last - first + 1 < 2 * PAGE_SIZE || t->global[TLB_READ] == TLB_CTX_NOWHERE);
+    if (t->run_ctx != t->global[TLB_READ])
+        runs_forget(t);
+    t->run_ctx = t->global[TLB_READ];
+    for (unsigned i = 0; i < TLB_RUNS; i++) {
+        if (!runs_meet(&t->run[i], &r))
+            continue;
+        /* Flushes find the streams that were set to it by what comes in its place, or not. */
+        bool inside = t->run[i].start >= first &&
+                      t->run[i].start - first + run_bytes(&t->run[i]) <= run_bytes(&r);
+        if (!inside)
+            tlb_streams_forget(t);
+        t->run[i].limit = 0;
+    }
+    for (unsigned i = 0; i < TLB_RUNS && !place; i++)
+        if (!t->run[i].limit)
+            place = &t->run[i];
+    if (place)
+        *place = r;
+}
+
+bool tlb_run_wanted(const struct tlb *t, gva_t va)
+{
+    bool room = false;
+
+    if (t->run_ctx != t->global[TLB_READ])
+        return true;
+    for (unsigned i = 0; i < TLB_RUNS; i++) {
+        if (va - t->run[i].start < run_bytes(&t->run[i]))
+            return false;
+        room |= !t->run[i].limit;
+    }
+    return room;
+}
+
+const struct tlb_stream *tlb_run(const struct tlb *t, gva_t va)
+{
+    if (t->run_ctx != t->global[TLB_READ])
+        return NULL;
+    for (unsigned i = 0; i < TLB_RUNS; i++)
+        if (va - t->run[i].start < t->run[i].limit)
+            return &t->run[i];
+    return NULL;
+}
+
+void tlb_stream_set_run(struct tlb *t, unsigned i, const struct tlb_stream *run)
+{
+    bool wide = t->stream_wide;
+
+    tlb_stream_set(t, TLB_STREAM_READ, i, false, run);
+    t->stream_wide = wide;
+}
+
+/* The page's mapping goes, and with it the run that it is part of: true if there was one. */
+static bool run_drop(struct tlb *t, gva_t page)
+{
+    for (unsigned i = 0; i < TLB_RUNS; i++)
+        if (page - t->run[i].start < run_bytes(&t->run[i])) {
+            t->run[i].limit = 0;
+            return true;
+        }
+    return false;
 }
 
 void tlb_streams_enter(struct tlb *t, unsigned bank)
@@ -546,7 +635,7 @@ bool tlb_flush_page(struct tlb *t, gva_t va)
     for (int k = 0; k < TLB_KINDS; k++)
         drop_range(t, k, align_down(va, 1ull << shift), pages);
     gva_t page = va & PAGE_MASK;
-    if (pages > 1)
+    if (run_drop(t, page) || pages > 1)
         tlb_streams_forget(t);
     else
         streams_forget_page(t, page);

@@ -94,6 +94,8 @@ struct tlb_stream {
 #define TLB_STREAM_OWN       0x80
 #define TLB_STREAM_GROUP     64
 
+#define TLB_RUNS 4
+
 enum tlb_stream_kind { TLB_STREAM_READ, TLB_STREAM_WRITE, TLB_STREAM_KINDS };
 
 struct tlb_stats {
@@ -136,7 +138,14 @@ struct tlb {
     /* Not 0 for each group of TLB_STREAM_GROUP that may have some in use; [1]: of the context
      * itself, [0]: of the global one. */
     uint8_t stream_group[TLB_STREAM_KINDS][2][TLB_STREAMS / TLB_STREAM_GROUP];
-    bool stream_wide;                         /* some may reach over more than a page */
+    bool stream_wide; /* some reach over more than a page, without a run */
+    /*
+     * Runs: what the page table maps in large pages that lie together in host memory as they do in
+     * the guest's, as a kernel's view of all RAM does.  Reads of up to a page under the global
+     * context run_ctx may take a run for a stream; limit is 0 or leaves out the last page.
+     */
+    struct tlb_stream run[TLB_RUNS];
+    uint64_t run_ctx;
     uint64_t stream_ctx[TLB_STREAM_BANKS];    /* ctx[TLB_READ] of a bank's streams */
     uint64_t stream_global[TLB_STREAM_BANKS]; /* global[TLB_READ] of them */
     /*
@@ -234,6 +243,18 @@ bool tlb_flush_page(struct tlb *t, gva_t va);
 void tlb_drop_host_page(struct tlb *t, const void *host);
 /* Drops each fetch entry with the addend; all fetch entries if addend is 0. */
 void tlb_drop_fetch(struct tlb *t, uint64_t addend);
+
+/*
+ * Makes a run of the range, which reads under the global context, which there must be, find from
+ * host on; or not, if there are enough of them.
+ */
+void tlb_run_set(struct tlb *t, gva_t first, gva_t last, uint64_t host);
+/* Whether there is no run yet that va is in, and room for another one. */
+bool tlb_run_wanted(const struct tlb *t, gva_t va);
+/* The run for a read of up to a page in the current global context, or NULL. */
+const struct tlb_stream *tlb_run(const struct tlb *t, gva_t va);
+/* Sets a stream of reads to the run. */
+void tlb_stream_set_run(struct tlb *t, unsigned i, const struct tlb_stream *run);
 
 /* Sets a stream, which has a limit; own: it is of the context itself, not the global one. */
 void tlb_stream_set(struct tlb *t, enum tlb_stream_kind kind, unsigned i, bool own,

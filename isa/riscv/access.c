@@ -194,6 +194,57 @@ static void fill(struct rv_hart *h, enum tlb_kind kind, gva_t va, uint64_t adden
     tlb_adapt(t, kind);
 }
 
+/* Large pages begin runs; how many pages of any size there may be to each side of it. */
+#define RUN_SHIFT_MIN 21
+#define RUN_SHIFT_MAX 30
+#define RUN_PAGES_MAX 4096
+
+/*
+ * The next page up from (or, down, the one that ends before) where the run of w is at by now, if
+ * the page table maps it alike: so many bytes, or 0.
+ */
+static uint64_t run_next(const struct walk_env *env, const struct walk_result *w, gva_t va,
+                         gva_t at, bool down)
+{
+    struct walk_result next;
+    gva_t edge = down ? at - 1 : at;
+    bool alike = walk_translate(env, edge, ACCESS_LOAD, &next) == WALK_OK && next.global &&
+                 !next.user && !next.pbmt && next.page_shift <= RUN_SHIFT_MAX &&
+                 next.gpa - w->gpa == edge - va;
+    return alike ? 1ull << next.page_shift : 0;
+}
+
+/*
+ * Tells the TLB of the large global page that va was read in, and of the pages beside it that are
+ * mapped to where they would be if it were larger.  Any translation may be held that the page table
+ * has, whether it was asked for or not (Privileged, "Supervisor Memory-Management Fence
+ * Instruction").
+ */
+static void note_run(struct rv_hart *h, gva_t va, const struct walk_result *w)
+{
+    struct tlb *t = &h->hart.tlb;
+    const struct physmem *pm = h->guest->env->pm;
+    bool plain = w->global && !w->user && !w->pbmt && w->page_shift <= RUN_SHIFT_MAX;
+    if (!plain || t->global[TLB_READ] == TLB_CTX_NOWHERE || h->masked_bits || h->triggers ||
+        !h->csr.pmp_su_open || !tlb_run_wanted(t, va))
+        return;
+    struct walk_env env = rv_walk_env(h, PRIV_S);
+    env.adue = false;
+    gva_t first = align_down(va, 1ull << w->page_shift), end = first + (1ull << w->page_shift);
+    uint64_t more = 1;
+    for (unsigned n = 0; n < RUN_PAGES_MAX && (more = run_next(&env, w, va, end, false)); n++)
+        end += more;
+    for (unsigned n = 0; n < RUN_PAGES_MAX && (more = run_next(&env, w, va, first, true)); n++)
+        first -= more;
+    /* What of it is RAM. */
+    uint64_t below = w->gpa - pm->base, above = pm->size - below;
+    first = va - min_u64(va - first, below);
+    end = va + min_u64(end - va, above);
+    if (end - first >= 2 * PAGE_SIZE)
+        tlb_run_set(t, first, end - 1,
+                    (uint64_t)(uintptr_t)physmem_host(pm, w->gpa - (va - first)));
+}
+
 /* Makes the TLB stand for the page, if it may. */
 static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum rv_priv priv,
                       const struct walk_result *w, struct place *p)
@@ -211,6 +262,8 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
     if (rv_data_address(h, va) != va)
         tlb_alias(&h->hart.tlb);
     fill(h, kind, va, (uint64_t)(uintptr_t)p->host - va, w);
+    if (kind == TLB_READ && w->page_shift >= RUN_SHIFT_MIN && h->guest->jit)
+        note_run(h, va, w);
 }
 
 /* The place of va by a TLB entry, if there is one. */

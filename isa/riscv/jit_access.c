@@ -117,6 +117,11 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
 {
     struct tlb *t = &h->hart.tlb;
     enum tlb_kind kind = writes ? TLB_WRITE : TLB_READ;
+    const struct tlb_stream *run = writes ? NULL : tlb_run(t, va);
+    if (run) {
+        tlb_stream_set_run(t, stream, run);
+        return true;
+    }
     const struct tlb_entry *e = tlb_slot(t, kind, va);
     gva_t page = va & PAGE_MASK;
     bool own = e->tag == (page | t->ctx[kind]);

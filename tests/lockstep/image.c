@@ -396,6 +396,7 @@ static void put_special(const struct program *p, uint8_t *low, unsigned i)
 static void put_tables(const struct program *p, uint8_t *low)
 {
     uint64_t user = p->user_data ? PTE_U : 0, data = (PTE_RWX & ~(uint64_t)PTE_X) | user;
+    uint64_t alike = data | (p->global ? PTE_G : 0);
     for (unsigned root = 0; root < 2; root++) {
         uint32_t table = TABLE_ROOT + root * PAGE, middle = TABLE_MIDDLE + root * PAGE,
                  windows = TABLE_WINDOWS + root * PAGE;
@@ -403,14 +404,14 @@ static void put_tables(const struct program *p, uint8_t *low)
         set_entry(low, table, 1, entry(RAM + middle, PTE_V));
         set_entry(low, table, 2, entry(RAM + middle, PTE_V));
         set_entry(low, table, 3, entry(RAM, data | PTE_X)); /* of 1 GiB */
-        set_entry(low, table, 6, entry(RAM, data));
+        set_entry(low, table, 6, entry(RAM, alike));
         set_entry(low, table, 511, entry(RAM + middle, PTE_V));
         set_entry(low, middle, 0, entry(RAM + TABLE_LOW, PTE_V));
         set_entry(low, middle, 1, entry(RAM + windows, PTE_V));
         for (unsigned i = 2; i < RAM_BYTES >> 21; i++)
-            set_entry(low, middle, i, entry(RAM + ((uint64_t)i << 21), data));
+            set_entry(low, middle, i, entry(RAM + ((uint64_t)i << 21), alike));
         for (unsigned i = 0; i < 512; i++)
-            set_entry(low, windows, i, entry(RAM + (512 + i) * PAGE, data));
+            set_entry(low, windows, i, entry(RAM + (512 + i) * PAGE, alike));
         for (unsigned i = 0; i < WINDOWS; i++) {
             bool code = i >= CODE_WINDOW;
             uint64_t page =

@@ -1299,6 +1299,7 @@ static void pick_state(struct gen *g)
     p->user_data = p->mode == PRIV_M ? rng_one_in(&g->r, 2) : p->mode == PRIV_U;
     p->start =
         rng_one_in(&g->r, 4) ? 2 * rng_below(&g->r, PAGE / 2) : PAGE - 2 * rng_below(&g->r, 300);
+    p->global = p->mode == PRIV_S && rng_one_in(&g->r, 2);
     p->data_seed = rng_next(&g->r);
     pick_registers(g);
     image_literals(p, &g->r);

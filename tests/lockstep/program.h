@@ -80,6 +80,7 @@ struct program {
     unsigned count;
     uint8_t mode; /* enum rv_priv */
     bool paging, strict_align, user_data;
+    bool global; /* data that both address spaces have alike is mapped as global */
     unsigned start; /* offset of the first item in its page */
     uint64_t x[32], f[32];
     uint64_t literals[LITERALS];

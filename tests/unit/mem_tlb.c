@@ -794,9 +794,108 @@ static void test_flush_page_names_fetched_pages(void **state)
     assert_true(t->fetch_epoch == epoch);
 }
 
+/* --- runs --- */
+
+#define RUN_AT   0xff60000000000000ull
+#define RUN_SIZE 0x800000ull
+#define RUN_HOST 0x100000000ull
+
+static void use_global(struct tlb *t, uint64_t key)
+{
+    bool cleared;
+    use_key(t, KEY(1, 0));
+    t->global[TLB_READ] = tlb_context(t, key, &cleared);
+    assert_false(cleared);
+}
+
+static void run_make(struct tlb *t)
+{
+    use_global(t, KEY(0xffff, 1));
+    assert_true(tlb_run_wanted(t, RUN_AT));
+    tlb_run_set(t, RUN_AT, RUN_AT + RUN_SIZE - 1, RUN_HOST);
+    tlb_stream_set_run(t, 3, tlb_run(t, RUN_AT));
+}
+
+static bool stream_is_set(const struct tlb *t, unsigned i)
+{
+    return t->stream[TLB_STREAM_READ][i].limit;
+}
+
+/* Reads of up to a page are inside; the last page is left out, and needs no other run. */
+static void test_run_reach(void **state)
+{
+    struct tlb *t = *state;
+    run_make(t);
+    const struct tlb_stream *run = tlb_run(t, RUN_AT + 0x1234);
+    assert_non_null(run);
+    assert_true(run->start == RUN_AT && run->host == RUN_HOST);
+    assert_non_null(tlb_run(t, RUN_AT + RUN_SIZE - PAGE_SIZE - 1));
+    assert_null(tlb_run(t, RUN_AT + RUN_SIZE - PAGE_SIZE));
+    assert_null(tlb_run(t, RUN_AT - 1));
+    assert_false(tlb_run_wanted(t, RUN_AT + RUN_SIZE - 1));
+    assert_true(tlb_run_wanted(t, RUN_AT + RUN_SIZE));
+    assert_false(t->stream_wide);
+    use_global(t, KEY(0xffff, 2));
+    assert_null(tlb_run(t, RUN_AT));
+    t->global[TLB_READ] = TLB_CTX_NOWHERE;
+    assert_null(tlb_run(t, RUN_AT));
+}
+
+/* A flush inside it ends it, and what streams have of it; one elsewhere neither. */
+static void test_run_flush(void **state)
+{
+    static const gva_t inside[] = {RUN_AT, RUN_AT + 0x123456, RUN_AT + RUN_SIZE - 1};
+    struct tlb *t = *state;
+    for (unsigned i = 0; i < ARRAY_LEN(inside); i++) {
+        run_make(t);
+        tlb_flush_page(t, RUN_AT - 1);
+        tlb_flush_page(t, RUN_AT + RUN_SIZE);
+        assert_non_null(tlb_run(t, RUN_AT));
+        assert_true(stream_is_set(t, 3));
+        tlb_flush_page(t, inside[i]);
+        assert_null(tlb_run(t, RUN_AT));
+        assert_false(stream_is_set(t, 3));
+    }
+    run_make(t);
+    tlb_flush_all(t);
+    use_global(t, KEY(0xffff, 1));
+    assert_null(tlb_run(t, RUN_AT));
+    assert_false(stream_is_set(t, 3));
+    run_make(t);
+    tlb_flush_asid(t, 0xffff);
+    use_global(t, KEY(0xffff, 1));
+    assert_null(tlb_run(t, RUN_AT));
+}
+
+/* A larger one takes the place of what is in it; one that overlaps it ends its streams, too. */
+static void test_run_replaced(void **state)
+{
+    struct tlb *t = *state;
+    run_make(t);
+    tlb_run_set(t, RUN_AT - RUN_SIZE, RUN_AT + RUN_SIZE - 1, RUN_HOST - RUN_SIZE);
+    assert_true(stream_is_set(t, 3));
+    assert_true(tlb_run(t, RUN_AT)->start == RUN_AT - RUN_SIZE);
+    tlb_run_set(t, RUN_AT, RUN_AT + 2 * RUN_SIZE - 1, 2 * RUN_HOST);
+    assert_false(stream_is_set(t, 3));
+    assert_true(tlb_run(t, RUN_AT)->host == 2 * RUN_HOST);
+    assert_null(tlb_run(t, RUN_AT - RUN_SIZE));
+    for (unsigned i = 1; i < TLB_RUNS; i++) {
+        gva_t at = RUN_AT + 16 * i * RUN_SIZE;
+        assert_true(tlb_run_wanted(t, at));
+        tlb_run_set(t, at, at + RUN_SIZE - 1, RUN_HOST);
+        assert_non_null(tlb_run(t, at));
+    }
+    assert_false(tlb_run_wanted(t, RUN_AT - 16 * RUN_SIZE));
+    tlb_run_set(t, RUN_AT - 16 * RUN_SIZE, RUN_AT - 15 * RUN_SIZE - 1, RUN_HOST);
+    assert_null(tlb_run(t, RUN_AT - 16 * RUN_SIZE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_run_reach),
+        TEST(test_run_flush),
+        TEST(test_run_replaced),
         TEST(test_stream_banks),
         TEST(test_flush_page_forgets_its_streams),
         TEST(test_flush_page_in_wide_stream),
