@@ -66,6 +66,7 @@ struct guest_jit_config {
     unsigned region_insns; /* 0: GUEST_JIT_REGION */
     unsigned looks;        /* misses of streams per look at one; 0: GUEST_JIT_LOOKS */
     FILE *dump, *perf_map; /* the caller's; NULL: none */
+    bool gdb;              /* is told of code */
 };
 
 struct guest_config {
@@ -116,8 +117,7 @@ struct guest_stats {
     /* Translation. */
     uint64_t translations, translated_insns, translated_bytes, translate_ns, jit_enters, jit_chains,
         jit_finds, jit_cold, jit_accesses, jit_forgets, jit_hot, jit_blocks, jit_ahead,
-        jit_evictions, code_evictions, jit_asks, jit_pauses,
-        jit_scattered;
+        jit_evictions, code_evictions, jit_asks, jit_pauses, jit_scattered;
     struct tlb_stats tlb;
 };
 

@@ -241,9 +241,20 @@ struct jit_code {
     uintptr_t entry[JIT_BLOCKS_MAX]; /* by block, where its entry is set */
     uintptr_t block[JIT_BLOCKS_MAX]; /* where each begins, in their order */
     uintptr_t rest;                  /* where what belongs to none begins */
+    uintptr_t routines;              /* where those of its own begin, behind the rest */
 };
 
 /* --- hosts --- */
+
+/* The stack below translated code, for debuggers; registers are numbered as DWARF does. */
+struct jit_frame {
+    uint16_t machine; /* EM_* */
+    uint8_t stack_reg, return_reg;
+    uint8_t saved_count;
+    unsigned bytes; /* from the stack register to what was there before the call of `enter` */
+    unsigned routine_bytes; /* in a routine that calls C: to what was there before it was called */
+    const uint8_t *saved;   /* by falling address, below the return address */
+};
 
 /* Room for code: a piece of code memory that one thread fills. */
 struct jit_room {
@@ -262,6 +273,7 @@ struct jit_stubs {
 };
 
 struct jit_host {
+    const struct jit_frame *frame;
     const char *name;
     /* -ENOSPC: too small a room. */
     int (*stubs)(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room);

@@ -296,6 +296,7 @@ static const struct param params[] = {
     NUMBER("jit-region", jit_region, 1, GUEST_JIT_REGION, true),
     PARAM("jit-thread", KIND_TEXT, jit_thread, check_jit_thread),
     PARAM("jit-dump", KIND_TEXT, jit_dump, NULL),
+    PARAM("jit-gdb", KIND_BOOL, jit_gdb, NULL),
     PARAM("perf-map", KIND_BOOL, perf_map, NULL),
     PARAM("timeout", KIND_TIME, timeout_ns, NULL),
     PARAM("seed", KIND_SEED, seed, NULL),

@@ -45,6 +45,7 @@ static const struct cli_option options[] = {
     {"jit-cache", "SIZE", "memory for translated code, 256K to 1G (128M)"},
     {"jit-chain", "on|off", "translated code jumps to translated code directly (on)"},
     {"jit-dump", "F", "each translation: guest instructions, IR, host code"},
+    {"jit-gdb", NULL, "tell an attached GDB the names of code, and how to unwind it"},
     {"jit-level", "N",
      "0: blocks as they are, 1: cheap passes, 2: regions with loops, 3: all passes (3)"},
     {"jit-looks", "N", "of accesses that leave their page every Nth is looked at closely (8192)"},

@@ -136,6 +136,7 @@ static int jit_create(struct rv_guest *g)
         .looks = c->looks ? c->looks : GUEST_JIT_LOOKS,
         .dump = c->dump,
         .perf_map = c->perf_map,
+        .gdb = c->gdb,
     };
     int rc = c->passes ? ir_passes_parse(c->passes, &cfg.passes) : 0;
     return rc ? rc : rv_jit_create(&g->jit, g, &cfg);

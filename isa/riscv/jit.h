@@ -84,6 +84,7 @@ struct rv_jit_config {
     unsigned region_insns; /* 1 to RV_REGION_INSNS */
     unsigned looks; /* misses of streams from one that is looked at to the next, 1 to INT32_MAX */
     FILE *dump, *perf_map; /* the caller's; NULL: none */
+    bool gdb;              /* is told of code */
 };
 
 /* What host code knows of the guest; for tests. */

@@ -52,6 +52,15 @@ _Static_assert(offsetof(struct rv_hart, stats.sc_fail) ==
                "an array for host code");
 _Static_assert(RESERVATION_NONE == UINT64_MAX, "as host code has it");
 
+static void stubs_tell_gdb(struct rv_jit *j, const struct jit_room *room, int chunk)
+{
+    const uintptr_t routines = j->stubs.routine[0];
+    const struct jit_gdb_part parts[] = {
+        {"manyhart:stubs", room->rx, routines - room->rx, false},
+        {"manyhart:calls", routines, room->rx + room->used - routines, true}};
+    jit_gdb_add(&j->chunk[chunk].names, j->host->frame, parts, ARRAY_LEN(parts));
+}
+
 static int make_stubs(struct rv_jit *j)
 {
     int chunk = codemem_take(j->mem);
@@ -59,9 +68,12 @@ static int make_stubs(struct rv_jit *j)
     j->chunk[chunk].age = ++j->taken;
     j->chunk[chunk].filling = true; /* for ever: the stubs are in it */
     int rc = j->host->stubs(&j->stubs, &j->guest, &room);
-    if (!rc)
-        rv_jit_dump_begin(j->cfg.dump, j->cfg.perf_map, j->host->name, &room);
-    return rc;
+    if (rc)
+        return rc;
+    rv_jit_dump_begin(j->cfg.dump, j->cfg.perf_map, j->host->name, &room);
+    if (j->cfg.gdb)
+        stubs_tell_gdb(j, &room, chunk);
+    return 0;
 }
 
 int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg)
@@ -100,6 +112,8 @@ void rv_jit_destroy(struct rv_jit *j)
 {
     if (!j)
         return;
+    for (unsigned i = 0; j->chunk && i < codemem_chunks(j->mem); i++)
+        jit_gdb_drop(&j->chunk[i].names);
     codemem_destroy(j->mem);
     free(j->queue.maker.builder);
     free(j->chunk);
@@ -120,6 +134,7 @@ static void chunk_settle_locked(struct rv_jit *j, unsigned i)
     struct rv_jit_chunk *c = &j->chunk[i];
     if (c->pages || c->filling || !c->age)
         return;
+    jit_gdb_drop(&c->names);
     *c = (struct rv_jit_chunk){0};
     codemem_give_back(j->mem, (int)i);
 }
@@ -379,7 +394,7 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
     }
 }
 
-static void tell(const struct rv_jit *j, const struct rv_jit_maker *m, const struct rv_jit_job *job,
+static void tell(struct rv_jit *j, const struct rv_jit_maker *m, const struct rv_jit_job *job,
                  const struct jit_code *code)
 {
     gpa_t page = rv_code_gpa(j->g->code, job->ops);
@@ -397,6 +412,11 @@ static void tell(const struct rv_jit *j, const struct rv_jit_maker *m, const str
         rv_jit_dump(j->cfg.dump, &d);
     if (j->cfg.perf_map)
         rv_jit_map(j->cfg.perf_map, &d);
+    if (j->cfg.gdb) {
+        lock_take(&j->lock);
+        rv_jit_tell_gdb(&j->chunk[m->chunk].names, j->host->frame, &d);
+        lock_drop(&j->lock);
+    }
 }
 
 static void count(struct rv_jit_maker *m, const struct jit_code *code, uint64_t ns)
@@ -423,7 +443,7 @@ int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_j
     uint32_t *entries = entries_of(job->page, job->mode | (m->builder->any_mode ? RV_JIT_ANY : 0));
     if (!entries)
         return -ENOMEM;
-    if (unlikely(j->cfg.dump || j->cfg.perf_map))
+    if (unlikely(j->cfg.dump || j->cfg.perf_map || j->cfg.gdb))
         tell(j, m, job, &code);
     page_note_chunk(j, job->page, (unsigned)m->chunk);
     publish(j, entries, &m->builder->region, &code);

@@ -104,6 +104,31 @@ void rv_jit_dump(FILE *f, const struct rv_jit_dump *d)
     funlockfile(f);
 }
 
+static void part(struct jit_gdb_part *p, uintptr_t start, uintptr_t end, gva_t va, const char *what)
+{
+    snprintf(p->name, sizeof(p->name), "riscv64:%" PRIx64 "%s", va, what);
+    p->start = start;
+    p->size = end - start;
+    p->routine = false;
+}
+
+void rv_jit_tell_gdb(struct jit_gdb **list, const struct jit_frame *frame,
+                     const struct rv_jit_dump *d)
+{
+    struct jit_gdb_part parts[JIT_BLOCKS_MAX + 2];
+    const struct jit_region *r = &d->builder->region;
+    const struct jit_code *host = d->host;
+    unsigned n = 0;
+    for (; n < r->count; n++)
+        part(&parts[n], host->block[n], n + 1 < r->count ? host->block[n + 1] : host->rest,
+             d->page_va + r->blocks[n].disp, "");
+    part(&parts[n++], host->rest, host->routines, d->page_va + d->offset, "-rest");
+    part(&parts[n], host->routines, host->start + host->size, d->page_va + d->offset, "-calls");
+    parts[n].routine = true;
+    n += parts[n].size != 0;
+    jit_gdb_add(list, frame, parts, n);
+}
+
 void rv_jit_map(FILE *f, const struct rv_jit_dump *d)
 {
     flockfile(f);

@@ -7,6 +7,7 @@
 #define ISA_RISCV_JIT_DUMP_H
 
 #include "isa/riscv/region.h"
+#include "jit/gdb.h"
 
 /* A region and where it is. */
 struct rv_jit_dump {
@@ -35,5 +36,9 @@ void rv_jit_dump(FILE *file, const struct rv_jit_dump *d);
 
 /* Appends a line of a perf map: where code is, and the guest address that is its name. */
 void rv_jit_map(FILE *file, const struct rv_jit_dump *d);
+
+/* Tells GDB of the region: blocks by their guest addresses, and the rest. */
+void rv_jit_tell_gdb(struct jit_gdb **list, const struct jit_frame *frame,
+                     const struct rv_jit_dump *d);
 
 #endif

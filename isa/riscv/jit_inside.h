@@ -81,6 +81,7 @@ struct rv_jit {
         uint64_t age;   /* when it was taken; 0: free */
         bool filling;   /* a hart writes to it */
         bool evicted;   /* its pages were given up */
+        struct jit_gdb *names;
     } * chunk;
     uint64_t taken;
 };

@@ -410,6 +410,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     out->rest = x64_here(&l->e);
     make_cold(l);
     make_entries(l, out);
+    out->routines = x64_here(&l->e);
     make_routines(l);
     if (l->too_much)
         return -E2BIG;
@@ -447,6 +448,7 @@ static uintptr_t bridge(const struct jit_stubs *s, struct jit_room *room, unsign
 
 const struct jit_host jit_host_x64 = {
     .name = "x64",
+    .frame = &x64_frame,
     .stubs = x64_stubs,
     .compile = compile,
     .bridge = bridge,

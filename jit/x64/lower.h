@@ -373,6 +373,7 @@ void access_probe(struct lower *l, enum tlb_stream_kind kind);
 /* The border map. */
 void lower_border(const struct jit_guest *g, struct map *m);
 
+extern const struct jit_frame x64_frame;
 int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room);
 
 /* What the processor has. */

@@ -7,9 +7,23 @@
  */
 #include "jit/x64/lower.h"
 
+#include <elf.h>
 #include <errno.h>
 
 static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
+/* The same as DWARF numbers them (x86-64 psABI, figure 3.36). */
+static const uint8_t kept_dwarf[] = {3, 6, 12, 13, 14, 15};
+_Static_assert(ARRAY_LEN(kept) == ARRAY_LEN(kept_dwarf), "one for each");
+
+const struct jit_frame x64_frame = {
+    .machine = EM_X86_64,
+    .stack_reg = 7,
+    .return_reg = 16,
+    .saved_count = ARRAY_LEN(kept_dwarf),
+    .bytes = FRAME_BYTES + 8 * (ARRAY_LEN(kept) + 1),
+    .routine_bytes = 16, /* its return address, and what keeps the stack aligned */
+    .saved = kept_dwarf,
+};
 
 struct stubs {
     struct lower *l; /* for places in memory, and the buffer */

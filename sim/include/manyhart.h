@@ -131,6 +131,7 @@ struct mh_vm_config {
     const char *jit_thread;        /* hybrid translates on a thread of its own: "on", "off", or "auto"
                                       (NULL too): while fewer harts than the host has processors are awake */
     const char *jit_dump;          /* file that gets each translation: guest, IR and host code */
+    bool jit_gdb;                  /* tells GDB the names of code, and how to look behind it */
     bool perf_map;                 /* writes /tmp/perf-PID.map, where perf looks for symbols */
     uint64_t timeout_ns;           /* 0: no limit */
     uint64_t seed;                 /* for everything random, if has_seed */
