@@ -70,10 +70,13 @@ struct rv_code_cache {
     struct physmem *pm;
     struct rv_op **page; /* by RAM page; atomic */
     struct written {
-        uint8_t times;  /* that the page was given up because it was written */
-        uint8_t stores; /* 0, or the page keeps PAGE_CODE without an array; since then, plus 1 */
-    } * written;        /* by RAM page; under the lock */
-    char *base;         /* of the arrays */
+        uint8_t times; /* that the page was given up because it was written */
+        /* 0, or the page keeps PAGE_CODE without an array, and the generation has risen since it
+         * had one; stores since then, plus 1.  Atomic: rises from other values than 0 without the
+         * lock. */
+        uint8_t stores;
+    } * written; /* by RAM page; under the lock but for that */
+    char *base;  /* of the arrays */
     int template_fd;
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
@@ -197,20 +200,35 @@ static bool keeps_flag_locked(struct rv_code_cache *c, const struct array *a)
         return false;
     if (w->times < WRITTEN_OFTEN)
         w->times++;
-    if (w->times < WRITTEN_OFTEN)
-        return false;
-    w->stores = 1;
-    return true;
+    return w->times >= WRITTEN_OFTEN;
 }
 
 /* A store to a page that keeps its flag and has no array.  Data gets the fast way back. */
 static void cool_locked(struct rv_code_cache *c, gpa_t gpa)
 {
     struct written *w = &c->written[page_index(c, gpa)];
-    if (!w->stores || w->stores++ < STORES_MAX)
+    uint8_t stores = load_relaxed(&w->stores);
+    if (!stores || (stores < STORES_MAX && cas_seq_cst(&w->stores, &stores, (uint8_t)(stores + 1))))
         return;
-    *w = (struct written){0};
+    if (load_relaxed(&w->stores) < STORES_MAX)
+        return; /* somebody else counted at the same time */
+    w->times = 0;
+    store_relaxed(&w->stores, 0);
     flag_drop_locked(c, gpa);
+}
+
+/*
+ * The same without the lock, which all harts would fight for that write code at the same time: a
+ * function's worth of stores follows each that gave a page up.  False: it is wanted.
+ */
+static bool cools(struct rv_code_cache *c, gpa_t page)
+{
+    struct written *w = &c->written[page_index(c, page)];
+    if (load_acquire(&c->page[page_index(c, page)]))
+        return false;
+    /* Pairs with give_up_locked: who counts here finds the new generation at its FENCE.I. */
+    uint8_t stores = load_acquire(&w->stores);
+    return stores && stores < STORES_MAX && cas_seq_cst(&w->stores, &stores, (uint8_t)(stores + 1));
 }
 
 static void give_up_locked(struct rv_code_cache *c, int i, bool written)
@@ -234,7 +252,9 @@ static void give_up_locked(struct rv_code_cache *c, int i, bool written)
     if (a->suspect)
         fetch_sub_acq_rel(&c->suspects, 1);
     a->suspect = false;
-    if (!keeps_flag)
+    if (keeps_flag)
+        store_release(&c->written[page_index(c, gpa)].stores, 1);
+    else
         flag_drop_locked(c, gpa);
 }
 
@@ -349,7 +369,7 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
 {
     lock_take(&c->lock);
     uint64_t clears = c->flag_clears;
-    bool kept = c->written[page_index(c, page)].stores;
+    bool kept = load_relaxed(&c->written[page_index(c, page)].stores);
     lock_drop(&c->lock);
     bool seen = kept || flag_page(c, h, page);
 
@@ -363,7 +383,7 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
             .gpa = page, .mapped = true, .suspect = !seen, .used = true, .first = RV_SLOTS};
         if (!seen)
             fetch_add_acq_rel(&c->suspects, 1);
-        c->written[page_index(c, page)].stores = 0;
+        store_relaxed(&c->written[page_index(c, page)].stores, 0);
         c->live++;
         c->stats.pages_made++;
         ops = array_ops(c, i);
@@ -475,6 +495,7 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
     struct rv_op *ops = array_ops(c, i);
     unsigned offset = (unsigned)rv_slot_offset(d);
     lock_take(&c->lock);
+    fence_seq_cst(); /* pairs with rv_code_written: the array is there for all to see */
     struct array *a = &c->array[i];
     gpa_t page = a->gpa;
     if (offset / 2 < a->first)
@@ -500,8 +521,13 @@ void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
 {
     if (!len)
         return;
+    gpa_t first = gpa & PAGE_MASK, last = (gpa + len - 1) & PAGE_MASK;
+    /* Pairs with rv_code_decode: we see the page's array, or it reads what was written. */
+    fence_seq_cst();
+    if (first == last && cools(c, first))
+        return;
     lock_take(&c->lock);
-    for (gpa_t page = gpa & PAGE_MASK; page <= ((gpa + len - 1) & PAGE_MASK); page += PAGE_SIZE) {
+    for (gpa_t page = first; page <= last; page += PAGE_SIZE) {
         struct rv_op *ops = c->page[page_index(c, page)];
         if (!ops) {
             cool_locked(c, page);

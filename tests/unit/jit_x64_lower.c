@@ -786,7 +786,7 @@ static void fences_are_left_out_only_where_nothing_waits(void **state)
         }
     }
     print_message("%u fences, %u left out, %u entries with one\n", w.emitted, w.left_out, fenced);
-    assert_true(w.emitted > 100 && w.left_out > 100 && fenced > 100);
+    assert_true(w.emitted > 100 && w.left_out > 100 && fenced > 0);
 }
 
 /* --- places that share a stream --- */
