@@ -220,6 +220,8 @@ static struct fact fact_of(const struct bits *s, const struct ir_insn *i)
     case IR_divs32:
     case IR_rems32:
         return (struct fact){HIGH_HALF, 1};
+    case IR_rotrs32:
+        return (struct fact){0, 33};
     case IR_sx8:
     case IR_sx16:
     case IR_sx32:
@@ -426,6 +428,7 @@ static void pure_looks(struct bits *s, const struct ir_insn *i, uint64_t d)
     case IR_rotr32:
         shift_looks(s, i, d);
         return;
+    case IR_rotrs32:
     case IR_divu32:
     case IR_remu32:
     case IR_divs32:

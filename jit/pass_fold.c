@@ -551,6 +551,31 @@ static bool fold_k_first(struct fold *f, uint64_t k)
     return !k && is_shift(op) && become_const(f, 0);
 }
 
+/*
+ * Two shifts in opposite directions whose distances add up to the width, and what is shifted out of
+ * one is shifted in by the other: a rotation, as compilers write it for processors without.  up is
+ * the shift to the left; of 32 bits it is sign-extended, or not, and so is the result.
+ */
+static bool fold_rotation(struct fold *f, ir_ref up, ir_ref down)
+{
+    ir_ref x, y;
+    uint64_t k, j;
+    if (is_shift_k(f, up, IR_shl, &x, &k) && is_shift_k(f, down, IR_shr, &y, &j))
+        return x == y && k + j == 64 && become_op(f, IR_rotr, x, insn_of(f, down)->b);
+    bool sx = insn_of(f, up)->op == IR_sx32;
+    if (sx)
+        up = insn_of(f, up)->a;
+    if (insn_of(f, down)->op == IR_sx32) /* bit 31 is 0: j is not */
+        down = insn_of(f, down)->a;
+    return is_shift_k(f, up, IR_shl32, &x, &k) && is_shift_k(f, down, IR_shr32, &y, &j) && x == y &&
+           k + j == 32 && become_op(f, sx ? IR_rotrs32 : IR_rotr32, x, insn_of(f, down)->b);
+}
+
+static bool is_union(enum ir_op op)
+{
+    return op == IR_or || op == IR_xor || op == IR_add;
+}
+
 static bool fold_2(struct fold *f)
 {
     const struct ir_insn *i = f->i;
@@ -564,7 +589,10 @@ static bool fold_2(struct fold *f)
         return become_op(f, (enum ir_op)i->op, i->b, i->a);
     if (a)
         return fold_k_first(f, ka);
-    return b && fold_with_k(f, kb);
+    if (b)
+        return fold_with_k(f, kb);
+    return is_union((enum ir_op)i->op) &&
+           (fold_rotation(f, i->a, i->b) || fold_rotation(f, i->b, i->a));
 }
 
 static bool fold_1(struct fold *f)

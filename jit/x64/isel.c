@@ -244,6 +244,28 @@ static void shift(struct lower *l, enum x64_shift op, unsigned w)
     alloc_result(l, t);
 }
 
+/* To the right by a constant or not, in 32 bits; the result sign-extended. */
+static void rotate_signed(struct lower *l)
+{
+    const struct ir_insn *i = insn(l);
+    struct x64_buf *e = &l->e;
+    int64_t k;
+    if (alloc_const(l, i->b, &k)) {
+        enum x64_reg d = dst_of(l, i->a, NULL);
+        if (k & 31)
+            x64_shift_imm(e, SH_ROR, 0, d, (unsigned)k & 31);
+        x64_sx(e, d, d, 4);
+        return;
+    }
+    alloc_take(l, RCX);
+    alloc_copy(l, RCX, i->b);
+    enum x64_reg t = alloc_scratch(l);
+    alloc_copy(l, t, i->a);
+    x64_shift_cl(e, SH_ROR, 0, t);
+    x64_sx(e, t, t, 4);
+    alloc_result(l, t);
+}
+
 /* --- one operand --- */
 
 static void extend(struct lower *l, bool is_signed, unsigned size)
@@ -587,6 +609,9 @@ void isel_insn(struct lower *l)
         break;
     case IR_rotr32:
         shift(l, SH_ROR, 0);
+        break;
+    case IR_rotrs32:
+        rotate_signed(l);
         break;
     case IR_sx8:
         extend(l, true, 1);

@@ -575,6 +575,28 @@ static inline void make_set(struct maker *m)
     m->written |= slots[slot].kind == IR_SLOT_REG;
 }
 
+static inline ir_ref make_extended(struct maker *m, ir_ref v)
+{
+    return one_in(2) ? v : ir_pure(m->b, IR_sx32, v, IR_NONE, IR_NONE);
+}
+
+/* Two shifts whose results are put together: most times a rotation. */
+static inline void make_rotation(struct maker *m)
+{
+    static const uint8_t unions[] = {IR_or, IR_xor, IR_add};
+    bool narrow = one_in(2);
+    unsigned width = narrow ? 32 : 64, k = below(width + 1),
+             j = one_in(8) ? below(width) : width - k;
+    ir_ref x = some_value(m), y = one_in(8) ? some_value(m) : x;
+    ir_ref up = ir_pure(m->b, narrow ? IR_shl32 : IR_shl, x, ir_const(m->b, k), IR_NONE);
+    ir_ref down = ir_pure(m->b, narrow ? IR_shr32 : IR_shr, y, ir_const(m->b, j), IR_NONE);
+    up = make_extended(m, up);
+    down = make_extended(m, down);
+    bool swap = one_in(2);
+    ir_pure(m->b, (enum ir_op)unions[below(ARRAY_LEN(unions))], swap ? down : up, swap ? up : down,
+            IR_NONE);
+}
+
 static inline void make_insn(struct maker *m)
 {
     bool effects = m->point && !m->left, faults = effects && !m->written;
@@ -615,7 +637,10 @@ static inline void make_insn(struct maker *m)
         break;
     case 11:
     case 12:
-        make_op(m, random_op());
+        if (one_in(6))
+            make_rotation(m);
+        else
+            make_op(m, random_op());
         break;
     default:
         make_chain(m);
