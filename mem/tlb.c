@@ -373,7 +373,7 @@ static void hard_clear(struct tlb *t)
     }
     memset(t->ctx_hash, 0, sizeof(t->ctx_hash));
     memset(t->ctx_forgotten, 0, sizeof(t->ctx_forgotten));
-    memset(t->fetch_seen, 0, sizeof(t->fetch_seen));
+    sparse_clear(t->fetch_seen, ARRAY_LEN(t->fetch_seen), &t->fetch_words);
     t->ctx_used = t->ctx_oldest = 0;
     t->large_count = 0;
     t->aliased = false;
@@ -469,7 +469,7 @@ static void fill(struct tlb *t, enum tlb_kind kind, gva_t va, uint64_t ctx, uint
     slot->tag = page | ctx;
     slot->addend = addend;
     if (kind == TLB_FETCH)
-        t->fetch_seen[page_hash(va) / 64] |= 1ull << (page_hash(va) % 64);
+        sparse_set(t->fetch_seen, &t->fetch_words, page_hash(va));
     t->fills_since_resize[kind]++;
     if (page_shift > PAGE_SHIFT && page_shift <= LEAF_SHIFT_MAX)
         large_note(t, va, page_shift, kind == TLB_FETCH);
@@ -576,7 +576,7 @@ static unsigned large_shift(const struct tlb *t, gva_t va, bool *fetched)
 static void forget_all(struct tlb *t)
 {
     t->ctx_oldest = t->ctx_used;
-    memset(t->fetch_seen, 0, sizeof(t->fetch_seen));
+    sparse_clear(t->fetch_seen, ARRAY_LEN(t->fetch_seen), &t->fetch_words);
     t->large_count = 0;
     t->aliased = false;
     ctx_nowhere(t);

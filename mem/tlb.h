@@ -157,6 +157,7 @@ struct tlb {
     /* A bit by hash for each page that a fetch entry was made for since all contexts were
      * forgotten: what has none is no fetch mapping that could go. */
     uint64_t fetch_seen[TLB_FETCH_SEEN / 64];
+    struct sparse fetch_words;
     uint64_t write_epoch; /* rises when a host page may be written fast no more */
 
     /* since the table was last looked at by tlb_adapt */

@@ -119,10 +119,8 @@ static bool has_page(const struct rv_jit_bank *b, uint64_t page)
 
 static void note_page(struct rv_jit_bank *b, uint64_t page)
 {
-    for (unsigned which = 0; which < 2; which++) {
-        unsigned bit = page_bit(page, which);
-        b->pages[bit / 64] |= 1ull << (bit % 64);
-    }
+    for (unsigned which = 0; which < 2; which++)
+        sparse_set(b->pages, &b->page_words, page_bit(page, which));
 }
 
 /* Which bank the hart needs: above the mode the fetch context, or what S-mode has in its place. */
@@ -162,7 +160,7 @@ static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
     for (unsigned i = 0; i < (few ? b->filled : JIT_JUMPS); i++)
         b->jumps[few ? b->place[i] : i].va = 1;
     b->filled = 0;
-    memset(b->pages, 0, sizeof(b->pages));
+    sparse_clear(b->pages, ARRAY_LEN(b->pages), &b->page_words);
     memset(b->global, 0, sizeof(b->global));
     h->jit.stats.jumps_cleared++;
 }

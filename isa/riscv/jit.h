@@ -47,6 +47,7 @@ struct rv_jit_hart {
         uint64_t epoch;                    /* of the TLB's fetch mappings, when it was good last */
         uint64_t pages[RV_JIT_PAGES / 64]; /* two bits by hash for each page filled in, by its
                                               address and by its decoded page */
+        struct sparse page_words;
         unsigned filled; /* places filled since it was empty; above RV_JIT_FILLED not all listed */
         uint16_t place[RV_JIT_FILLED];
     } bank[RV_JIT_BANKS];

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define likely(x)                       __builtin_expect(!!(x), 1)
 #define unlikely(x)                     __builtin_expect(!!(x), 0)
@@ -38,6 +39,36 @@ static inline uint64_t bits_get(uint64_t x, unsigned hi, unsigned lo)
 static inline bool bit_test(uint64_t x, unsigned n)
 {
     return (x >> n) & 1;
+}
+
+/*
+ * Which words of a set of bits are not 0, as long as they are few: for sets that are large and
+ * cleared often.  More than SPARSE_LISTED: not all are listed.  Zeroed, it is that of no bits.
+ */
+#define SPARSE_LISTED 60
+struct sparse {
+    unsigned count;
+    uint16_t word[SPARSE_LISTED];
+};
+
+static inline void sparse_set(uint64_t *bits, struct sparse *s, unsigned n)
+{
+    uint64_t *word = &bits[n / 64];
+    if (!*word && s->count < SPARSE_LISTED)
+        s->word[s->count++] = (uint16_t)(n / 64);
+    else if (!*word)
+        s->count = SPARSE_LISTED + 1;
+    *word |= 1ull << (n % 64);
+}
+
+static inline void sparse_clear(uint64_t *bits, size_t words, struct sparse *s)
+{
+    if (s->count > SPARSE_LISTED)
+        memset(bits, 0, words * sizeof(*bits));
+    else
+        for (unsigned i = 0; i < s->count; i++)
+            bits[s->word[i]] = 0;
+    s->count = 0;
 }
 
 /* The low n bits of x (1..64) as a signed number. */
