@@ -6,8 +6,8 @@
  * that a list tells of.
  *
  * GDB stops the program for each that comes or goes, and reads it: a translation
- * costs some milliseconds while it is attached, and else some microseconds and
- * 2 KiB.
+ * costs half a millisecond more while it is attached, and else 5 us (`tokens`);
+ * with seven blocks 2 KiB.
  */
 #ifndef JIT_GDB_H
 #define JIT_GDB_H

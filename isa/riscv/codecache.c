@@ -325,7 +325,7 @@ static int array_take_locked(struct rv_code_cache *c)
 {
     if (c->live >= LIVE_MAX)
         evict_one_locked(c);
-    /* More than one is made, on the average, so that this comes to an end. */
+    /* Two for each new one: it may have more parts than one of them had. */
     for (int n = 0; n < 2 && load_relaxed(&c->parts) > PARTS_MAX; n++)
         evict_one_locked(c);
     if (c->given_up_count > (c->free < 0 ? 0 : GIVEN_UP_MAX))

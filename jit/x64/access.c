@@ -901,8 +901,8 @@ static uint8_t *probe_run(struct lower *l, unsigned i)
 }
 
 /*
- * Gives the site's stream, rdx, the run that rax is in if there is one, and returns from the
- * routine as probe_fill does; rdx and rax are kept otherwise.
+ * Gives the site's stream the run that rax is in, if there is one, and returns from the routine as
+ * probe_fill does.  Else rax and rdx are as they were.
  */
 static void probe_runs(struct lower *l)
 {

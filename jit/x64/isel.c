@@ -221,14 +221,17 @@ static void shift(struct lower *l, enum x64_shift op, unsigned w)
 {
     const struct ir_insn *i = insn(l);
     struct x64_buf *e = &l->e;
+    bool sx = i->op == IR_rotrs32;
     int64_t k;
     if (alloc_const(l, i->b, &k)) {
         unsigned n = (unsigned)k & (w ? 63 : 31);
         enum x64_reg d = dst_of(l, i->a, NULL);
         if (n)
             x64_shift_imm(e, op, w, d, n);
-        else if (!w)
+        else if (!w && !sx)
             x64_mov32(e, d, d);
+        if (sx)
+            x64_sx(e, d, d, 4);
         return;
     }
     if (x64_cpu()->bmi2 && op >= SH_SHL) {
@@ -241,28 +244,8 @@ static void shift(struct lower *l, enum x64_shift op, unsigned w)
     enum x64_reg t = alloc_scratch(l);
     alloc_copy(l, t, i->a);
     x64_shift_cl(e, op, w, t);
-    alloc_result(l, t);
-}
-
-/* To the right by a constant or not, in 32 bits; the result sign-extended. */
-static void rotate_signed(struct lower *l)
-{
-    const struct ir_insn *i = insn(l);
-    struct x64_buf *e = &l->e;
-    int64_t k;
-    if (alloc_const(l, i->b, &k)) {
-        enum x64_reg d = dst_of(l, i->a, NULL);
-        if (k & 31)
-            x64_shift_imm(e, SH_ROR, 0, d, (unsigned)k & 31);
-        x64_sx(e, d, d, 4);
-        return;
-    }
-    alloc_take(l, RCX);
-    alloc_copy(l, RCX, i->b);
-    enum x64_reg t = alloc_scratch(l);
-    alloc_copy(l, t, i->a);
-    x64_shift_cl(e, SH_ROR, 0, t);
-    x64_sx(e, t, t, 4);
+    if (sx)
+        x64_sx(e, t, t, 4);
     alloc_result(l, t);
 }
 
@@ -608,10 +591,8 @@ void isel_insn(struct lower *l)
         shift(l, SH_ROL, 0);
         break;
     case IR_rotr32:
-        shift(l, SH_ROR, 0);
-        break;
     case IR_rotrs32:
-        rotate_signed(l);
+        shift(l, SH_ROR, 0);
         break;
     case IR_sx8:
         extend(l, true, 1);
