@@ -33,7 +33,7 @@ struct mini {
 struct world {
     struct mini *mini[HARTS];
     struct smp *smp;
-    void (*step)(struct mini *m); /* constant while harts run */
+    bool (*step)(struct mini *m); /* false: the machine ends; constant while harts run */
     uint64_t version;             /* atomic: the newest */
     uint64_t committed;           /* atomic: no hart may use an older one */
     uint32_t stopper;             /* atomic: 1 + who has stopped the world, 0 nobody */
@@ -69,8 +69,9 @@ static void run(struct hart *h)
     for (;;) {
         if (load_relaxed(&h->shared.until) == 0 && hart_poll(h) & REQUEST_STOP)
             break;
-        m->w->step(m);
         m->steps++;
+        if (!m->w->step(m))
+            break;
     }
     hart_leave(h);
 }
@@ -126,7 +127,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void run_for(struct world *w, void (*step)(struct mini *m), unsigned ms)
+static void run_for(struct world *w, bool (*step)(struct mini *m), unsigned ms)
 {
     struct timespec t = {.tv_nsec = ms * 1000000l};
     w->step = step;
@@ -174,7 +175,7 @@ static void withdraw(struct world *w, struct hart *self)
     fetch_add_relaxed(&w->posts, 1);
 }
 
-static void step_post(struct mini *m)
+static bool step_post(struct mini *m)
 {
     use(m);
     switch (next_random(&m->random) % 64) {
@@ -182,14 +183,11 @@ static void step_post(struct mini *m)
         withdraw(m->w, &m->hart);
         break;
     case 1:
-        hart_wait(&m->hart, 0, clock_now_ns() + 20000);
-        break;
+        return hart_wait(&m->hart, 0, clock_now_ns() + 20000);
     case 2:
-        hart_leave(&m->hart);
-        sched_yield();
-        hart_enter(&m->hart); /* false at the end: the next poll says so */
-        break;
+        return hart_yield(&m->hart);
     }
+    return true;
 }
 
 /* Also before harts have begun and after they have ended. */
@@ -253,7 +251,7 @@ static void hold_world(struct world *w, struct hart *self, uint32_t who)
     fetch_add_relaxed(&w->pauses, 1);
 }
 
-static void step_pause(struct mini *m)
+static bool step_pause(struct mini *m)
 {
     if (load_seq_cst(&m->w->stopper))
         complain(m->w); /* we run though the world stands */
@@ -266,10 +264,12 @@ static void step_pause(struct mini *m)
         withdraw(m->w, &m->hart);
         break;
     case 3:
-        hart_wait(&m->hart, 0, clock_now_ns() + 20000);
+        if (!hart_wait(&m->hart, 0, clock_now_ns() + 20000))
+            return false; /* out: others need not wait for us any more */
         break;
     }
     use(m);
+    return true;
 }
 
 static void *outside_pauses(void *arg)
@@ -294,9 +294,10 @@ static void test_pause(void **state)
 }
 
 /* A world that stands still does not step. */
-static void step_idle(struct mini *m)
+static bool step_idle(struct mini *m)
 {
     store_relaxed(&m->cached, m->cached + 1);
+    return true;
 }
 
 static void test_pause_stands(void **state)
@@ -322,9 +323,9 @@ static void test_pause_stands(void **state)
 
 /* ---- the end ---- */
 
-static void step_sleep(struct mini *m)
+static bool step_sleep(struct mini *m)
 {
-    hart_wait(&m->hart, 0, FUTEX_NO_DEADLINE);
+    return hart_wait(&m->hart, 0, FUTEX_NO_DEADLINE);
 }
 
 static void test_stop_while_waiting(void **state)
