@@ -107,10 +107,13 @@ static inline unsigned jit_point_retired(uint32_t point)
 /*
  * An access: what, how many bytes, which stream; an AMO's operation, of a load or store some of:
  * JIT_SITE_WRITES, it goes by a stream of writes (a load does whose span has stores);
- * JIT_SITE_SETTLED, it has no choice between its stream and the TLB (jit_region.scattered).
+ * JIT_SITE_SETTLED, it has no choice between its stream and the TLB (jit_region.scattered);
+ * JIT_SITE_ALIGN, log2 of what its address, or its span's, must be a multiple of: what is not may
+ * not be tried again.
  */
-#define JIT_SITE_WRITES  1
-#define JIT_SITE_SETTLED 2
+#define JIT_SITE_WRITES      1
+#define JIT_SITE_SETTLED     2
+#define JIT_SITE_ALIGN_SHIFT 2
 
 static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
 {
@@ -125,6 +128,12 @@ static inline bool jit_site_writes(uint32_t site)
 static inline bool jit_site_settled(uint32_t site)
 {
     return (site & 15) >= JIT_AMO || site >> 8 & JIT_SITE_SETTLED;
+}
+
+/* Of a load or store. */
+static inline unsigned jit_site_align(uint32_t site)
+{
+    return 1u << (site >> 8 >> JIT_SITE_ALIGN_SHIFT & 3);
 }
 
 /*
@@ -228,6 +237,7 @@ struct jit_region {
     unsigned stream_bank; /* of mem/tlb.h */
     unsigned stream_base; /* where its streams begin in it, any number */
     bool strict_align;    /* misaligned accesses are for the slow path */
+    bool alone;           /* no other hart sees whether an access was one */
     bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
     bool own_map;         /* worth a register map of its own */
     bool any_mode;        /* exit_site gets its lowest bit set: see there */

@@ -162,6 +162,12 @@ static bool access_c(struct rv_hart *h, enum jit_access what, unsigned size, uns
     return v.ok;
 }
 
+/* Whether the code makes the access itself once its stream has the page. */
+static bool is_for_code(const struct jit_hart *r, unsigned size)
+{
+    return !(r->va & ((r->span ? jit_site_align(r->site) : size) - 1));
+}
+
 /* Whether the code would come back at once: reservations are C's business. */
 static bool is_for_c(const struct rv_hart *h, enum jit_access what)
 {
@@ -176,14 +182,12 @@ int rv_jit_access(void *hart)
     enum jit_access what = (enum jit_access)(r->site & 15);
     unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15, stream = r->site >> 16;
     unsigned bytes = r->span ? r->span >> 16 : size;
-    bool plain = !(r->va & (size - 1)) || (what < JIT_AMO && !h->guest->cfg.strict_align);
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
     bool as_it_is =
         unlikely(r->looks < 0 || r->site == r->watched) && what < JIT_AMO && rv_jit_look(h);
-    if (plain && !as_it_is && !is_for_c(h, what) &&
-        stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) &&
-        (r->span || !(r->va & (size - 1))))
+    if (!as_it_is && !is_for_c(h, what) &&
+        stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) && is_for_code(r, size))
         return JIT_SLOW_RETRY;
     r->va += r->span & 0xffff;
     bool ok = access_c(h, what, size, op);

@@ -469,6 +469,7 @@ void rv_region_build(struct rv_region_builder *b, const struct rv_guest *g,
     b->any_mode = true;
     b->region = (struct jit_region){.blocks = b->blocks,
                                     .strict_align = load_relaxed(&g->cfg.strict_align),
+                                    .alone = g->cfg.harts == 1,
                                     .fp_inline = assume->fp_rne};
     find_leaders(&w);
     translate(&w);

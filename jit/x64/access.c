@@ -18,9 +18,17 @@
  * right away, and has a stream for what is not aligned, or of the other context, alone.
  *
  * Misaligned accesses inside the range are the host's own.  That is right where
- * the host makes those inside an aligned 16 bytes atomic; else they go through C.
+ * the host makes those inside an aligned 16 bytes atomic, or nobody sees it.  Else
+ * those that the host may make in two go through C: which cross 8 bytes inside 16.
  */
 #include "jit/x64/lower.h"
+
+/* What the address of an access of so many bytes must be a multiple of. */
+static unsigned align_of(const struct lower *l, enum jit_access what, unsigned size)
+{
+    bool whole = l->r->alone || x64_cpu()->line_atomic;
+    return what >= JIT_AMO || l->r->strict_align || !whole ? size : 1;
+}
 
 /* --- spans --- */
 
@@ -43,20 +51,33 @@ static ir_ref root_of(const struct lower *l, const struct ir_insn *i, int64_t *r
     return root;
 }
 
+/* Makes room for the access in the span; false: it is too far from the others, or aligned otherwise.
+ */
+static bool span_takes(struct span *s, int32_t rel, unsigned size, unsigned align)
+{
+    unsigned both = align < s->align ? align : s->align, all = align ^ s->align ^ both;
+    int32_t end = rel + (int32_t)size;
+    int32_t min = rel < s->min ? rel : s->min;
+    int32_t max = end > s->max ? end : s->max;
+    /* s->min is where the widest is, but for a multiple of its size. */
+    if ((rel - s->min) & (int32_t)(both - 1))
+        return false;
+    min -= (min - (align > s->align ? rel : s->min)) & (int32_t)(all - 1);
+    if (max - min > SPAN_BYTES_MAX)
+        return false;
+    s->min = min;
+    s->max = max;
+    s->align = all;
+    return true;
+}
+
 static struct span *span_open(struct lower *l, ir_ref root, int32_t rel, unsigned size,
                               unsigned since)
 {
-    int32_t end = rel + (int32_t)size;
-    for (unsigned n = since; n <= l->spans; n++) {
-        struct span *s = &l->span[n];
-        int32_t min = rel < s->min ? rel : s->min;
-        int32_t max = end > s->max ? end : s->max;
-        if (s->base == root && max - min <= SPAN_BYTES_MAX) {
-            s->min = min;
-            s->max = max;
-            return s;
-        }
-    }
+    unsigned align = align_of(l, JIT_LOAD, size);
+    for (unsigned n = since; n <= l->spans; n++)
+        if (l->span[n].base == root && span_takes(&l->span[n], rel, size, align))
+            return &l->span[n];
     if (l->spans == SPANS_MAX)
         return NULL;
     struct span *s = &l->span[++l->spans];
@@ -64,7 +85,8 @@ static struct span *span_open(struct lower *l, ir_ref root, int32_t rel, unsigne
                        .id = (ir_ref)(l->b->count + l->spans),
                        .kind = TLB_STREAM_READ,
                        .min = rel,
-                       .max = end,
+                       .max = rel + (int32_t)size,
+                       .align = align,
                        .first = 0};
     l->val[s->id] = (struct val){0};
     return s;
@@ -89,15 +111,12 @@ static void span_add(struct lower *l, unsigned n, unsigned since)
 
 /*
  * A call may serve requests of other harts, after which no host address is good, and so may an `lr`
- * off the fast path; other accesses cannot.  Where every access must look at its alignment there
- * are no spans.
+ * off the fast path; other accesses cannot.
  */
 void access_find_spans(struct lower *l)
 {
     unsigned since = 1;
     l->spans = 0;
-    if (l->r->strict_align || !x64_cpu()->line_atomic)
-        return;
     for (unsigned n = 1; n < l->b->count; n++) {
         const struct ir_insn *i = &l->b->insns[n];
         if (i->op == IR_load || i->op == IR_store)
@@ -182,7 +201,8 @@ struct access {
     enum jit_access what;
     enum tlb_stream_kind kind;
     unsigned size, stream;
-    int32_t rel; /* distance from the span's start */
+    unsigned align; /* what the address, or the span's, must be a multiple of */
+    int32_t rel;    /* distance from the span's start */
     struct cold *cold;
     enum x64_reg t; /* the address, then its distance from the stream's start */
     struct span *span;
@@ -236,7 +256,7 @@ static void find_scattered(const struct lower *l, struct access *a)
 {
     const struct jit_scattered *s = l->r->scattered;
     unsigned slot = (unsigned)l->b->insns[a->i->point].disp / 2;
-    if (!s || a->what >= JIT_AMO || l->r->strict_align || !x64_cpu()->line_atomic)
+    if (!s || a->what >= JIT_AMO)
         return;
     a->scattered = bit_test(s->here[slot / 64], slot % 64);
     a->global = bit_test(s->global[slot / 64], slot % 64);
@@ -245,7 +265,7 @@ static void find_scattered(const struct lower *l, struct access *a)
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
                   unsigned size)
 {
-    *a = (struct access){.i = i, .what = what, .size = size};
+    *a = (struct access){.i = i, .what = what, .size = size, .align = align_of(l, what, size)};
     find_scattered(l, a);
     a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->cold = lower_cold(l);
@@ -267,6 +287,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     }
     unsigned bytes = (unsigned)(a->span->max - a->span->min);
     a->kind = a->span->kind;
+    a->align = a->span->align;
     a->stream = stream_for(l, root, bytes);
     a->t = address(l, i, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
@@ -339,7 +360,8 @@ static unsigned site_op(const struct access *a)
     if (a->what > JIT_AMO)
         return 0;
     return (a->what == JIT_LOAD && a->kind == TLB_STREAM_WRITE ? JIT_SITE_WRITES : 0) |
-           (a->scattered || a->cold->again ? JIT_SITE_SETTLED : 0);
+           (a->scattered || a->cold->again ? JIT_SITE_SETTLED : 0) |
+           size_class(a->align) << JIT_SITE_ALIGN_SHIFT;
 }
 
 /*
@@ -351,8 +373,6 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     const struct ir_insn *point = &l->b->insns[a->i->point];
     struct cold *c = a->cold;
     unsigned op = site_op(a);
-    bool aligned_only =
-        a->size > 1 && (l->r->strict_align || a->what >= JIT_AMO || !x64_cpu()->line_atomic);
     c->kind = COLD_ACCESS;
     c->point = jit_point((unsigned)point->disp, point->index - l->counted);
     if (c->again) {
@@ -364,14 +384,16 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
     c->site = jit_site(a->what, a->size, a->stream, op);
+    if (a->align > 1 && (a->span || !a->scattered)) {
+        x64_test8_imm(&l->e, a->t, a->align - 1);
+        c->from[3] = x64_jcc(&l->e, CC_NE, 0);
+    }
     if (a->scattered) {
         check_tlb(l, a, base);
         return;
     }
-    if (aligned_only) {
-        x64_test8_imm(&l->e, a->t, a->size - 1);
-        c->from[1] = x64_jcc(&l->e, CC_NE, 0);
-    }
+    if (a->what < JIT_AMO && !a->span && !l->r->strict_align)
+        c->aligned = x64_here(&l->e);
     if (a->what == JIT_LR) {
         x64_alu_mem_imm8(&l->e, ALU_CMP, AT_JIT(l, lr_exact), 0);
         c->from[2] = x64_jcc(&l->e, CC_NE, 0);
@@ -998,13 +1020,33 @@ static void set_aside(struct lower *l, const struct cold *c)
     access_save(l, c, false);
 }
 
-/* Calls for the access at the address in rax. */
-static void call_miss(struct lower *l, const struct cold *c, enum call_kind kind)
+/*
+ * Calls for the access at the address in rax.  The probe would make host addresses of those that are
+ * not as aligned as they must be.
+ */
+static void call_miss(struct lower *l, const struct cold *c)
 {
+    struct x64_buf *e = &l->e;
+    enum jit_access what = (enum jit_access)(c->site & 15);
     unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
+    uint32_t point = c->point | (c->span ? POINT_SPAN : 0), site = c->site | site_class(bytes);
+    uint8_t *aligned = NULL, *done = NULL;
     if (c->span)
-        x64_store_imm(&l->e, AT_JIT(l, span), (int32_t)c->span, 4);
-    lower_call(l, kind, c->point | (c->span ? POINT_SPAN : 0), c->site | site_class(bytes));
+        x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
+    if (what < JIT_AMO && jit_site_align(site) > 1) {
+        x64_test8_imm(e, RAX, jit_site_align(site) - 1);
+        aligned = x64_jcc8(e, CC_E);
+    }
+    if (what >= JIT_AMO || aligned)
+        lower_call(l, CALL_MISS, point, site);
+    if (aligned) {
+        done = x64_jmp8(e);
+        x64_patch8(e, aligned);
+    }
+    if (what < JIT_AMO)
+        lower_call(l, jit_site_writes(site) ? CALL_MISS_WRITE : CALL_MISS_READ, point, site);
+    if (done)
+        x64_patch8(e, done);
 }
 
 static void take_value(struct lower *l, struct cold *c, enum jit_access what)
@@ -1039,7 +1081,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
         x64_load(e, RAX, c->base_mem);
     if (c->disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
-    call_miss(l, c, kind == TLB_STREAM_READ ? CALL_MISS_READ : CALL_MISS_WRITE);
+    call_miss(l, c);
     uint8_t *done = x64_jcc8(e, CC_E);
     uint8_t *have = x64_jcc8(e, CC_B);
     x64_alu_mem(e, ALU_SUB, X64_W, RAX,
@@ -1081,6 +1123,21 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     return use;
 }
 
+/*
+ * The address in t is misaligned.  What lies inside 8 bytes, or over a border of 16, may be made by
+ * the host as it is.
+ */
+static void misaligned(struct lower *l, const struct cold *c, enum x64_reg t)
+{
+    unsigned bit = c->site >> 4 & 15;
+    for (; bit < 8; bit *= 2) {
+        x64_test8_imm(&l->e, t, bit);
+        x64_jcc(&l->e, CC_E, c->aligned);
+    }
+    x64_test8_imm(&l->e, t, bit);
+    x64_jcc(&l->e, CC_NE, c->aligned);
+}
+
 void access_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
@@ -1099,17 +1156,18 @@ void access_cold(struct lower *l, struct cold *c)
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
     else
         x64_load(e, t, AT_JIT(l, va));
-    for (unsigned n = 1; n < 3; n++)
+    uint8_t *slow = c->from[3] && c->aligned ? x64_jmp8(e) : NULL;
+    for (unsigned n = 1; n < ARRAY_LEN(c->from); n++)
         if (c->from[n])
             x64_patch(e, c->from[n]);
+    if (slow) {
+        misaligned(l, c, t);
+        x64_patch8(e, slow);
+    }
     set_aside(l, c);
     if (t != RAX)
         x64_mov(e, RAX, t);
-    bool probes = what < JIT_AMO && (c->scattered || !c->from[1]);
-    call_miss(l, c,
-              !probes                   ? CALL_MISS
-              : kind == TLB_STREAM_READ ? CALL_MISS_READ
-                                        : CALL_MISS_WRITE);
+    call_miss(l, c);
     if (t != RAX)
         x64_mov(e, t, RAX);
     access_save(l, c, true);
@@ -1118,7 +1176,7 @@ void access_cold(struct lower *l, struct cold *c)
         below = use_stream(l, c, kind);
     else {
         x64_jcc(e, CC_A, c->retry);
-        below = probes ? x64_jcc8(e, CC_B) : NULL;
+        below = what < JIT_AMO ? x64_jcc8(e, CC_B) : NULL;
     }
     take_value(l, c, what);
     if (c->host != X64_NO_REG)

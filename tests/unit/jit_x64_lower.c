@@ -123,11 +123,10 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
 {
     uint64_t va = h->jit.va, page = va & PAGE_MASK;
     unsigned bytes = h->jit.span ? h->jit.span >> 16 : size, stream = h->jit.site >> 16;
-    bool aligned = !(va & (size - 1));
-    bool plain = aligned || (what < JIT_AMO && !h->world.strict);
+    bool aligned = !(va & ((h->jit.span ? jit_site_align(h->jit.site) : size) - 1));
     bool writes = jit_site_writes(h->jit.site);
     bool for_c = (what == JIT_LR && h->jit.lr_exact) || (what == JIT_SC && ~h->reserved);
-    if (for_c || !in_window(&h->world, va, 1, false) || !plain || va - page > PAGE_SIZE - bytes ||
+    if (for_c || !in_window(&h->world, va, 1, false) || va - page > PAGE_SIZE - bytes ||
         entropy(h) % 4 == 0)
         return false;
     bool global = entropy(h) % 2;
@@ -135,7 +134,7 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
     tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, !global, &s);
     (global ? tlb_fill_global : tlb_fill)(&h->tlb, writes ? TLB_WRITE : TLB_READ, page,
                                           s.host - page, PAGE_SHIFT);
-    return h->jit.span || aligned;
+    return aligned;
 }
 
 static bool access_world(struct test_hart *h, enum jit_access what, unsigned size)
@@ -614,10 +613,10 @@ static void show_failure(struct made *m)
     const char *what = broken(m);
     catch_crashes(false);
     print_error("guest %u, entry %u, budget %u, passes %#x, own_map %d, strict %d, scattered %d, "
-                "jumps %d, bmi1 %d bmi2 %d lzcnt %d popcnt %d line_atomic %d\n",
+                "jumps %d, bmi1 %d bmi2 %d lzcnt %d popcnt %d line_atomic %d, alone %d\n",
                 m->guest, m->entry, m->budget, m->passes, m->r.own_map, m->r.strict_align,
                 m->r.scattered != NULL, m->jumps, m->cpu.bmi1, m->cpu.bmi2, m->cpu.lzcnt,
-                m->cpu.popcnt, m->cpu.line_atomic);
+                m->cpu.popcnt, m->cpu.line_atomic, m->r.alone);
     for (unsigned k = 0; k < m->r.count; k++) {
         print_error("block %u at %u%s%s\n", k, m->blocks[k].disp,
                     m->blocks[k].entry ? " entry" : "", m->blocks[k].header ? " header" : "");
@@ -667,6 +666,7 @@ static void some_choices(struct made *m)
     m->no_headers = one_in(8);
     m->r.own_map = one_in(2);
     m->r.strict_align = one_in(4);
+    m->r.alone = one_in(2);
     for (unsigned i = 0; i < ARRAY_LEN(m->scattered.here); i++) {
         m->scattered.here[i] = random_64();
         m->scattered.global[i] = random_64();
