@@ -51,7 +51,8 @@ static ir_ref root_of(const struct lower *l, const struct ir_insn *i, int64_t *r
     return root;
 }
 
-/* Makes room for the access in the span; false: it is too far from the others, or aligned otherwise.
+/* Makes room for the access in the span; false: it is too far from the others, or aligned
+ * otherwise.
  */
 static bool span_takes(struct span *s, int32_t rel, unsigned size, unsigned align)
 {
@@ -1021,8 +1022,8 @@ static void set_aside(struct lower *l, const struct cold *c)
 }
 
 /*
- * Calls for the access at the address in rax.  The probe would make host addresses of those that are
- * not as aligned as they must be.
+ * Calls for the access at the address in rax.  The probe would make host addresses of those that
+ * are not as aligned as they must be.
  */
 static void call_miss(struct lower *l, const struct cold *c)
 {

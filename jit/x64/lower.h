@@ -107,7 +107,7 @@ struct cold {
     enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP, COLD_NAN, COLD_NONE } kind;
     uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
-    uintptr_t aligned; /* behind the look at the alignment that from[3] leads away from; or 0 */
+    uintptr_t aligned;   /* behind the look at the alignment that from[3] leads away from; or 0 */
     uintptr_t direct;    /* the access itself, once its host address is known */
     uint8_t base;        /* which then is in this register */
     uint32_t saved;      /* temporaries that live across it */
