@@ -112,7 +112,7 @@ static void span_add(struct lower *l, unsigned n, unsigned since)
 
 /*
  * A call may serve requests of other harts, after which no host address is good, and so may an `lr`
- * off the fast path; other accesses cannot.
+ * off the fast path; other accesses cannot, nor what is made inline (jit_guest.inlines).
  */
 void access_find_spans(struct lower *l)
 {
@@ -122,7 +122,7 @@ void access_find_spans(struct lower *l)
         const struct ir_insn *i = &l->b->insns[n];
         if (i->op == IR_load || i->op == IR_store)
             span_add(l, n, since);
-        else if (i->op == IR_call || i->op == IR_amo || i->op == IR_cas || i->op == IR_lr ||
+        else if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas || i->op == IR_lr ||
                  i->op == IR_sc)
             since = l->spans + 1;
     }

@@ -59,13 +59,14 @@ static void find_args(const struct lower *l, struct op *o, unsigned count)
 }
 
 /* The rounding mode, where there is one, must be known, and one that the host is in. */
-static bool mode_is_ours(const struct lower *l, const struct op *o)
+static bool mode_is_ours(const struct lower *l, const struct ir_insn *i,
+                         const struct jit_inline *in)
 {
     int64_t mode = 0;
-    if (o->in->as >= JIT_INLINE_NO_ROUNDING)
+    if (in->as >= JIT_INLINE_NO_ROUNDING)
         return true;
     ir_ref first = IR_NONE;
-    for (ir_ref a = o->i->a; a; a = l->b->insns[a].b)
+    for (ir_ref a = i->a; a; a = l->b->insns[a].b)
         first = l->b->insns[a].a;
     return alloc_const(l, first, &mode) && (mode == 0 || mode == 7);
 }
@@ -279,9 +280,16 @@ static bool gives_integer(const struct op *o)
            o->in->as != JIT_INLINE_FROM_32_EXACT;
 }
 
-static bool is_fma(const struct op *o)
+static bool is_fma(const struct jit_inline *in)
 {
-    return o->in->as >= JIT_INLINE_MADD && o->in->as <= JIT_INLINE_NMADD;
+    return in->as >= JIT_INLINE_MADD && in->as <= JIT_INLINE_NMADD;
+}
+
+bool fp_is_inline(const struct lower *l, const struct ir_insn *i)
+{
+    const struct jit_inline *in = l->g->inlines ? &l->g->inlines[i->index] : NULL;
+    return in && in->as != JIT_INLINE_NONE && l->r->fp_inline && mode_is_ours(l, i, in) &&
+           (x64_cpu()->fma || !is_fma(in));
 }
 
 static void take_operands(struct lower *l, struct op *o)
@@ -321,12 +329,10 @@ static void take_result(struct lower *l, struct op *o)
 
 bool fp_inline(struct lower *l, const struct ir_insn *i)
 {
-    const struct jit_inline *in = l->g->inlines ? &l->g->inlines[i->index] : NULL;
+    if (!fp_is_inline(l, i))
+        return false;
+    const struct jit_inline *in = &l->g->inlines[i->index];
     struct op o = {.i = i, .in = in};
-    if (!in || in->as == JIT_INLINE_NONE || !l->r->fp_inline || !mode_is_ours(l, &o))
-        return false;
-    if (is_fma(&o) && !x64_cpu()->fma)
-        return false;
     unsigned count = l->g->ir->helpers[i->index].args;
     o.args = count - (in->as < JIT_INLINE_NO_ROUNDING);
     find_args(l, &o, count);

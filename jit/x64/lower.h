@@ -334,7 +334,9 @@ void access_save(struct lower *l, const struct cold *c, bool back);
 
 /* --- fp.c --- */
 
-/* Emits the helper's operation if the host has an instruction for it; false: it is to be called. */
+/* Whether the host has an instruction for the helper's operation. */
+bool fp_is_inline(const struct lower *l, const struct ir_insn *i);
+/* Emits it; false: there is none, the helper is to be called. */
 bool fp_inline(struct lower *l, const struct ir_insn *i);
 void fp_cold(struct lower *l, struct cold *c);
 
