@@ -527,10 +527,12 @@ static void store(struct lower *l, const struct ir_insn *i)
     struct cold *c = a.cold;
     unsigned x;
     c->value_x = i->sub >= 4 && alloc_in_xmm(l, i->b, &x);
-    if (c->value_x)
+    if (c->value_x) {
+        fp_settle_x(l, x);
         c->value = (uint8_t)x;
-    else
+    } else {
         operand_for(l, c, i->b);
+    }
     enum x64_reg base = a.span ? a.host : alloc_scratch(l);
     keep(l, &a, a.span ? X64_NO_REG : base);
     check(l, &a, base);
@@ -1014,6 +1016,7 @@ static enum tlb_stream_kind stream_kind(uint32_t site)
 static void set_aside(struct lower *l, const struct cold *c)
 {
     struct x64_buf *e = &l->e;
+    fp_settle_cold(l, &c->unsettled);
     if (c->value_x)
         x64_store_xmm(e, AT_JIT(l, value), c->value, 8);
     else if (c->gives)

@@ -366,6 +366,7 @@ static void xgive(struct lower *l, unsigned x, ir_ref v)
 
 static void xlet_go(struct lower *l, unsigned x)
 {
+    fp_forget_x(l, x);
     l->xowner[x] = 0;
     l->xfree |= X64_BIT(x);
 }
@@ -373,6 +374,8 @@ static void xlet_go(struct lower *l, unsigned x)
 static void xspill(struct lower *l, unsigned x)
 {
     ir_ref v = l->xowner[x];
+    if (!l->val[v].copy)
+        fp_settle_x(l, x);
     xlet_go(l, x);
     if (back_to_slot(l, v))
         return;
@@ -421,6 +424,7 @@ void alloc_xcopy(struct lower *l, unsigned x, ir_ref v)
     const struct val *val = &l->val[v];
     unsigned from;
     if (alloc_in_xmm(l, v, &from)) {
+        fp_settle_x(l, from);
         x64_movaps(&l->e, x, from);
     } else if (val->kind == LOC_SLOT || val->kind == LOC_FRAME) {
         struct x64_mem m = val->kind == LOC_SLOT ? at_slot(l, val->slot) : at_frame(val->slot);
@@ -430,6 +434,7 @@ void alloc_xcopy(struct lower *l, unsigned x, ir_ref v)
     } else {
         x64_movq_to_xmm(&l->e, x, alloc_use(l, v));
     }
+    fp_forget_x(l, x);
 }
 
 unsigned alloc_xuse(struct lower *l, ir_ref v)
@@ -550,9 +555,10 @@ static void store_slot(struct lower *l, unsigned slot, ir_ref v)
     unsigned x;
     if (alloc_const(l, v, &k) && x64_fits32(k))
         x64_store_imm(&l->e, at_slot(l, slot), (int32_t)k, size);
-    else if (size == 8 && alloc_in_xmm(l, v, &x))
+    else if (size == 8 && alloc_in_xmm(l, v, &x)) {
+        fp_settle_x(l, x);
         x64_store_xmm(&l->e, at_slot(l, slot), x, 8);
-    else
+    } else
         x64_store_size(&l->e, at_slot(l, slot), alloc_use(l, v), size);
 }
 
@@ -626,9 +632,11 @@ void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v)
         x64_mov_imm(&l->e, d, l->b->insns[v].imm);
         break;
     case LOC_XMM:
+        fp_settle_x(l, val->reg);
         x64_movq_from_xmm(&l->e, d, val->reg);
         break;
     case LOC_XHOME:
+        fp_settle_x(l, l->map.xhome[val->slot]);
         x64_movq_from_xmm(&l->e, d, l->map.xhome[val->slot]);
         break;
     case LOC_PC:
@@ -695,6 +703,7 @@ unsigned alloc_xdst(struct lower *l)
     if (slot && l->map.xhome[slot] != X64_NO_REG) {
         clobber(l, slot);
         enter_slot(l, (ir_ref)l->at, slot);
+        fp_forget_x(l, l->map.xhome[slot]);
         return l->map.xhome[slot];
     }
     unsigned x = xtake(l);

@@ -4,7 +4,8 @@
  * operations (struct jit_inline), where the host rounds as they ask.
  *
  * The host's sticky flags are the guest's, and a NaN result is replaced by the
- * guest's canonical one.  What the host does otherwise is left to the helper,
+ * guest's canonical one, before anybody can see its bits: other operations cannot
+ * (struct unsettled).  What the host does otherwise is left to the helper,
  * which does the operation anew: singles whose upper half is not all ones, NaNs
  * of fused operations, integers that do not fit.
  *
@@ -87,17 +88,88 @@ static void need_boxed(struct lower *l, struct op *o, unsigned k)
     to_cold(l, o, CC_NE);
 }
 
-/* A NaN becomes the guest's; whatever flags it deserves are raised. */
-static void nan_to_cold(struct lower *l, unsigned x, bool single)
+/* --- NaNs --- */
+
+static struct x64_mem nan_of(const struct lower *l, bool single)
 {
-    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, x, x); /* ucomis */
+    return at_jit(l, offsetof(struct jit_hart, nan) + 8 * single);
+}
+
+/* The parity flag says whether there is a NaN in a or b, which are no signalling ones. */
+static void compare(struct lower *l, bool single, unsigned a, unsigned b)
+{
+    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, a, b); /* ucomis */
+}
+
+/* Both registers, or one that is both, become the guest's NaN if they are some other. */
+static void nans_to_cold(struct lower *l, bool single, unsigned a, unsigned b)
+{
+    compare(l, single, a, b);
     uint8_t *from = x64_jcc(&l->e, CC_P, 0);
     struct cold *c = lower_cold(l);
     c->kind = COLD_NAN;
     c->from[0] = from;
-    c->dst = (uint8_t)x;
+    c->dst = (uint8_t)a;
+    c->value = (uint8_t)b;
     c->box = single;
     c->after = x64_here(&l->e);
+}
+
+void fp_settle(struct lower *l)
+{
+    const struct unsettled u = l->unsettled;
+    l->unsettled.is = false;
+    if (u.is)
+        nans_to_cold(l, u.single, u.x, u.x);
+}
+
+void fp_settle_x(struct lower *l, unsigned x)
+{
+    if (l->unsettled.is && l->unsettled.x == x)
+        fp_settle(l);
+}
+
+void fp_forget_x(struct lower *l, unsigned x)
+{
+    if (l->unsettled.x == x)
+        l->unsettled.is = false;
+}
+
+void fp_settle_cold(struct lower *l, const struct unsettled *u)
+{
+    if (!u->is)
+        return;
+    compare(l, u->single, u->x, u->x);
+    uint8_t *none = x64_jcc8(&l->e, CC_NP);
+    x64_load_xmm(&l->e, u->x, nan_of(l, u->single), 8);
+    x64_patch8(&l->e, none);
+}
+
+static void nan_cold(struct lower *l, const struct cold *c)
+{
+    const struct unsettled a = {true, c->box, c->dst}, b = {true, c->box, c->value};
+    x64_patch(&l->e, c->from[0]);
+    if (a.x == b.x) {
+        x64_load_xmm(&l->e, a.x, nan_of(l, c->box), 8);
+    } else {
+        fp_settle_cold(l, &a);
+        fp_settle_cold(l, &b);
+    }
+    x64_jmp(&l->e, c->after);
+}
+
+/* A result; whatever flags it deserves are raised. */
+static void result_in(struct lower *l, unsigned x, bool single)
+{
+    const struct unsettled u = l->unsettled;
+    l->val[l->at].boxed = single;
+    if (u.is && u.single == single) {
+        l->unsettled.is = false;
+        nans_to_cold(l, single, u.x, x);
+        return;
+    }
+    fp_settle(l);
+    l->unsettled = (struct unsettled){true, single, (uint8_t)x};
 }
 
 /* From the work register. */
@@ -106,8 +178,7 @@ static void result(struct lower *l, struct op *o, bool single)
     if (!l->val[l->at].uses)
         return;
     x64_movaps(&l->e, o->dst_x, WORK);
-    nan_to_cold(l, o->dst_x, single);
-    l->val[l->at].boxed = single;
+    result_in(l, o->dst_x, single);
 }
 
 /* --- the operations --- */
@@ -130,8 +201,7 @@ static void arithmetic(struct lower *l, struct op *o, unsigned op)
         result(l, o, o->in->single);
         return;
     }
-    nan_to_cold(l, d, o->in->single);
-    l->val[l->at].boxed = o->in->single;
+    result_in(l, d, o->in->single);
 }
 
 /*
@@ -143,7 +213,7 @@ static void fused(struct lower *l, struct op *o, unsigned op)
     bool single = o->in->single;
     x64_movaps(&l->e, WORK, o->x[0]);
     x64_fma213(&l->e, op, single ? 0 : X64_W, WORK, o->x[1], o->x[2]);
-    x64_sse(&l->e, single ? 0x0f2eu : 0x66000f2eu, WORK, WORK);
+    compare(l, single, WORK, WORK);
     to_cold(l, o, CC_P);
     if (!l->val[l->at].uses)
         return;
@@ -359,9 +429,7 @@ void fp_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
     if (c->kind == COLD_NAN) {
-        x64_patch(e, c->from[0]);
-        x64_load_xmm(e, c->dst, at_jit(l, offsetof(struct jit_hart, nan) + 8 * c->box), 8);
-        x64_jmp(e, c->after);
+        nan_cold(l, c);
         return;
     }
     for (unsigned k = 0; k < ARRAY_LEN(c->from) && c->from[k]; k++)

@@ -487,6 +487,20 @@ static void set_kind(struct lower *l, enum loc_kind kind)
     l->val[l->at].kind = (uint8_t)kind;
 }
 
+/*
+ * Whether the instruction sees no bits of floating-point registers but those that it asks for; a
+ * select asks while the host's flags are in use.
+ */
+static bool sees_no_bits(const struct lower *l, const struct ir_insn *i)
+{
+    if (i->op == IR_call)
+        return fp_is_inline(l, i);
+    if (i->op == IR_point || i->op == IR_arg || i->op == IR_load || i->op == IR_store)
+        return true;
+    return (ir_ops[i->op].flags & IR_PURE && i->op != IR_select) || i->op == IR_slot_get ||
+           i->op == IR_slot_set;
+}
+
 void isel_insn(struct lower *l)
 {
     const struct ir_insn *i = insn(l);
@@ -494,6 +508,8 @@ void isel_insn(struct lower *l)
         return;
     if ((ir_ops[i->op].flags & IR_PURE || i->op == IR_slot_get) && !l->val[l->at].uses)
         return;
+    if (l->unsettled.is && !sees_no_bits(l, i))
+        fp_settle(l);
     switch ((enum ir_op)i->op) {
     case IR_start:
     case IR_nop:
@@ -679,7 +695,7 @@ void isel_insn(struct lower *l)
         exits_insn(l, i);
         break;
     default:
-        BUG("no code for %s", ir_ops[i->op].name);
+        BUG("no code for operation %u", i->op);
     }
     alloc_end_insn(l);
 }

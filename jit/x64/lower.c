@@ -152,8 +152,11 @@ struct cold *lower_cold(struct lower *l)
     else
         l->colds++;
     struct cold *c = &l->cold[l->colds - 1];
-    *c = (struct cold){
-        .addr = X64_NO_REG, .dst = X64_NO_REG, .value = X64_NO_REG, .host = X64_NO_REG};
+    *c = (struct cold){.addr = X64_NO_REG,
+                       .dst = X64_NO_REG,
+                       .value = X64_NO_REG,
+                       .host = X64_NO_REG,
+                       .unsettled = l->unsettled};
     return c;
 }
 
@@ -206,6 +209,7 @@ static void lower_block(struct lower *l, unsigned k)
     l->label[k] = x64_here(&l->e);
     l->counted = 0;
     l->drained = l->order.drained[k];
+    l->unsettled.is = false;
     if (jb->header)
         look_for_alarm(l, jb);
     alloc_block(l, &jb->ir);

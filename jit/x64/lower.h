@@ -102,6 +102,15 @@ struct map {
     uint64_t written; /* slots up to 63 that the region writes */
 };
 
+/*
+ * A floating-point result that may yet be a NaN of the host's.  The look waits for the next result,
+ * as one comparison tells of two; what needs the very bits before that has it done.
+ */
+struct unsettled {
+    bool is, single;
+    uint8_t x; /* its register */
+};
+
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
     enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP, COLD_NAN, COLD_NONE } kind;
@@ -126,8 +135,9 @@ struct cold {
     uint8_t addr, dst, value; /* registers; X64_NO_REG: none or constant */
     uint8_t sign;
     int32_t value_imm;
-    uint32_t span;    /* jit_span() */
-    uint8_t host;     /* register that is to become 0: the span has no host address */
+    uint32_t span;              /* jit_span() */
+    uint8_t host;               /* register that is to become 0: the span has no host address */
+    struct unsettled unsettled; /* an access: what is so where it begins */
     bool again;       /* an access of a span that has none: its address is base and disp */
     bool scattered;   /* the TLB was looked in; the address is base_reg and disp, or in jit_hart */
     bool base_in_reg; /* where base is */
@@ -192,6 +202,7 @@ struct lower {
     unsigned frame_top;          /* places above were not used in this block */
     unsigned counted;            /* retired instructions that NOW has already */
     bool drained;                /* no store waits to be seen */
+    struct unsettled unsettled;
 
     /* the region */
     uintptr_t label[JIT_BLOCKS_MAX]; /* 0: not emitted */
@@ -336,6 +347,14 @@ void access_save(struct lower *l, const struct cold *c, bool back);
 
 /* Whether the host has an instruction for the helper's operation. */
 bool fp_is_inline(const struct lower *l, const struct ir_insn *i);
+/* Looks now at what waits for it. */
+void fp_settle(struct lower *l);
+/* If it is this register, whose bits are about to be used. */
+void fp_settle_x(struct lower *l, unsigned x);
+/* Nobody will ask for this register's bits: what is in it is over. */
+void fp_forget_x(struct lower *l, unsigned x);
+/* In code off the fast path: the register gets the guest's NaN if it is one. */
+void fp_settle_cold(struct lower *l, const struct unsettled *u);
 /* Emits it; false: there is none, the helper is to be called. */
 bool fp_inline(struct lower *l, const struct ir_insn *i);
 void fp_cold(struct lower *l, struct cold *c);
