@@ -77,17 +77,6 @@ static void to_cold(struct lower *l, struct op *o, enum x64_cond cc)
     o->cold->from[o->jumps++] = x64_jcc(&l->e, cc, 0);
 }
 
-/* A single that is not known to be boxed goes to the helper if it is not. */
-static void need_boxed(struct lower *l, struct op *o, unsigned k)
-{
-    if (l->val[o->arg[k]].boxed)
-        return;
-    x64_movq_from_xmm(&l->e, o->t, o->x[k]);
-    x64_shift_imm(&l->e, SH_SAR, X64_W, o->t, 32);
-    x64_alu_imm(&l->e, ALU_CMP, 0, o->t, -1);
-    to_cold(l, o, CC_NE);
-}
-
 /* --- NaNs --- */
 
 static struct x64_mem nan_of(const struct lower *l, bool single)
@@ -158,10 +147,14 @@ static void nan_cold(struct lower *l, const struct cold *c)
     x64_jmp(&l->e, c->after);
 }
 
-/* A result; whatever flags it deserves are raised. */
-static void result_in(struct lower *l, unsigned x, bool single)
+/*
+ * A result, or the helper's: the look may be at another one as well.  Whatever flags it deserves
+ * are raised.
+ */
+static void result_in(struct lower *l, const struct op *o, unsigned x, bool single)
 {
     const struct unsettled u = l->unsettled;
+    o->cold->after = x64_here(&l->e);
     l->val[l->at].boxed = single;
     if (u.is && u.single == single) {
         l->unsettled.is = false;
@@ -172,13 +165,25 @@ static void result_in(struct lower *l, unsigned x, bool single)
     l->unsettled = (struct unsettled){true, single, (uint8_t)x};
 }
 
+/* A single that is not known to be boxed goes to the helper if it is not. */
+static void need_boxed(struct lower *l, struct op *o, unsigned k)
+{
+    if (l->val[o->arg[k]].boxed)
+        return;
+    fp_settle_x(l, o->x[k]);
+    x64_movq_from_xmm(&l->e, o->t, o->x[k]);
+    x64_shift_imm(&l->e, SH_SAR, X64_W, o->t, 32);
+    x64_alu_imm(&l->e, ALU_CMP, 0, o->t, -1);
+    to_cold(l, o, CC_NE);
+}
+
 /* From the work register. */
 static void result(struct lower *l, struct op *o, bool single)
 {
     if (!l->val[l->at].uses)
         return;
     x64_movaps(&l->e, o->dst_x, WORK);
-    result_in(l, o->dst_x, single);
+    result_in(l, o, o->dst_x, single);
 }
 
 /* --- the operations --- */
@@ -201,7 +206,7 @@ static void arithmetic(struct lower *l, struct op *o, unsigned op)
         result(l, o, o->in->single);
         return;
     }
-    result_in(l, d, o->in->single);
+    result_in(l, o, d, o->in->single);
 }
 
 /*
@@ -418,7 +423,8 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
     for (unsigned k = 0; k < o.args && in->single && !takes_integer(&o); k++)
         need_boxed(l, &o, k);
     select_op(l, &o);
-    o.cold->after = x64_here(&l->e);
+    if (!o.cold->after)
+        o.cold->after = x64_here(&l->e);
     if (!o.jumps)
         o.cold->kind = COLD_NONE; /* nothing leads there */
     return true;
