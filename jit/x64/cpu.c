@@ -39,6 +39,7 @@ static void ask(void)
     real.bmi2 = __builtin_cpu_supports("bmi2");
     real.popcnt = __builtin_cpu_supports("popcnt");
     real.lzcnt = has_lzcnt();
+    real.avx = __builtin_cpu_supports("avx");
     real.fma = __builtin_cpu_supports("fma");
     real.line_atomic = is_intel();
 }

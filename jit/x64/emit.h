@@ -708,6 +708,13 @@ static inline void x64_fma213(struct x64_buf *e, unsigned op, unsigned w, unsign
     x64_vex(e, 2, PP_66, w, op, x, b, c);
 }
 
+/* d = a op b, of the lowest element; the rest is a's. */
+static inline void x64_vscalar(struct x64_buf *e, unsigned op, unsigned w, unsigned d, unsigned a,
+                               unsigned b)
+{
+    x64_vex(e, 1, w ? PP_F2 : PP_F3, 0, op, d, a, b);
+}
+
 static inline void x64_sse_w(struct x64_buf *e, uint32_t op, unsigned d, unsigned s)
 {
     x64_rr(e, op, X64_W, d, s);

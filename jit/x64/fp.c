@@ -170,7 +170,6 @@ static void need_boxed(struct lower *l, struct op *o, unsigned k)
 {
     if (l->val[o->arg[k]].boxed)
         return;
-    fp_settle_x(l, o->x[k]);
     x64_movq_from_xmm(&l->e, o->t, o->x[k]);
     x64_shift_imm(&l->e, SH_SAR, X64_W, o->t, 32);
     x64_alu_imm(&l->e, ALU_CMP, 0, o->t, -1);
@@ -194,6 +193,12 @@ static void arithmetic(struct lower *l, struct op *o, unsigned op)
     unsigned a = o->x[0], b = o->x[o->args - 1];
     bool used = l->val[l->at].uses;
     unsigned d = used ? o->dst_x : WORK;
+    if (d != a && x64_cpu()->avx) {
+        x64_vscalar(&l->e, op, o->in->single ? 0 : X64_W, d, a, b);
+        if (used)
+            result_in(l, o, d, o->in->single);
+        return;
+    }
     if (d == b && d != a && (op == OP_ADD || op == OP_MUL)) {
         b = a;
         a = d;
@@ -419,8 +424,14 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
     o.cold->args = (uint8_t)o.args;
     o.cold->rounds = in->as < JIT_INLINE_NO_ROUNDING;
     take_operands(l, &o);
+    bool singles = in->single && !takes_integer(&o);
+    /* Before the result takes a register, and before a jump to the cold code, which would skip it.
+     */
+    for (unsigned k = 0; k < o.args && singles; k++)
+        if (!l->val[o.arg[k]].boxed)
+            fp_settle_x(l, o.x[k]);
     take_result(l, &o);
-    for (unsigned k = 0; k < o.args && in->single && !takes_integer(&o); k++)
+    for (unsigned k = 0; k < o.args && singles; k++)
         need_boxed(l, &o, k);
     select_op(l, &o);
     if (!o.cold->after)

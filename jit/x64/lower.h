@@ -401,7 +401,7 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
 
 /* What the processor has. */
 struct x64_cpu {
-    bool bmi1, bmi2, lzcnt, popcnt, fma;
+    bool bmi1, bmi2, lzcnt, popcnt, avx, fma;
     bool line_atomic; /* misaligned accesses inside a cache line are atomic */
 };
 const struct x64_cpu *x64_cpu(void);

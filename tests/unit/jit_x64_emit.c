@@ -475,6 +475,11 @@ static void sse(void)
         x64_fma213(&e, fma[i].op, w, x, (x * 3 + i) & 15, (x * 5 + 9) & 15);
         is("%ss%c xmm%u, xmm%u, xmm%u", fma[i].name, w ? 'd' : 's', x, (x * 3 + i) & 15,
            (x * 5 + 9) & 15);
+        static const char *const plain[] = {"add", "mul", "sub", "div"};
+        static const uint8_t plain_op[] = {0x58, 0x59, 0x5c, 0x5e};
+        x64_vscalar(&e, plain_op[i], w, x, (x * 3 + i) & 15, (x * 5 + 9) & 15);
+        is("v%ss%c xmm%u, xmm%u, xmm%u", plain[i], w ? 'd' : 's', x, (x * 3 + i) & 15,
+           (x * 5 + 9) & 15);
     }
     EACH_REG(x) EACH_REG(r)
     {
