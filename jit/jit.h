@@ -67,6 +67,7 @@ struct jit_hart {
     uint64_t args[IR_ARGS_MAX];
     uint64_t nan[2];              /* the guest's canonical NaN, as a double and as a boxed single */
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
+    _Alignas(16) uint8_t wide[16]; /* what a misaligned load is part of; the host code's own */
     uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance, a multiple of 4; plus 1
                             if it is in a region for any mode */
     /*

@@ -266,6 +266,12 @@ static void fill_data(struct rv_hart *h, gva_t va, enum access_type access, enum
         note_run(h, va, w);
 }
 
+/* Without translation what is not RAM, which has no entries, is known by its address. */
+static bool may_have_entry(const struct rv_hart *h, gva_t va)
+{
+    return h->mmu_data_on || physmem_contains(h->guest->env->pm, rv_data_address(h, va), 1);
+}
+
 /* The place of va by a TLB entry, if there is one. */
 static bool place_by_tlb(struct rv_hart *h, gva_t va, enum tlb_kind kind, struct place *p)
 {
@@ -289,8 +295,8 @@ static bool resolve(struct rv_hart *h, gva_t va, unsigned size, enum access_type
 {
     struct physmem *pm = h->guest->env->pm;
     bool store = access == ACCESS_STORE;
-    if (place_by_tlb(h, va, store ? TLB_WRITE : TLB_READ, p) ||
-        (store && place_by_tlb(h, va, TLB_SLOW_WRITE, p)))
+    if (may_have_entry(h, va) && (place_by_tlb(h, va, store ? TLB_WRITE : TLB_READ, p) ||
+                                  (store && place_by_tlb(h, va, TLB_SLOW_WRITE, p))))
         return true;
     enum rv_priv priv = rv_data_priv(h);
     struct walk_result w;

@@ -122,8 +122,8 @@ void access_find_spans(struct lower *l)
         const struct ir_insn *i = &l->b->insns[n];
         if (i->op == IR_load || i->op == IR_store)
             span_add(l, n, since);
-        else if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas || i->op == IR_lr ||
-                 i->op == IR_sc)
+        else if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas ||
+                 i->op == IR_lr || i->op == IR_sc)
             since = l->spans + 1;
     }
     for (unsigned k = 1; k <= l->spans; k++)
@@ -1053,20 +1053,27 @@ static void call_miss(struct lower *l, const struct cold *c)
         x64_patch8(e, done);
 }
 
-static void take_value(struct lower *l, struct cold *c, enum jit_access what)
+/* The result, from so many bytes. */
+static void take_loaded(struct lower *l, const struct cold *c, struct x64_mem m, unsigned size)
 {
     struct x64_buf *e = &l->e;
-    if (what == JIT_STORE || c->dst == X64_NO_REG)
+    if (c->dst == X64_NO_REG)
         return;
     if (c->dst_x) {
-        x64_load_xmm(e, c->dst, AT_JIT(l, value), 8);
+        x64_load_xmm(e, c->dst, m, size);
         if (c->box)
             x64_rm(e, 0x0f56, 0, c->dst, AT_JIT(l, box));
     } else if (c->sign) {
-        x64_load_sx(e, (enum x64_reg)c->dst, AT_JIT(l, value), c->sign);
+        x64_load_sx(e, (enum x64_reg)c->dst, m, c->sign);
     } else {
-        x64_load(e, (enum x64_reg)c->dst, AT_JIT(l, value));
+        x64_load_zx(e, (enum x64_reg)c->dst, m, size);
     }
+}
+
+static void take_value(struct lower *l, const struct cold *c, enum jit_access what)
+{
+    if (what != JIT_STORE)
+        take_loaded(l, c, AT_JIT(l, value), 8);
 }
 
 /*
@@ -1127,11 +1134,46 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     return use;
 }
 
+#define WIDE 15 /* an xmm register that is nobody's */
+
+/*
+ * The load at the address in t lies inside 16 bytes, which an aligned move of them all reads at
+ * once (mem/mag16.c).  Returns the jump with t as it was where the stream does not have it.
+ */
+static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
+{
+    struct x64_buf *e = &l->e;
+    unsigned stream = c->site >> 16;
+    enum tlb_stream_kind kind = stream_kind(c->site);
+    struct x64_mem part = AT_JIT(l, wide);
+    x64_alu_mem(e, ALU_SUB, X64_W, t,
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+    x64_alu_mem(e, ALU_CMP, X64_W, t,
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, limit)));
+    uint8_t *in = x64_jcc8(e, CC_B);
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+    uint8_t *out = x64_jmp8(e);
+    x64_patch8(e, in);
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, host)));
+    x64_store(e, AT_JIT(l, va), t);
+    x64_alu_imm(e, ALU_AND, X64_W, t, -16);
+    x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(t, 0)); /* movdqa */
+    x64_rm(e, 0x0f29, 0, WIDE, part);             /* movaps */
+    x64_load(e, t, AT_JIT(l, va));
+    x64_alu_imm(e, ALU_AND, 0, t, 15);
+    part.index = t;
+    take_loaded(l, c, part, c->site >> 4 & 15);
+    x64_jmp(e, c->after);
+    return out;
+}
+
 /*
  * The address in t is misaligned.  What lies inside 8 bytes, or over a border of 16, may be made by
- * the host as it is.
+ * the host as it is.  Returns a jump for what is left, or NULL.
  */
-static void misaligned(struct lower *l, const struct cold *c, enum x64_reg t)
+static uint8_t *misaligned(struct lower *l, const struct cold *c, enum x64_reg t)
 {
     unsigned bit = c->site >> 4 & 15;
     for (; bit < 8; bit *= 2) {
@@ -1140,6 +1182,7 @@ static void misaligned(struct lower *l, const struct cold *c, enum x64_reg t)
     }
     x64_test8_imm(&l->e, t, bit);
     x64_jcc(&l->e, CC_NE, c->aligned);
+    return (c->site & 15) == JIT_LOAD && x64_cpu()->avx ? load_wide(l, c, t) : NULL;
 }
 
 void access_cold(struct lower *l, struct cold *c)
@@ -1160,13 +1203,15 @@ void access_cold(struct lower *l, struct cold *c)
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
     else
         x64_load(e, t, AT_JIT(l, va));
-    uint8_t *slow = c->from[3] && c->aligned ? x64_jmp8(e) : NULL;
+    uint8_t *slow = c->from[3] && c->aligned ? x64_jmp(e, 0) : NULL;
     for (unsigned n = 1; n < ARRAY_LEN(c->from); n++)
         if (c->from[n])
             x64_patch(e, c->from[n]);
     if (slow) {
-        misaligned(l, c, t);
-        x64_patch8(e, slow);
+        uint8_t *left = misaligned(l, c, t);
+        if (left)
+            x64_patch8(e, left);
+        x64_patch(e, slow);
     }
     set_aside(l, c);
     if (t != RAX)

@@ -5,7 +5,7 @@
 #
 # With MH_FUZZ_SECONDS it goes on from the inputs that earlier runs found
 # (DIR/corpus/NAME) for that long, from a new seed.  Without, it replays the
-# tree's corpus and adds random inputs for a minute from a fixed seed: what
+# tree's corpus and adds random inputs for twenty seconds from a fixed seed: what
 # CI does.  DIR/figures has a line per run; an input that fails is kept in DIR.
 set -u
 
@@ -23,7 +23,7 @@ seconds=${MH_FUZZ_SECONDS:-}
 if [ -z "$seconds" ]; then
 	found=$(mktemp -d)
 	trap 'rm -rf "$found"' EXIT
-	set -- -seed=1 -max_total_time=60
+	set -- -seed=1 -max_total_time=20
 else
 	set -- -max_total_time="$seconds"
 fi

@@ -8,7 +8,7 @@
 #   guest   release   guest programs on bare metal and on an SBI, also under QEMU; engines compared
 #   asan    asan      unit tests, guest programs and lockstep again, boots of Linux
 #   tsan    tsan      the same
-#   fuzz    fuzz      fuzz targets, a minute each from a fixed seed
+#   fuzz    fuzz      fuzz targets, twenty seconds each from a fixed seed
 #   linux   release   boots of Linux
 #   soak    release   the long runs, briefly (tests/soak)
 #   coverage coverage unit tests and guest programs again, then what they executed

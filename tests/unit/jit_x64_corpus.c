@@ -138,6 +138,7 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   JIT(span),
                   JIT(site),
                   JIT(box),
+                  JIT(wide),
                   JIT(nan),
                   {"jit.nan.single", g->jit + (int64_t)offsetof(struct jit_hart, nan[1])},
                   JIT(exit_site),
