@@ -200,7 +200,11 @@ struct jit_guest {
     int32_t sc_count;      /* uint64_t [2]: `sc`s so far that wrote, and others */
     uint64_t fp_slots;     /* floating-point registers, a bit each */
     uint64_t steady;       /* those that lead to one page for long, in all code; a bit each */
-    const struct jit_inline *inlines; /* by helper; such helpers serve nobody's requests */
+    /*
+     * By helper.  Such helpers serve nobody's requests, do not fault, and neither see the hart's
+     * registers nor tell one quiet NaN from another: an operand may be one that is not canonical.
+     */
+    const struct jit_inline *inlines;
     /*
      * An access that no stream led to, described by struct jit_hart.  Registers are in their slots;
      * insns is that of the block's start.  Of an `sc` value is what its `lr` read, and then the
