@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define PROGRAMS   400
+#define PROGRAMS   250
 #define LINES_MAX  120
 #define BODY_MAX   70
 #define ROUNDS     6    /* of the loop */
