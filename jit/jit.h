@@ -109,8 +109,8 @@ static inline unsigned jit_point_retired(uint32_t point)
  * An access: what, how many bytes, which stream; an AMO's operation, of a load or store some of:
  * JIT_SITE_WRITES, it goes by a stream of writes (a load does whose span has stores);
  * JIT_SITE_SETTLED, it has no choice between its stream and the TLB (jit_region.scattered);
- * JIT_SITE_ALIGN, log2 of what its address, or its span's, must be a multiple of: what is not may
- * not be tried again.
+ * from JIT_SITE_ALIGN_SHIFT on, log2 of what its address, or its span's, must be a multiple of:
+ * what is not may not be tried again.
  */
 #define JIT_SITE_WRITES      1
 #define JIT_SITE_SETTLED     2

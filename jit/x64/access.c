@@ -19,7 +19,8 @@
  *
  * Misaligned accesses inside the range are the host's own.  That is right where
  * the host makes those inside an aligned 16 bytes atomic, or nobody sees it.  Else
- * those that the host may make in two go through C: which cross 8 bytes inside 16.
+ * of those that the host may make in two, which cross 8 bytes inside 16, loads take
+ * a part of an aligned move, and stores go through C.
  */
 #include "jit/x64/lower.h"
 
@@ -51,9 +52,7 @@ static ir_ref root_of(const struct lower *l, const struct ir_insn *i, int64_t *r
     return root;
 }
 
-/* Makes room for the access in the span; false: it is too far from the others, or aligned
- * otherwise.
- */
+/* Makes room in the span; false: the access is too far from the others, or aligned otherwise. */
 static bool span_takes(struct span *s, int32_t rel, unsigned size, unsigned align)
 {
     unsigned both = align < s->align ? align : s->align, all = align ^ s->align ^ both;

@@ -425,8 +425,7 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
     o.cold->rounds = in->as < JIT_INLINE_NO_ROUNDING;
     take_operands(l, &o);
     bool singles = in->single && !takes_integer(&o);
-    /* Before the result takes a register, and before a jump to the cold code, which would skip it.
-     */
+    /* Before the result takes a register, and before a jump to code that would skip it. */
     for (unsigned k = 0; k < o.args && singles; k++)
         if (!l->val[o.arg[k]].boxed)
             fp_settle_x(l, o.x[k]);

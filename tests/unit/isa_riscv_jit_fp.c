@@ -6,6 +6,7 @@
  * the interpreter and in translated code, also where an access faults in the
  * middle.  The interpreter's arithmetic is tests/oracle's business.
  */
+#include "jit/x64/lower.h"
 #include "sim/machine.h"
 #include "tests/unit/sim_program.h"
 
@@ -253,6 +254,17 @@ static void show(const struct text *t, const struct seen *want, const struct see
             print_error("word %u: %#lx, interp %#lx\n", i, got->words[i], want->words[i]);
 }
 
+/* Code for the processor, or for one that has less. */
+static void some_cpu(void)
+{
+    static struct x64_cpu cpu;
+    x64_cpu_force(NULL);
+    cpu = *x64_cpu();
+    cpu.avx &= below(2);
+    cpu.fma &= cpu.avx && below(2);
+    x64_cpu_force(&cpu);
+}
+
 static uint64_t nans, faults;
 
 static void try_one(const char *level)
@@ -266,6 +278,7 @@ static void try_one(const char *level)
         start.state.f[i] = below(2) ? double_value() : single_value();
     for (unsigned i = 0; i < ARRAY_LEN(start.words); i++)
         start.words[i] = below(2) ? double_value() : single_value();
+    some_cpu();
     assert_true(run(&want, &p, &start, "interp", level) == 0);
     assert_true(run(&got, &p, &start, "jit", level) > 0);
     if (memcmp(&want, &got, sizeof(want)) != 0) {

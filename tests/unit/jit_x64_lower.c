@@ -651,7 +651,6 @@ static struct x64_cpu some_cpu(void)
     cpu.popcnt &= r >> 3 & 1;
     cpu.line_atomic = r >> 4 & 1;
     cpu.avx &= r >> 5 & 1;
-    cpu.fma &= r >> 6 & 1;
     return cpu;
 }
 
