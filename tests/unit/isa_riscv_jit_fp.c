@@ -8,11 +8,10 @@
  */
 #include "jit/x64/lower.h"
 #include "sim/machine.h"
+#include "tests/unit/random.h"
 #include "tests/unit/sim_program.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #define PROGRAMS   250
 #define LINES_MAX  120
@@ -22,21 +21,6 @@
 #define FP_REGS    12   /* fa0 up to fa7, then fs2 and so on */
 #define FIRST_FREG 10
 #define WORDS      16
-
-static uint64_t seed, state;
-
-static uint64_t next(void)
-{
-    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
-}
-
-static unsigned below(unsigned n)
-{
-    return (unsigned)(next() % n);
-}
 
 /* --- values --- */
 
@@ -298,15 +282,6 @@ static void test_nans(void **unused)
         try_one(n % 4 ? "3" : "1");
     assert_true(nans > PROGRAMS);
     assert_true(faults > PROGRAMS / 8);
-}
-
-static int open_seed(void **unused)
-{
-    const char *given = getenv("MH_SEED");
-    (void)unused;
-    seed = state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-    print_message("MH_SEED=%#lx\n", (unsigned long)seed);
-    return 0;
 }
 
 int main(void)

@@ -16,9 +16,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "jit/pass.h"
+#include "tests/unit/random.h"
 
 #define BLOCK_MAX  160
 #define EVENTS_MAX 8192
@@ -73,32 +73,6 @@ static struct ir_helper helpers[] = {
 };
 
 static const struct ir_guest guest = {slots, helpers, SLOT_COUNT, ARRAY_LEN(helpers), 2};
-
-/* --- random numbers (splitmix64) --- */
-
-static uint64_t seed, rng;
-
-static inline uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
-}
-
-static inline uint64_t random_64(void)
-{
-    return mix(rng += 0x9e3779b97f4a7c15ull);
-}
-
-static inline unsigned below(unsigned n)
-{
-    return (unsigned)(random_64() % n);
-}
-
-static inline bool one_in(unsigned n)
-{
-    return !below(n);
-}
 
 /* What passes have rules about, and anything. */
 static inline uint64_t random_constant(void)
@@ -701,15 +675,6 @@ static inline bool without(const struct ir_block *b, unsigned at, bool by_operan
         out->insns[at] = (struct ir_insn){.op = IR_nop};
     ir_optimize(out, 0, NULL, NULL);
     return !ir_check(out, &fault);
-}
-
-static inline int open_seed(void **state)
-{
-    (void)state;
-    const char *given = getenv("MH_SEED");
-    seed = rng = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-    print_message("MH_SEED=%#lx\n", (unsigned long)seed);
-    return 0;
 }
 
 #endif
