@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,20 +81,13 @@ static int numa_bind(struct physmem *pm, int node)
                      "cannot bind guest memory to the NUMA node: %s", error_text(rc));
 }
 
-/* The file and its mapping.  MAP_NORESERVE: a page costs host memory when the guest touches it. */
+/* MAP_NORESERVE: a page costs host memory when the guest touches it. */
 static int map_ram(struct physmem *pm, const struct physmem_config *cfg)
 {
     if (cfg->size > INT64_MAX)
         return too_large(cfg);
-    pm->memfd = memfd_create("manyhart-ram", MFD_CLOEXEC);
-    if (pm->memfd < 0) {
-        int rc = -errno;
-        return error_set(MH_ERROR_MEMORY, rc, NULL, NULL, "memfd_create: %s", error_text(rc));
-    }
-    if (ftruncate(pm->memfd, (off_t)cfg->size))
-        return too_large(cfg);
-    void *host =
-        mmap(NULL, cfg->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pm->memfd, 0);
+    void *host = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (host == MAP_FAILED)
         return too_large(cfg);
     pm->host = host;
@@ -105,7 +97,7 @@ static int map_ram(struct physmem *pm, const struct physmem_config *cfg)
 static void advise_huge(struct physmem *pm)
 {
     if (madvise(pm->host, pm->size, MADV_HUGEPAGE))
-        log_at(LOG_MEM, LOG_WARN, "the host gives no huge pages: %s", error_text(-errno));
+        log_at(LOG_MEM, LOG_INFO, "the host gives no huge pages: %s", error_text(-errno));
 }
 
 static int alloc_tables(struct physmem *pm, const struct physmem_config *cfg)
@@ -133,7 +125,6 @@ int physmem_create(struct physmem **out, const struct physmem_config *cfg)
     struct physmem *pm = calloc(1, sizeof(*pm));
     if (!pm)
         return too_large(cfg);
-    pm->memfd = -1;
     pm->base = cfg->base;
     pm->size = cfg->size;
     pm->single_writer = cfg->single_writer;
@@ -167,16 +158,21 @@ void physmem_destroy(struct physmem *pm)
     free(pm->flags);
     if (pm->host)
         munmap(pm->host, pm->size);
-    if (pm->memfd >= 0)
-        close(pm->memfd);
     free(pm);
 }
 
 uint64_t physmem_resident(const struct physmem *pm)
 {
-    struct stat st;
-
-    return fstat(pm->memfd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+    unsigned char there[4096];
+    uint64_t step = ARRAY_LEN(there) * PAGE_SIZE, pages = 0;
+    for (uint64_t at = 0; at < pm->size; at += step) {
+        uint64_t len = min_u64(step, pm->size - at);
+        if (mincore(pm->host + at, len, there))
+            return 0;
+        for (uint64_t i = 0; i < len / PAGE_SIZE; i++)
+            pages += there[i] & 1;
+    }
+    return pages * PAGE_SIZE;
 }
 
 /* ---- flags --------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest RAM: one memfd mapping, one flag byte per 4 KiB page, and lock shards.
+ * Guest RAM: one mapping, one flag byte per 4 KiB page, and lock shards.
  *
  * Ordinary loads and stores of harts reach the mapping through their TLBs with
  * no lock and never come here.  Here comes what must be ordered:
@@ -99,7 +99,6 @@ struct physmem {
     bool single_writer;      /* atomic; may become false, never true */
     uint64_t foreign_writes; /* atomic: writes so far by who is no hart; raised under the shard's
                                 lock, after the bytes */
-    int memfd;
     struct physmem_hooks hooks; /* set before harts run */
 };
 
@@ -188,7 +187,7 @@ int physmem_fill(struct physmem *pm, gpa_t gpa, uint8_t byte, uint64_t len);
  */
 void physmem_written(struct physmem *pm, gpa_t gpa, uint64_t len);
 
-/* Bytes of host memory that back the guest's RAM (pages that were touched, swapped out or not). */
+/* Bytes of host memory that back the guest's RAM (pages that were touched and are not swapped out). */
 uint64_t physmem_resident(const struct physmem *pm);
 
 static inline struct shard *physmem_shard(struct physmem *pm, gpa_t gpa)

@@ -109,6 +109,7 @@ static int build_memory(struct mh_machine *m)
     struct physmem_config cfg = {
         .base = RAM_BASE,
         .size = m->cfg.memory_size,
+        .huge_pages = true,
         .numa_node = -1,
         .single_writer = m->cfg.harts == 1,
     };
