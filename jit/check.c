@@ -127,8 +127,9 @@ static void check_fields(struct check *k, const struct ir_insn *i)
         check_unused(k, i, false, true, true, false);
         break;
     case IR_EXTRA_EXIT:
-        check_unused(k, i, true, false, true, i->op != IR_exit_to);
+        check_unused(k, i, true, i->op != IR_exit_if, true, i->op != IR_exit_to);
         demand(k, i->sub <= IR_EXIT_INTERP, "an invalid kind of exit");
+        demand(k, i->link != IR_LINK_RETURN || i->op == IR_exit_to, "a return to a known place");
         break;
     }
 }

@@ -186,7 +186,7 @@ static bool step(const struct eval *e, const struct ir_insn *i, uint64_t *value)
     case IR_exit:
         return left(e, i, e->pc + (uint64_t)(int64_t)i->disp);
     case IR_exit_to:
-        return left(e, i, a);
+        return left(e, i, a & ir_pc_mask(e->b->guest));
     default:
         *value = ir_fold((enum ir_op)i->op, a, e->values[i->b], e->values[i->c]);
         return true;

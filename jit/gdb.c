@@ -97,6 +97,15 @@ static void put_text(struct out *o, const char *s)
     put(o, s, strlen(s) + 1);
 }
 
+static void put_sleb(struct out *o, int64_t v)
+{
+    while (v < -64 || v > 63) {
+        put_byte(o, (uint8_t)(v | 0x80));
+        v >>= 7;
+    }
+    put_byte(o, (uint8_t)(v & 0x7f));
+}
+
 static void align(struct out *o)
 {
     while (o->used % 8)
@@ -105,7 +114,27 @@ static void align(struct out *o)
 
 /* --- call frame information (DW_CFA_*) --- */
 
-enum { CFA_SAME_VALUE = 0x08, CFA_DEF_CFA = 0x0c, CFA_DEF_CFA_OFFSET = 0x0e, CFA_OFFSET = 0x80 };
+enum {
+    CFA_SAME_VALUE = 0x08,
+    CFA_DEF_CFA = 0x0c,
+    CFA_DEF_CFA_EXPRESSION = 0x0f,
+    CFA_OFFSET = 0x80
+};
+enum { OP_DEREF = 0x06, OP_PLUS_UCONST = 0x23, OP_BREG0 = 0x70 }; /* DW_OP_* */
+
+/* Where the caller of `enter` was: the stack of calls may be deeper by now. */
+static void put_frame_address(struct out *o, const struct jit_frame *f)
+{
+    put_byte(o, CFA_DEF_CFA_EXPRESSION);
+    size_t length = o->used;
+    put_byte(o, 0);
+    put_byte(o, OP_BREG0 + f->hart_reg);
+    put_sleb(o, f->hart_offset);
+    put_byte(o, OP_DEREF);
+    put_byte(o, OP_PLUS_UCONST);
+    put_uleb(o, f->bytes);
+    o->p[length] = (uint8_t)(o->used - length - 1);
+}
 
 /* Fills in the length of the record that began at `start` and ends here. */
 static void end_record(struct out *o, size_t start)
@@ -126,9 +155,7 @@ static void put_frame(struct out *o, const struct jit_frame *f)
     put_uleb(o, 1);
     put_byte(o, 0x78); /* offsets count in -8 bytes */
     put_byte(o, f->return_reg);
-    put_byte(o, CFA_DEF_CFA);
-    put_uleb(o, f->stack_reg);
-    put_uleb(o, f->bytes);
+    put_frame_address(o, f);
     put_byte(o, CFA_OFFSET | f->return_reg);
     put_uleb(o, 1);
     for (unsigned i = 0; i < f->saved_count; i++) {
@@ -146,7 +173,8 @@ static void put_part(struct out *o, const struct jit_frame *f, const struct jit_
     put_long(o, p->start);
     put_long(o, p->size);
     if (p->routine) {
-        put_byte(o, CFA_DEF_CFA_OFFSET);
+        put_byte(o, CFA_DEF_CFA);
+        put_uleb(o, f->stack_reg);
         put_uleb(o, f->routine_bytes);
     }
     for (unsigned i = 0; p->routine && i < f->saved_count; i++) {

@@ -178,3 +178,8 @@ void ir_exit_to(struct ir_block *b, enum ir_exit_kind kind, unsigned retired, ir
 {
     ir_emit(b, exit_insn(IR_exit_to, kind, retired, 0, target));
 }
+
+void ir_link(struct ir_block *b, uint16_t link)
+{
+    b->insns[b->count - 1].link = link;
+}

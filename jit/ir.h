@@ -63,7 +63,7 @@ enum ir_extra {
     IR_EXTRA_CALL,  /* sub: enum ir_call_flag, index: the helper; point */
     IR_EXTRA_POINT, /* disp, index: instructions retired before it */
     IR_EXTRA_TRAP,  /* index: the cause; point */
-    IR_EXTRA_EXIT,  /* sub: enum ir_exit_kind, disp, index: instructions retired */
+    IR_EXTRA_EXIT,  /* sub: enum ir_exit_kind, disp, index: instructions retired; link */
 };
 
 /* A fence: accesses of the kinds before it stay before those of the kinds after it. */
@@ -89,6 +89,15 @@ enum ir_exit_kind {
     IR_EXIT_INTERP, /* the instruction there is for the interpreter */
 };
 
+/*
+ * What an exit or exit_to is besides: a call, and its way back is so far from the block's start; or
+ * a return.  For back ends that keep calls and returns together; the block has written the address
+ * of the way back to the slot that the guest keeps it in (struct jit_guest).
+ */
+#define IR_LINK_NONE   0
+#define IR_LINK_MAX    (UINT16_MAX - 1)
+#define IR_LINK_RETURN UINT16_MAX /* of an exit_to */
+
 struct ir_insn {
     uint8_t op;  /* enum ir_op */
     uint8_t sub; /* see enum ir_extra; unused fields are 0 */
@@ -96,7 +105,10 @@ struct ir_insn {
     union {
         uint64_t imm;
         struct {
-            ir_ref point;
+            union {
+                ir_ref point;
+                uint16_t link; /* of an exit */
+            };
             uint16_t index;
             int32_t disp;
         };
@@ -147,7 +159,8 @@ struct ir_guest {
     const struct ir_slot *slots;
     const struct ir_helper *helpers;
     unsigned slot_count, helper_count;
-    unsigned pc_align; /* blocks begin at multiples of it, a power of 2; 0: anywhere */
+    unsigned pc_align; /* blocks begin at multiples of it, a power of 2; 0: anywhere.  An exit_to
+                          ignores the bits below */
 };
 
 /* --- building --- */
@@ -195,6 +208,14 @@ void ir_exit_if(struct ir_block *b, enum ir_exit_kind kind, unsigned retired, in
                 ir_ref cond);
 void ir_exit(struct ir_block *b, enum ir_exit_kind kind, unsigned retired, int32_t disp);
 void ir_exit_to(struct ir_block *b, enum ir_exit_kind kind, unsigned retired, ir_ref target);
+/* The exit that was appended last is a call or a return: IR_LINK_*. */
+void ir_link(struct ir_block *b, uint16_t link);
+
+/* The bits of an address that say where a block begins. */
+static inline uint64_t ir_pc_mask(const struct ir_guest *g)
+{
+    return g->pc_align ? -(uint64_t)g->pc_align : UINT64_MAX;
+}
 
 static inline uint8_t ir_amo_sub(unsigned size, enum amo_op op)
 {

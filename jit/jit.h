@@ -56,9 +56,12 @@ enum jit_slow { JIT_SLOW_FAULT, JIT_SLOW_DONE, JIT_SLOW_RETRY };
 /* From JIT_AMO on what is misaligned is for the slow path. */
 enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS, JIT_LR, JIT_SC };
 
+#define JIT_FRAME_WORDS 144
+
 struct jit_hart {
     struct jit_jump *jumps; /* the bank in force */
-    uint64_t rsp;           /* of the running code's frame */
+    uint64_t rsp;           /* of the running code's frame: the bottom of its stack of calls */
+    uint64_t calls_end;     /* where that stack is full; the host code's own */
     uint64_t va, value, desired;
     uint32_t point; /* jit_point() */
     uint64_t room;  /* the host code's own */
@@ -82,6 +85,7 @@ struct jit_hart {
      * is for the slow path all the same: it wants to see what they do. */
     int32_t looks;
     uint32_t watched; /* those whose jit_site() this is go there each time; 0: none */
+    uint64_t frame[JIT_FRAME_WORDS]; /* values that live across a call of C, or have no register */
 };
 
 static inline bool jit_access_reads(enum jit_access what)
@@ -194,6 +198,7 @@ struct jit_guest {
     int32_t bias;          /* the base register points so far into the structure */
     const uint8_t *border; /* slots by falling use: the border map takes as many as the host has
                               registers; ends with 0 */
+    uint8_t link;          /* slot of the way back of calls (IR_LINK_*); 0: there is none */
     int32_t paged;         /* a byte, not 0: data addresses are translated page by page */
     int32_t reserved;      /* uint64_t, all ones: the hart holds no reservation */
     int32_t lr_count;      /* uint64_t: `lr`s so far */
@@ -264,9 +269,10 @@ struct jit_code {
 /* The stack below translated code, for debuggers; registers are numbered as DWARF does. */
 struct jit_frame {
     uint16_t machine; /* EM_* */
-    uint8_t stack_reg, return_reg;
+    uint8_t stack_reg, return_reg, hart_reg;
     uint8_t saved_count;
-    unsigned bytes; /* from the stack register to what was there before the call of `enter` */
+    int32_t hart_offset;    /* from the hart's register to jit_hart.rsp */
+    unsigned bytes;         /* from what that says to what was there before the call of `enter` */
     unsigned routine_bytes; /* in a routine that calls C: to what was there before it was called */
     const uint8_t *saved;   /* by falling address, below the return address */
 };
@@ -284,11 +290,12 @@ struct jit_room {
 struct jit_stubs {
     uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
     uintptr_t by_address;            /* looks in the jump cache */
+    uintptr_t stray_return;          /* the host's own */
     uintptr_t routine[JIT_ROUTINES]; /* the host's own: what regions with the border map call */
 };
 
 struct jit_host {
-    const struct jit_frame *frame;
+    const struct jit_frame *frame; /* without hart_offset, which is the guest's */
     const char *name;
     /* -ENOSPC: too small a room. */
     int (*stubs)(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room);

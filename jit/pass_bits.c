@@ -480,6 +480,9 @@ static void effect_looks(struct bits *s, const struct ir_insn *i)
     case IR_amo:
         b = low(8 * ir_amo_size(i->sub));
         break;
+    case IR_exit_to:
+        a = ir_pc_mask(s->b->guest);
+        break;
     default:
         break;
     }

@@ -662,7 +662,9 @@ static bool fold_exit_to(struct fold *f)
     const struct ir_insn *target = insn_of(f, f->i->a);
     if (target->op != IR_pc)
         return false;
-    f->i->disp = target->disp;
+    f->i->disp = target->disp & (int32_t)(int64_t)ir_pc_mask(f->b->guest);
+    if (f->i->link == IR_LINK_RETURN)
+        f->i->link = IR_LINK_NONE;
     take(f, &f->i->a, IR_NONE);
     return end_with(f, IR_exit);
 }

@@ -8,7 +8,8 @@
  *   %6 load %5 size=8 disp=0 at=1
  *
  * Operands in order (- for none), then the fields of the operation's
- * enum ir_extra, each by name.  `start`, instruction 0, is not written.
+ * enum ir_extra, each by name; `link` is left out where it is none.  `start`, instruction 0, is not
+ * written.
  */
 #include "jit/ir.h"
 
@@ -17,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field { FIELD_END, FIELD_IMM, FIELD_SUB, FIELD_POINT, FIELD_INDEX, FIELD_DISP };
+enum field { FIELD_END, FIELD_IMM, FIELD_SUB, FIELD_POINT, FIELD_INDEX, FIELD_DISP, FIELD_LINK };
 
-#define FIELDS_MAX 3
+#define FIELDS_MAX 4
 
 static const struct {
     const char *name;
@@ -35,7 +36,10 @@ static const struct {
     [IR_EXTRA_CALL] = {{"helper", FIELD_INDEX}, {"flags", FIELD_SUB}, {"at", FIELD_POINT}},
     [IR_EXTRA_POINT] = {{"disp", FIELD_DISP}, {"retired", FIELD_INDEX}},
     [IR_EXTRA_TRAP] = {{"cause", FIELD_INDEX}, {"at", FIELD_POINT}},
-    [IR_EXTRA_EXIT] = {{"kind", FIELD_SUB}, {"disp", FIELD_DISP}, {"retired", FIELD_INDEX}},
+    [IR_EXTRA_EXIT] = {{"kind", FIELD_SUB},
+                       {"disp", FIELD_DISP},
+                       {"retired", FIELD_INDEX},
+                       {"link", FIELD_LINK}},
 };
 
 static unsigned operand_count(const struct ir_op_info *info)
@@ -65,6 +69,10 @@ static void dump_field(const struct ir_insn *i, const char *name, enum field fie
         break;
     case FIELD_DISP:
         fprintf(out, " %s=%" PRId32, name, i->disp);
+        break;
+    case FIELD_LINK:
+        if (i->link)
+            fprintf(out, " %s=%u", name, i->link);
         break;
     case FIELD_END:
         break;
@@ -175,7 +183,7 @@ static bool parse_field(const char *word, const char *name, enum field field, st
     default:
         if (!parse_number(word, 0, UINT16_MAX, &v))
             return false;
-        *(field == FIELD_POINT ? &i->point : &i->index) = (uint16_t)v;
+        *(field == FIELD_INDEX ? &i->index : &i->point) = (uint16_t)v; /* link is where point is */
         return true;
     }
 }
@@ -191,10 +199,14 @@ static const char *parse_insn(const char **p, struct ir_insn *i)
     for (unsigned n = 0; n < operand_count(info); n++)
         if (!next_word(p, word, sizeof(word)) || !parse_ref(word, refs[n]))
             return "a bad operand";
-    for (unsigned n = 0; fields_of[info->extra][n].field; n++)
-        if (!next_word(p, word, sizeof(word)) ||
-            !parse_field(word, fields_of[info->extra][n].name, fields_of[info->extra][n].field, i))
+    for (unsigned n = 0; fields_of[info->extra][n].field; n++) {
+        enum field field = fields_of[info->extra][n].field;
+        bool there = next_word(p, word, sizeof(word));
+        if (!there && field == FIELD_LINK)
+            break;
+        if (!there || !parse_field(word, fields_of[info->extra][n].name, field, i))
             return "a bad field";
+    }
     return NULL;
 }
 

@@ -37,6 +37,7 @@ const struct jit_guest rv_jit_guest = {
     .jit = offsetof(struct rv_hart, jit.run),
     .bias = offsetof(struct rv_hart, x[16]),
     .border = border,
+    .link = 1,
     .paged = offsetof(struct rv_hart, mmu_data_on),
     .reserved = offsetof(struct rv_hart, hart.reservation.granule),
     .lr_count = offsetof(struct rv_hart, stats.lr),
@@ -58,7 +59,7 @@ static void stubs_tell_gdb(struct rv_jit *j, const struct jit_room *room, int ch
     const struct jit_gdb_part parts[] = {
         {"manyhart:stubs", room->rx, routines - room->rx, false},
         {"manyhart:calls", routines, room->rx + room->used - routines, true}};
-    jit_gdb_add(&j->chunk[chunk].names, j->host->frame, parts, ARRAY_LEN(parts));
+    jit_gdb_add(&j->chunk[chunk].names, &j->frame, parts, ARRAY_LEN(parts));
 }
 
 static int make_stubs(struct rv_jit *j)
@@ -89,9 +90,12 @@ int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_c
     *j = (struct rv_jit){.g = g,
                          .host = host,
                          .guest = rv_jit_guest,
+                         .frame = *host->frame,
                          .cfg = *cfg,
                          .threshold_min = cfg->threshold,
                          .threshold_max = cfg->threshold};
+    j->frame.hart_offset =
+        rv_jit_guest.jit - rv_jit_guest.bias + (int32_t)offsetof(struct jit_hart, rsp);
     lock_init(&j->lock, RANK_TRANSLATION);
     lock_init(&j->queue.lock, RANK_LEAF);
     int rc = codemem_create(&j->mem, cfg->cache_bytes);
@@ -414,7 +418,7 @@ static void tell(struct rv_jit *j, const struct rv_jit_maker *m, const struct rv
         rv_jit_map(j->cfg.perf_map, &d);
     if (j->cfg.gdb) {
         lock_take(&j->lock);
-        rv_jit_tell_gdb(&j->chunk[m->chunk].names, j->host->frame, &d);
+        rv_jit_tell_gdb(&j->chunk[m->chunk].names, &j->frame, &d);
         lock_drop(&j->lock);
     }
 }

@@ -66,6 +66,7 @@ struct rv_jit {
     struct codemem *mem;
     struct jit_stubs stubs;
     struct jit_guest guest;
+    struct jit_frame frame;
     struct rv_jit_config cfg;
     unsigned chunk_words;
     /* Executions before code is translated, in a page that has translations and in one that has

@@ -3,9 +3,8 @@
  * From a place in a page to a region: first the places where blocks begin, by
  * following jumps and branches, then the IR of each block.
  *
- * A call's way back is part of the region and an entry of it: the return comes
- * through the jump cache.  What a call leads to is not, unless it is the
- * region's own beginning (recursion).
+ * A call's way back is part of the region and an entry of it.  What a call leads
+ * to is not, unless it is the region's own beginning (recursion).
  *
  * Where code can be entered already the region jumps to it.
  *
@@ -432,6 +431,11 @@ static bool is_long(const struct jit_region *r)
     return r->count <= LONG_BLOCKS && longest >= LONG_INSNS;
 }
 
+static bool is_call(const struct ir_insn *i)
+{
+    return (i->op == IR_exit || i->op == IR_exit_to) && i->link && i->link != IR_LINK_RETURN;
+}
+
 static void find_loops(const struct walk *w)
 {
     struct jit_region *r = &w->b->region;
@@ -441,7 +445,8 @@ static void find_loops(const struct walk *w)
         calls |= jb->entry && jb->disp != w->start;
         for (unsigned n = 1; n < jb->ir.count; n++) {
             const struct ir_insn *i = &jb->ir.insns[n];
-            bool jumps = i->op == IR_exit || i->op == IR_exit_if;
+            bool jumps = (i->op == IR_exit && !is_call(i)) || i->op == IR_exit_if;
+            calls |= is_call(i);
             if (!jumps || i->sub != IR_EXIT_CHAIN || i->disp > jb->disp || !is_block(r, i->disp))
                 continue;
             mark_loop(r, k, i->disp);

@@ -198,7 +198,7 @@ static inline void tr_fence(struct rv_tr *t, unsigned pred, unsigned succ)
 /* --- control --- */
 
 #define BRANCH_IF(c)      tr_branch_if(t, c)
-#define JUMP_REL()        ir_exit(t->b, IR_EXIT_CHAIN, t->retired + 1, t->disp + imm)
+#define JUMP_REL()        tr_jump_rel(t)
 #define CHECK_TARGET(v)   tr_check_target(t, v)
 #define JUMP_TO(v)        tr_exit_to(t, IR_EXIT_CHAIN, v)
 #define LEAVE_TO(v)       tr_exit_to(t, IR_EXIT_LEAVE, v)
@@ -233,9 +233,30 @@ static inline void tr_check_target(struct rv_tr *t, val target)
         tr_misaligned_if(t, target, v_and(target, K(2)));
 }
 
+/*
+ * Which jumps are calls and which returns: as implementations are to predict them (Unprivileged,
+ * "Unconditional Jumps", the table of return-address stack actions), for x1 alone.
+ */
+static inline uint16_t tr_link(const struct rv_tr *t)
+{
+    int32_t back = t->disp + t->insn->len;
+    if (t->insn->rd == 1)
+        return back > 0 && back <= IR_LINK_MAX ? (uint16_t)back : IR_LINK_NONE;
+    return t->insn->op == RV_OP_jalr && !t->insn->rd && t->insn->rs1 == 1 ? IR_LINK_RETURN
+                                                                          : IR_LINK_NONE;
+}
+
+static inline void tr_jump_rel(struct rv_tr *t)
+{
+    ir_exit(t->b, IR_EXIT_CHAIN, t->retired + 1, t->disp + t->insn->imm);
+    ir_link(t->b, tr_link(t));
+}
+
 static inline void tr_exit_to(struct rv_tr *t, enum ir_exit_kind kind, val target)
 {
     ir_exit_to(t->b, kind, t->retired + 1, target.ref);
+    if (kind == IR_EXIT_CHAIN)
+        ir_link(t->b, tr_link(t));
 }
 
 /* The LR of a pair that waited makes the alarm due instead (jit_access.c). */

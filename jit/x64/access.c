@@ -248,7 +248,7 @@ static void again(struct lower *l, struct access *a)
     if (c->base_in_reg)
         c->base_reg = (uint8_t)alloc_use(l, a->i->a);
     else
-        c->base_mem = base->kind == LOC_SLOT ? at_slot(l, base->slot) : at_frame(base->slot);
+        c->base_mem = base->kind == LOC_SLOT ? at_slot(l, base->slot) : at_frame(l, base->slot);
 }
 
 /* Whether the access looks in the TLB. */
@@ -786,16 +786,16 @@ void access_save(struct lower *l, const struct cold *c, bool back)
     for (uint32_t xs = c->xsaved; xs; xs &= xs - 1) {
         unsigned x = (unsigned)__builtin_ctz(xs);
         if (back)
-            x64_load_xmm(&l->e, x, at_xsave(x), 8);
+            x64_load_xmm(&l->e, x, at_xsave(l, x), 8);
         else
-            x64_store_xmm(&l->e, at_xsave(x), x, 8);
+            x64_store_xmm(&l->e, at_xsave(l, x), x, 8);
     }
     for (uint32_t regs = c->saved; regs; regs &= regs - 1) {
         enum x64_reg r = (enum x64_reg)__builtin_ctz(regs);
         if (back)
-            x64_load(&l->e, r, at_save(r));
+            x64_load(&l->e, r, at_save(l, r));
         else
-            x64_store(&l->e, at_save(r), r);
+            x64_store(&l->e, at_save(l, r), r);
     }
 }
 

@@ -263,7 +263,7 @@ static unsigned frame_place(struct lower *l, ir_ref v)
 static void to_frame(struct lower *l, ir_ref v, enum x64_reg r)
 {
     unsigned place = frame_place(l, v);
-    x64_store(&l->e, at_frame(place), r);
+    x64_store(&l->e, at_frame(l, place), r);
     l->val[v].kind = LOC_FRAME;
     l->val[v].slot = (uint16_t)place;
 }
@@ -380,7 +380,7 @@ static void xspill(struct lower *l, unsigned x)
     if (back_to_slot(l, v))
         return;
     unsigned place = frame_place(l, v);
-    x64_store_xmm(&l->e, at_frame(place), x, 8);
+    x64_store_xmm(&l->e, at_frame(l, place), x, 8);
     l->val[v].kind = LOC_FRAME;
     l->val[v].slot = (uint16_t)place;
 }
@@ -427,7 +427,7 @@ void alloc_xcopy(struct lower *l, unsigned x, ir_ref v)
         fp_settle_x(l, from);
         x64_movaps(&l->e, x, from);
     } else if (val->kind == LOC_SLOT || val->kind == LOC_FRAME) {
-        struct x64_mem m = val->kind == LOC_SLOT ? at_slot(l, val->slot) : at_frame(val->slot);
+        struct x64_mem m = val->kind == LOC_SLOT ? at_slot(l, val->slot) : at_frame(l, val->slot);
         x64_load_xmm(&l->e, x, m, 8);
     } else if (val->kind == LOC_CONST && !l->b->insns[v].imm) {
         x64_sse(&l->e, 0x0f57, x, x); /* xorps */
@@ -626,7 +626,7 @@ void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v)
         x64_load(&l->e, d, at_slot(l, val->slot));
         break;
     case LOC_FRAME:
-        x64_load(&l->e, d, at_frame(val->slot));
+        x64_load(&l->e, d, at_frame(l, val->slot));
         break;
     case LOC_CONST:
         x64_mov_imm(&l->e, d, l->b->insns[v].imm);
@@ -683,7 +683,7 @@ struct opnd alloc_operand(struct lower *l, ir_ref v)
     if (val->kind == LOC_SLOT && val->last == l->at)
         return (struct opnd){.kind = OPND_MEM, .mem = at_slot(l, val->slot)};
     if (val->kind == LOC_FRAME && val->last == l->at)
-        return (struct opnd){.kind = OPND_MEM, .mem = at_frame(val->slot)};
+        return (struct opnd){.kind = OPND_MEM, .mem = at_frame(l, val->slot)};
     return (struct opnd){.kind = OPND_REG, .reg = alloc_use(l, v)};
 }
 

@@ -8,8 +8,12 @@
  * such a jump never leads to what is gone.  Everything else goes by the address:
  * the hart's jump cache says where its code is, if it knows.
  *
- * The alarm is looked for at jumps back inside the page and at all jumps by
- * address; a way that passes none of them ends with the page.
+ * The guest's calls and returns are the host's, so that the processor predicts
+ * them: see FRAME_CALLS.  A return that is not the last call's goes by the address.
+ *
+ * The alarm is looked for at all calls, at jumps back inside the page and at jumps
+ * by address, but not at returns to a call; a way that passes none of them ends with
+ * the page.
  */
 #include "jit/x64/lower.h"
 
@@ -51,7 +55,8 @@ void exits_from_border(struct lower *l)
 
 /* --- leaving the region; registers are as the border map says --- */
 
-void exits_by_address(struct lower *l, const struct jit_stubs *s)
+/* Finds the place of the jump cache for the address in rax: rcx. */
+static void look_in_jumps(struct lower *l, const struct jit_stubs *s)
 {
     struct x64_buf *e = &l->e;
     x64_alu_mem(e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
@@ -66,9 +71,14 @@ void exits_by_address(struct lower *l, const struct jit_stubs *s)
     x64_jcc(e, CC_NE, s->find_at);
     x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
     x64_store(e, at_hart(l, l->g->page_va), RAX);
-    x64_jmp_mem(e, x64_at(RCX, offsetof(struct jit_jump, code)));
 }
 _Static_assert(sizeof(struct jit_jump) == 16, "an index becomes an offset by a shift");
+
+void exits_by_address(struct lower *l, const struct jit_stubs *s)
+{
+    look_in_jumps(l, s);
+    x64_jmp_mem(&l->e, x64_at(RCX, offsetof(struct jit_jump, code)));
+}
 
 static void to_stub(struct lower *l, uintptr_t stub, int32_t disp)
 {
@@ -84,16 +94,19 @@ static void look_for_alarm(struct lower *l, int32_t disp)
     x64_patch8(&l->e, over);
 }
 
-/* The distance is aligned, so that writing it is one atomic store; at first it leads behind itself.
- */
-static void chainable_jump(struct lower *l, int32_t disp)
+/* The distance of a jump or call is aligned, so that writing it is one atomic store. */
+static void align_distance(struct x64_buf *e)
 {
-    struct x64_buf *e = &l->e;
     while (!e->full && (x64_here(e) + 1) & 3) {
         x64_begin(e);
         x64_byte(e, 0x90);
     }
-    uint8_t *site = x64_jmp(e, x64_here(e) + 5);
+}
+
+/* Where the jump or call at site leads at first: to the engine, which may lead it elsewhere. */
+static void unchained(struct lower *l, const uint8_t *site, int32_t disp)
+{
+    struct x64_buf *e = &l->e;
     x64_rm(e, 0x8d, X64_W, RDX, x64_at(RBP, 0)); /* lea rdx, [rip + ...]: patched below */
     if (!e->full) {
         e->p[-2] = 0x15; /* mod 0, rm 5: relative to rip */
@@ -101,6 +114,12 @@ static void chainable_jump(struct lower *l, int32_t disp)
         x64_dword(e, (uint32_t)(site - (e->p + 4)) + l->r->any_mode);
     }
     to_stub(l, l->s->chain, disp);
+}
+
+static void chainable_jump(struct lower *l, int32_t disp)
+{
+    align_distance(&l->e);
+    unchained(l, x64_jmp(&l->e, x64_here(&l->e) + 5), disp);
 }
 
 static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
@@ -128,6 +147,114 @@ static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
         to_stub(l, l->s->interp, disp);
         break;
     }
+}
+
+/* --- calls and returns --- */
+
+/* Registers are as the border map says. */
+static void push_way_back(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    uint8_t r = l->border.home[l->g->link];
+    x64_alu_mem(e, ALU_CMP, X64_W, RSP, AT_JIT(l, calls_end));
+    uint8_t *over = x64_jcc8(e, CC_A);
+    x64_load(e, RSP, AT_JIT(l, rsp));
+    x64_patch8(e, over);
+    if (r == X64_NO_REG) {
+        x64_load(e, RDX, at_slot(l, l->g->link));
+        r = RDX;
+    }
+    x64_push(e, (enum x64_reg)r);
+}
+
+/*
+ * Behind the host's call, where the guest's return comes: on in the block that it leads to.  What
+ * is compared first is not stored: else each call would wait for the one before it, through memory.
+ */
+static void way_back(struct lower *l, unsigned disp, bool same_page)
+{
+    struct x64_buf *e = &l->e;
+    int block = lower_find_block(l, (int32_t)disp);
+    bool inside = block >= 0 && l->r->blocks[block].entry;
+    x64_pop(e, RAX);
+    x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
+    uint8_t *over = NULL;
+    if (same_page) {
+        x64_alu_mem(e, ALU_CMP, X64_W, RAX, at_hart(l, l->g->page_va));
+        over = x64_jcc8(e, CC_E);
+    }
+    x64_store(e, at_hart(l, l->g->page_va), RAX);
+    if (same_page)
+        x64_patch8(e, over);
+    if (!inside) {
+        chainable_jump(l, (int32_t)disp);
+        return;
+    }
+    if (l->order.fenced_entry[block])
+        x64_lock_fence(e);
+    exits_from_border(l);
+    if ((unsigned)block != l->block + 1)
+        lower_jump_block(l, x64_jmp(e, 0), (unsigned)block);
+}
+
+/* Whether the exit is a call that is made one of the host's. */
+static bool is_call(const struct lower *l, const struct ir_insn *i)
+{
+    return l->g->link && i->sub == IR_EXIT_CHAIN && i->link && i->link < PAGE_SIZE;
+}
+
+/* To the address in rax, by the jump cache. */
+static void call_by_address(struct lower *l, unsigned back)
+{
+    look_in_jumps(l, l->s);
+    push_way_back(l);
+    x64_call_mem(&l->e, x64_at(RCX, offsetof(struct jit_jump, code)));
+    way_back(l, back, false);
+}
+
+/* To a place of the same page: of the region, or where there may be other code. */
+static void call_in_page(struct lower *l, const struct ir_insn *i)
+{
+    struct x64_buf *e = &l->e;
+    int block = l->r->own_map ? -1 : lower_find_block(l, i->disp);
+    push_way_back(l);
+    if (block >= 0) {
+        lower_jump_block(l, x64_call(e, 0), (unsigned)block);
+    } else {
+        struct cold *c = lower_cold(l);
+        align_distance(e);
+        c->kind = COLD_CALL;
+        c->from[0] = x64_call(e, 0);
+        c->exit = *i;
+    }
+    way_back(l, i->link, true);
+}
+
+static void call_out(struct lower *l, const struct ir_insn *i)
+{
+    bool in_page = i->disp >= 0 && i->disp < (int32_t)PAGE_SIZE;
+    if (in_page)
+        lower_look_for_alarm(l, i->disp);
+    exits_to_border(l);
+    if (in_page) {
+        call_in_page(l, i);
+        return;
+    }
+    x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
+    x64_alu_imm(&l->e, ALU_ADD, X64_W, RAX, i->disp);
+    call_by_address(l, i->link);
+}
+
+/* To the address in r, which is that of the last call's way back, or is looked up. */
+static void return_to(struct lower *l, enum x64_reg r)
+{
+    struct x64_buf *e = &l->e;
+    x64_alu_mem(e, ALU_CMP, X64_W, r, x64_at(RSP, 8));
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_RETURN;
+    c->from[0] = x64_jcc(e, CC_NE, 0);
+    c->value = (uint8_t)r;
+    x64_ret(e);
 }
 
 /* --- in the block --- */
@@ -176,6 +303,10 @@ static void exit_always(struct lower *l, const struct ir_insn *i)
 {
     int block = exits_inside(l, l->block, i);
     count(l, i->index);
+    if (is_call(l, i)) {
+        call_out(l, i);
+        return;
+    }
     if (block < 0) {
         leave_region(l, (enum ir_exit_kind)i->sub, i->disp);
         return;
@@ -184,13 +315,33 @@ static void exit_always(struct lower *l, const struct ir_insn *i)
         lower_jump_block(l, x64_jmp(&l->e, 0), (unsigned)block);
 }
 
+/* The address in rax becomes one where a block may begin. */
+static void align_target(struct lower *l)
+{
+    uint64_t mask = ir_pc_mask(l->g->ir);
+    if (mask != UINT64_MAX)
+        x64_alu_imm(&l->e, ALU_AND, X64_W, RAX, (int32_t)(int64_t)mask);
+}
+
 static void exit_to(struct lower *l, const struct ir_insn *i)
 {
+    bool returns = i->link == IR_LINK_RETURN && l->g->link;
     count(l, i->index);
+    if (returns && !l->r->own_map) {
+        return_to(l, alloc_use(l, i->a));
+        return;
+    }
     alloc_take(l, RAX);
     alloc_copy(l, RAX, i->a);
     exits_to_border(l);
-    if (i->sub == IR_EXIT_CHAIN)
+    if (returns) {
+        return_to(l, RAX);
+        return;
+    }
+    align_target(l);
+    if (is_call(l, i))
+        call_by_address(l, i->link);
+    else if (i->sub == IR_EXIT_CHAIN)
         exits_by_address(l, l->s);
     else
         x64_jmp(&l->e, i->sub == IR_EXIT_FIND ? l->s->find_at : l->s->leave_at);
@@ -236,6 +387,16 @@ void exits_cold(struct lower *l, struct cold *c)
     if (c->kind == COLD_ALARM) {
         exits_to_border(l);
         to_stub(l, l->s->alarm, c->exit.disp);
+        return;
+    }
+    if (c->kind == COLD_RETURN) {
+        x64_mov(&l->e, RAX, (enum x64_reg)c->value);
+        align_target(l);
+        x64_jmp(&l->e, l->s->stray_return);
+        return;
+    }
+    if (c->kind == COLD_CALL) {
+        unchained(l, c->from[0], c->exit.disp);
         return;
     }
     if (c->kind == COLD_EXIT) {

@@ -189,13 +189,13 @@ void lower_jump_block(struct lower *l, uint8_t *from, unsigned block)
     l->fix[l->fixes++].block = (uint8_t)block;
 }
 
-static void look_for_alarm(struct lower *l, const struct jit_block *jb)
+void lower_look_for_alarm(struct lower *l, int32_t disp)
 {
     x64_alu_mem(&l->e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
     struct cold *c = lower_cold(l);
     c->kind = COLD_ALARM;
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
-    c->exit.disp = jb->disp;
+    c->exit.disp = disp;
 }
 
 static void lower_block(struct lower *l, unsigned k)
@@ -211,7 +211,7 @@ static void lower_block(struct lower *l, unsigned k)
     l->drained = l->order.drained[k];
     l->unsettled.is = false;
     if (jb->header)
-        look_for_alarm(l, jb);
+        lower_look_for_alarm(l, jb->disp);
     alloc_block(l, &jb->ir);
     for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++) {
         isel_insn(l);

@@ -11,7 +11,7 @@
  *   exits.c   ways out of a block
  *   stubs.c   code that all regions share
  *
- * Registers.  rsp is the host's stack, rbp the hart (plus a bias, so that its
+ * Registers.  rsp is the stack of calls, rbp the hart (plus a bias, so that its
  * registers have one-byte distances), r15 the count of retired instructions at
  * the block's start.  rax, rcx, rdx are always temporaries.  The other ten are
  * homes of guest registers, or temporaries where a region has no use for them.
@@ -38,12 +38,21 @@ extern const uint8_t x64_homes[X64_HOMES];
 #define X64_ALL_TEMPS                                                                              \
     (0xffffu & ~(X64_BIT(RSP) | X64_BIT(RBP) | X64_BIT(R15))) /* before homes are taken out */
 
-/* The frame of running code: a place to save each register, then spilled values. */
+/* What jit_hart.frame has: a place to save each register, then spilled values. */
 #define FRAME_SAVE  0
-#define FRAME_XSAVE 128
-#define FRAME_SPILL 256
-#define FRAME_SLOTS 112
-#define FRAME_BYTES (FRAME_SPILL + 8 * FRAME_SLOTS + 8) /* 8: keeps the stack aligned */
+#define FRAME_XSAVE 16
+#define FRAME_SPILL 32
+#define FRAME_SLOTS (JIT_FRAME_WORDS - FRAME_SPILL)
+
+/*
+ * The host's stack of running code: below what C wants kept a pair of words for a return to 0,
+ * then a pair for each call that the guest is in, as far as translated code knows of it: where it
+ * returns to in the guest, and, pushed by the host's call, where that is in the host.  Whoever
+ * leaves code drops them all.
+ */
+#define FRAME_BYTES 24 /* the pair, and 8 that keep the stack aligned */
+#define FRAME_CALLS 4096
+#define CALL_WORDS  2
 
 #define SLOTS_MAX 96
 
@@ -113,7 +122,17 @@ struct unsettled {
 
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
-    enum { COLD_ACCESS, COLD_EXIT, COLD_TRAP, COLD_ALARM, COLD_FP, COLD_NAN, COLD_NONE } kind;
+    enum {
+        COLD_ACCESS,
+        COLD_EXIT,
+        COLD_TRAP,
+        COLD_ALARM,
+        COLD_CALL,
+        COLD_RETURN,
+        COLD_FP,
+        COLD_NAN,
+        COLD_NONE
+    } kind;
     uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
     uintptr_t aligned;   /* behind the look at the alignment that from[3] leads away from; or 0 */
@@ -243,19 +262,19 @@ static inline struct x64_mem at_slot(const struct lower *l, unsigned slot)
     return at_hart(l, (int32_t)l->g->ir->slots[slot].offset);
 }
 
-static inline struct x64_mem at_frame(unsigned i)
+static inline struct x64_mem at_frame(const struct lower *l, unsigned i)
 {
-    return x64_at(RSP, FRAME_SPILL + 8 * (int32_t)i);
+    return at_jit(l, offsetof(struct jit_hart, frame) + 8 * (FRAME_SPILL + (size_t)i));
 }
 
-static inline struct x64_mem at_save(unsigned reg)
+static inline struct x64_mem at_save(const struct lower *l, unsigned reg)
 {
-    return x64_at(RSP, FRAME_SAVE + 8 * (int32_t)reg);
+    return at_jit(l, offsetof(struct jit_hart, frame) + 8 * (FRAME_SAVE + (size_t)reg));
 }
 
-static inline struct x64_mem at_xsave(unsigned reg)
+static inline struct x64_mem at_xsave(const struct lower *l, unsigned reg)
 {
-    return x64_at(RSP, FRAME_XSAVE + 8 * (int32_t)reg);
+    return at_jit(l, offsetof(struct jit_hart, frame) + 8 * (FRAME_XSAVE + (size_t)reg));
 }
 
 /* xmm14 and xmm15 are nobody's: for use inside an instruction. */
@@ -386,6 +405,8 @@ struct cold *lower_cold(struct lower *l);
 /* A jump to a block of the region. */
 void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);
+/* Leaves if the alarm is due, to go on at disp; registers are in the region's map. */
+void lower_look_for_alarm(struct lower *l, int32_t disp);
 /* The call, with point and what in their registers.  CALL_MISS: an access that may not be tried
  * again. */
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);

@@ -19,6 +19,7 @@ const struct jit_frame x64_frame = {
     .machine = EM_X86_64,
     .stack_reg = 7,
     .return_reg = 16,
+    .hart_reg = 6,
     .saved_count = ARRAY_LEN(kept_dwarf),
     .bytes = FRAME_BYTES + 8 * (ARRAY_LEN(kept) + 1),
     .routine_bytes = 16, /* its return address, and what keeps the stack aligned */
@@ -31,15 +32,21 @@ struct stubs {
     uintptr_t epilogue;
 };
 
-static uintptr_t make_enter(struct lower *l)
+/* bottom: where a return goes that finds the pair at the bottom, for it is to 0. */
+static uintptr_t make_enter(struct lower *l, uintptr_t bottom)
 {
     struct x64_buf *e = &l->e;
     uintptr_t start = x64_here(e);
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         x64_push(e, (enum x64_reg)kept[i]);
     x64_alu_imm(e, ALU_SUB, X64_W, RSP, FRAME_BYTES);
+    x64_store_imm(e, x64_at(RSP, 8), 0, 8);
+    x64_mov_imm(e, RAX, bottom);
+    x64_store(e, x64_at(RSP, 0), RAX);
     x64_lea(e, HART, x64_at(RDI, l->g->bias));
     x64_store(e, AT_JIT(l, rsp), RSP);
+    x64_lea(e, RAX, x64_at(RSP, -8 * CALL_WORDS * FRAME_CALLS));
+    x64_store(e, AT_JIT(l, calls_end), RAX);
     x64_load(e, NOW, at_hart(l, l->g->insns));
     x64_mov(e, RAX, RSI);
     for (unsigned r = 0; r < 16; r++)
@@ -108,6 +115,23 @@ static uintptr_t make_by_address(struct lower *l, const struct jit_stubs *out)
     return start;
 }
 
+/* A return to rax that is not that of the last call: what is known of calls is over. */
+static uintptr_t make_stray_return(struct lower *l, const struct jit_stubs *out)
+{
+    uintptr_t start = x64_here(&l->e);
+    x64_load(&l->e, RSP, AT_JIT(l, rsp));
+    exits_by_address(l, out);
+    return start;
+}
+
+static uintptr_t make_bottom(struct lower *l, uintptr_t stray_return)
+{
+    uintptr_t start = x64_here(&l->e);
+    x64_mov_imm(&l->e, RAX, 0);
+    x64_jmp(&l->e, stray_return);
+    return start;
+}
+
 int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room *room)
 {
     struct lower *l = lower_state();
@@ -119,7 +143,6 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
                             .end = room->rw + room->size,
                             .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
     lower_border(g, &l->border);
-    out->enter = make_enter(l);
     make_epilogue(&s);
     out->fault = make_why(&s, JIT_LEFT_FAULT, s.epilogue);
     out->trap = make_why(&s, JIT_LEFT_TRAP, s.leave);
@@ -132,6 +155,8 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     out->leave_at = make_at(&s, JIT_LEFT_LEAVE);
     out->alarm_at = make_at(&s, JIT_LEFT_ALARM);
     out->by_address = make_by_address(l, out);
+    out->stray_return = make_stray_return(l, out);
+    out->enter = make_enter(l, make_bottom(l, out->stray_return));
     l->s = out;
     l->map = l->border;
     for (unsigned kind = 0; kind < CALL_KINDS; kind++)

@@ -76,6 +76,49 @@ static const char *const pages[] = {"auipc t0,0",
 #define PAGES_INSNS  10
 #define PAGES_ROUNDS 4096
 
+/*
+ * Recursion deeper than the host's stack of calls, calls that nobody returns from, and returns past
+ * a caller, every other time.
+ */
+static const char *const calls[] = {"lui a0,0x3",
+                                    "auipc sp,0x100",
+                                    "jal ra,0x80000028",
+                                    "lui a0,0x100",
+                                    "jal ra,0x80000014", /* 0x80000010: to the next */
+                                    "addi a0,a0,-1",
+                                    "bne a0,zero,0x80000010",
+                                    "jal ra,0x8000004c",
+                                    "addi s5,s5,1",
+                                    "jal zero,0x80000024",
+                                    "addi s5,s5,3", /* 0x80000028: calls itself a0 times */
+                                    "beq a0,zero,0x80000048",
+                                    "addi sp,sp,-16",
+                                    "sd ra,0(sp)",
+                                    "addi a0,a0,-1",
+                                    "jal ra,0x80000028",
+                                    "ld ra,0(sp)",
+                                    "addi sp,sp,16",
+                                    "jalr zero,0(ra)",
+                                    "add s1,ra,zero", /* 0x8000004c */
+                                    "addi a1,zero,1000",
+                                    "jal ra,0x80000068",
+                                    "addi s5,s5,7",
+                                    "addi a1,a1,-1",
+                                    "bne a1,zero,0x80000054",
+                                    "jalr zero,0(s1)",
+                                    "add s2,ra,zero", /* 0x80000068: in between */
+                                    "jal ra,0x8000007c",
+                                    "addi s5,s5,5",
+                                    "add ra,s2,zero",
+                                    "jalr zero,0(ra)",
+                                    "andi a2,a1,1", /* 0x8000007c: returns past it if a1 is odd */
+                                    "beq a2,zero,0x8000008c",
+                                    "addi ra,s2,1", /* bit 0 does not count */
+                                    "addi s5,s5,9",
+                                    "jalr zero,0(ra)",
+                                    NULL};
+#define CALLS_INSNS 4000000
+
 struct seen {
     struct guest_stats stats;
     struct mh_hart_state state;
@@ -135,6 +178,21 @@ static void test_levels(void **state)
     assert_true(level[2].stats.translations < level[1].stats.translations);
     assert_int_equal(level[3].stats.translations, level[2].stats.translations);
     assert_int_not_equal(level[3].stats.translated_bytes, level[2].stats.translated_bytes);
+}
+
+static void test_calls(void **state)
+{
+    struct seen want = RUN_PROGRAM(calls, CALLS_INSNS, "interp"), one;
+    (void)state;
+    assert_int_equal(want.state.x[21], 3 * 12289 + 500 * (9 + 7) + 500 * (5 + 7) + 1);
+    one = RUN_PROGRAM(calls, CALLS_INSNS, "jit", "jit-level", "0");
+    assert_same(&want, &one);
+    one = RUN_PROGRAM(calls, CALLS_INSNS, "jit");
+    assert_same(&want, &one);
+    one = RUN_PROGRAM(calls, CALLS_INSNS, "jit", "jit-chain", "off");
+    assert_same(&want, &one);
+    one = RUN_PROGRAM(calls, CALLS_INSNS, "hybrid");
+    assert_same(&want, &one);
 }
 
 static void test_passes(void **state)
@@ -329,11 +387,11 @@ static void test_strict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),    cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_chain),     cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_region),    cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_full),      cmocka_unit_test(test_thread),
-        cmocka_unit_test(test_scattered),
+        cmocka_unit_test(test_levels),    cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_passes),    cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_threshold), cmocka_unit_test(test_region),
+        cmocka_unit_test(test_strict),    cmocka_unit_test(test_full),
+        cmocka_unit_test(test_thread),    cmocka_unit_test(test_scattered),
     };
     if (!jit_host()) {
         puts("there is no back end for this host");

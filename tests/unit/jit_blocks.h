@@ -26,6 +26,7 @@
 /* --- a guest --- */
 
 enum { G1 = 1, G6 = 6, HALF, STATE, FLAG, G7, G14 = G7 + 7, SLOT_COUNT };
+#define LINK G1 /* where calls leave their way back */
 
 enum event_kind { DID_LOAD, DID_STORE, DID_AMO, DID_CAS, DID_FENCE, DID_CALL };
 
@@ -629,9 +630,45 @@ static inline ir_ref some_target(struct maker *m, unsigned retired)
     return ir_pc(m->b, exit_disp(m, retired));
 }
 
+/* The way back of a call, in its slot; 0: it is to be no call. */
+static inline uint16_t make_way_back(struct maker *m, unsigned retired)
+{
+    int32_t back = exit_disp(m, retired);
+    if (m->left || back <= 0 || back >= IR_LINK_MAX || one_in(2))
+        return IR_LINK_NONE;
+    ir_slot_set(m->b, LINK, ir_pc(m->b, back));
+    return (uint16_t)back;
+}
+
+static inline ir_ref return_target(struct maker *m, unsigned retired)
+{
+    ir_ref v = one_in(8) ? some_target(m, retired) : ir_slot_get(m->b, LINK);
+    return one_in(2) ? v : ir_pure(m->b, IR_and, v, ir_const(m->b, ir_pc_mask(&guest)), IR_NONE);
+}
+
+/* Calls and returns among the ends of blocks. */
+static inline void make_linked_end(struct maker *m, unsigned retired)
+{
+    uint16_t back = make_way_back(m, retired);
+    if (!back && retired && one_in(2)) {
+        ir_exit_to(m->b, IR_EXIT_CHAIN, retired, return_target(m, retired));
+        ir_link(m->b, IR_LINK_RETURN);
+        return;
+    }
+    if (one_in(3))
+        ir_exit_to(m->b, exit_kind(3), retired, some_target(m, retired));
+    else
+        ir_exit(m->b, exit_kind(4), retired, exit_disp(m, retired));
+    ir_link(m->b, back);
+}
+
 static inline void make_end(struct maker *m)
 {
     unsigned retired = m->retired + (m->point ? 1 : 0);
+    if (one_in(3)) {
+        make_linked_end(m, retired);
+        return;
+    }
     if (one_in(4) && m->point && !m->written && !m->left)
         ir_trap(m->b, m->point, below(16), some_value(m));
     else if (one_in(2))

@@ -31,7 +31,9 @@ static const uint8_t saved[] = {3, 6};
 static const struct jit_frame frame = {.machine = EM_X86_64,
                                        .stack_reg = 7,
                                        .return_reg = 16,
+                                       .hart_reg = 6,
                                        .saved_count = ARRAY_LEN(saved),
+                                       .hart_offset = 3000,
                                        .bytes = 600,
                                        .routine_bytes = 16,
                                        .saved = saved};
@@ -115,14 +117,15 @@ static void test_file(void **state)
     READELF_SAYS("-s", "00007f0000001000    64 FUNC    GLOBAL DEFAULT    1 guest:1000",
                  "00007f0000001040   256 FUNC    GLOBAL DEFAULT    1 guest:1010",
                  "00007f0000001140    48 FUNC    GLOBAL DEFAULT    1 guest:calls");
-    READELF_SAYS("--debug-dump=frames", "CIE", "Data alignment factor: -8",
-                 "DW_CFA_def_cfa: r7 (rsp) ofs 600", "DW_CFA_offset: r16 (rip) at cfa-8",
-                 "DW_CFA_offset: r3 (rbx) at cfa-16", "DW_CFA_offset: r6 (rbp) at cfa-24",
-                 "FDE cie=00000000 pc=00007f0000001000..00007f0000001040",
-                 "FDE cie=00000000 pc=00007f0000001040..00007f0000001140",
-                 "FDE cie=00000000 pc=00007f0000001140..00007f0000001170",
-                 "DW_CFA_def_cfa_offset: 16", "DW_CFA_same_value: r3 (rbx)",
-                 "DW_CFA_same_value: r6 (rbp)");
+    READELF_SAYS(
+        "--debug-dump=frames", "CIE", "Data alignment factor: -8",
+        "DW_CFA_def_cfa_expression (DW_OP_breg6 (rbp): 3000; DW_OP_deref; DW_OP_plus_uconst: 600)",
+        "DW_CFA_offset: r16 (rip) at cfa-8", "DW_CFA_offset: r3 (rbx) at cfa-16",
+        "DW_CFA_offset: r6 (rbp) at cfa-24",
+        "FDE cie=00000000 pc=00007f0000001000..00007f0000001040",
+        "FDE cie=00000000 pc=00007f0000001040..00007f0000001140",
+        "FDE cie=00000000 pc=00007f0000001140..00007f0000001170", "DW_CFA_def_cfa: r7 (rsp) ofs 16",
+        "DW_CFA_same_value: r3 (rbx)", "DW_CFA_same_value: r6 (rbp)");
     jit_gdb_drop(&list);
 }
 

@@ -130,6 +130,7 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   {"jit.site.stream", g->jit + (int64_t)offsetof(struct jit_hart, site) + 2},
                   JIT(jumps),
                   JIT(rsp),
+                  JIT(calls_end),
                   JIT(va),
                   JIT(value),
                   JIT(desired),
@@ -153,6 +154,7 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   {"scs", g->sc_count}};
 #undef JIT
     int64_t args = offset - g->jit - (int64_t)offsetof(struct jit_hart, args);
+    int64_t frame = offset - g->jit - (int64_t)offsetof(struct jit_hart, frame);
     int64_t stream = offset - g->tlb - (int64_t)offsetof(struct tlb, stream);
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         if (places[i].at == offset) {
@@ -166,6 +168,8 @@ static void hart_place(char *out, size_t size, int64_t offset)
         }
     if (args >= 0 && args < 8 * IR_ARGS_MAX) {
         snprintf(out, size, "jit.args+%d", (int)args);
+    } else if (frame >= 0 && frame < 8 * JIT_FRAME_WORDS) {
+        snprintf(out, size, "jit.frame+%d", (int)frame / 8);
     } else if (stream >= 0 && stream < (int64_t)sizeof(((struct tlb *)0)->stream)) {
         static const char *const words[] = {"start", "limit", "host"};
         unsigned n = (unsigned)stream / sizeof(struct tlb_stream);
@@ -195,6 +199,8 @@ static const char *stub_name(uintptr_t at)
         STUB(alarm),
         STUB(alarm_at),
         STUB(interp),
+        STUB(by_address),
+        STUB(stray_return),
 #undef STUB
 #define ROUTINE(kind) {#kind, stubs.routine[kind]}
         ROUTINE(CALL_MISS_READ),

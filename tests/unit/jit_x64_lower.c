@@ -259,6 +259,7 @@ static int open_host(void **state)
             .sc_count = offsetof(struct test_hart, scs),
             .bias = (int32_t)(16 * i),
             .border = borders[i],
+            .link = i == 2 ? 0 : LINK,
             .slow = slow,
         };
         assert_int_equal(host->stubs(&stubs[i], &guests[i], &r), 0);
@@ -320,6 +321,12 @@ struct walk {
     const struct made *m;
     uint64_t page_va, now, until;
     struct left out;
+    /* The calls that it is in: where they return to, and how far that is in its page. */
+    struct {
+        uint64_t to;
+        uint16_t disp;
+    } call[FRAME_CALLS];
+    unsigned calls;
 };
 
 static int leave(struct walk *w, enum jit_left why, uint64_t pc)
@@ -363,6 +370,40 @@ static int to_disp(struct walk *w, unsigned from, enum ir_exit_kind kind, int32_
     return leave(w, JIT_LEFT_CHAIN, pc);
 }
 
+static bool is_call(const struct walk *w, const struct ir_insn *i)
+{
+    return guests[w->m->guest].link && i->sub == IR_EXIT_CHAIN && i->link && i->link < PAGE_SIZE;
+}
+
+static int call_to(struct walk *w, const struct ir_insn *i, uint64_t pc)
+{
+    int k = find_block(w->m, (int64_t)(pc - PAGE_VA));
+    bool in_page = i->op == IR_exit && i->disp >= 0 && i->disp < (int32_t)PAGE_SIZE;
+    if (w->now >= w->until)
+        return leave(w, JIT_LEFT_ALARM, pc);
+    if (w->calls == FRAME_CALLS)
+        w->calls = 0;
+    w->call[w->calls].to = w->page_va + i->link;
+    w->call[w->calls++].disp = i->link;
+    if (!in_page)
+        return by_address(w, pc);
+    if (k >= 0 && !w->m->r.own_map)
+        return k;
+    return leave(w, JIT_LEFT_CHAIN, pc);
+}
+
+static int return_to(struct walk *w, uint64_t to)
+{
+    if (!w->calls || w->call[w->calls - 1].to != to) {
+        w->calls = 0;
+        return by_address(w, to & ir_pc_mask(&guest));
+    }
+    unsigned disp = w->call[--w->calls].disp;
+    int k = find_block(w->m, disp);
+    w->page_va = to & PAGE_MASK;
+    return k >= 0 && w->m->blocks[k].entry ? k : leave(w, JIT_LEFT_CHAIN, to);
+}
+
 /* The next block, or -1. */
 static int eval_block(struct walk *w, unsigned k)
 {
@@ -380,8 +421,12 @@ static int eval_block(struct walk *w, unsigned k)
         w->out.tval = o.tval;
         return leave(w, JIT_LEFT_TRAP, o.pc);
     }
+    if (i->op != IR_exit_if && is_call(w, i))
+        return call_to(w, i, o.pc);
     if (i->op != IR_exit_to)
         return to_disp(w, k, o.exit_kind, i->disp);
+    if (i->link == IR_LINK_RETURN && guests[w->m->guest].link)
+        return return_to(w, values[i->a]);
     if (o.exit_kind == IR_EXIT_CHAIN)
         return by_address(w, o.pc);
     return leave(w, o.exit_kind == IR_EXIT_FIND ? JIT_LEFT_FIND : JIT_LEFT_LEAVE, o.pc);
@@ -402,7 +447,8 @@ static void world_begin(struct world *w, const struct made *m, unsigned which)
 
 static void evaluate(const struct made *m, struct left *out)
 {
-    struct walk w = {
+    static struct walk w;
+    w = (struct walk){
         .m = m, .page_va = PAGE_VA, .now = FIRST_INSNS, .until = FIRST_INSNS + m->budget};
     world_begin(&expected, m, 0);
     for (int k = (int)m->entry; k >= 0;) {
