@@ -96,9 +96,9 @@ struct physmem {
     uint8_t *heat;  /* one byte per page: slow stores since the last LR, under the shard's lock */
     struct shard *shards;
     unsigned shard_mask;
-    bool single_writer;      /* atomic; may become false, never true */
-    uint64_t foreign_writes; /* atomic: writes so far by who is no hart; raised under the shard's
-                                lock, after the bytes */
+    bool single_writer;         /* atomic; may become false, never true */
+    uint64_t foreign_writes;    /* atomic: writes so far by who is no hart; raised under the shard's
+                                   lock, after the bytes */
     struct physmem_hooks hooks; /* set before harts run */
 };
 
@@ -187,7 +187,8 @@ int physmem_fill(struct physmem *pm, gpa_t gpa, uint8_t byte, uint64_t len);
  */
 void physmem_written(struct physmem *pm, gpa_t gpa, uint64_t len);
 
-/* Bytes of host memory that back the guest's RAM (pages that were touched and are not swapped out). */
+/* Bytes of host memory that back the guest's RAM (pages that were touched and are not swapped out).
+ */
 uint64_t physmem_resident(const struct physmem *pm);
 
 static inline struct shard *physmem_shard(struct physmem *pm, gpa_t gpa)

@@ -649,6 +649,14 @@ void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v)
     }
 }
 
+void alloc_last(struct lower *l, enum x64_reg d, ir_ref v)
+{
+    if (l->val[v].kind == LOC_REG && l->val[v].reg == d)
+        return;
+    alloc_take(l, d);
+    alloc_copy(l, d, v);
+}
+
 enum x64_reg alloc_use(struct lower *l, ir_ref v)
 {
     struct val *val = &l->val[v];

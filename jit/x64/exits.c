@@ -331,8 +331,7 @@ static void exit_to(struct lower *l, const struct ir_insn *i)
         return_to(l, alloc_use(l, i->a));
         return;
     }
-    alloc_take(l, RAX);
-    alloc_copy(l, RAX, i->a);
+    alloc_last(l, RAX, i->a);
     exits_to_border(l);
     if (returns) {
         return_to(l, RAX);

@@ -346,6 +346,8 @@ void alloc_end_insn(struct lower *l);
 void alloc_release(struct lower *l);
 /* Copies a value into a register of the caller's. */
 void alloc_copy(struct lower *l, enum x64_reg d, ir_ref v);
+/* The same for the last instruction of a block, into d (one of rax, rcx, rdx). */
+void alloc_last(struct lower *l, enum x64_reg d, ir_ref v);
 
 /* --- isel.c --- */
 
