@@ -19,9 +19,11 @@ disk=$tmp/disk.img
 truncate -s 64M "$disk"
 mkfs.ext4 -q -U clear "$disk" || fail "mkfs.ext4"
 
+# Nothing of the kernel's below a warning, which may come in the middle of a line of ours.
 cat >"$tmp/write" <<'EOS'
 #!/bin/sh
 set -e
+echo 5 >/proc/sys/kernel/printk
 mount -t ext4 /dev/vda /mnt
 dd if=/dev/urandom of=/mnt/data bs=4096 count=1000 2>/dev/null
 echo rest >>/mnt/data
@@ -36,6 +38,7 @@ EOS
 cat >"$tmp/read" <<'EOS'
 #!/bin/sh
 set -e
+echo 5 >/proc/sys/kernel/printk
 mount -t ext4 -o ro,noload /dev/vda /mnt
 cd /mnt
 sha256sum -c sum
