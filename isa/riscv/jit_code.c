@@ -323,6 +323,8 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
             return;
         page_note_chunk(j, to->page, (unsigned)h->jit.maker.chunk);
     }
+    /* The code around the site may have been entered by jumps alone, which another hart chained. */
+    tsan_acquire(j);
     j->host->chain(codemem_rw(j->mem, site), site, code);
     h->jit.stats.chains++;
 }
@@ -333,6 +335,7 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
 static void publish(struct rv_jit *j, uint32_t *entries, const struct jit_region *r,
                     const struct jit_code *code)
 {
+    tsan_release(j); /* rv_jit_chain */
     for (unsigned k = 0; k < r->count; k++) {
         uint32_t none = 0;
         if (code->entry[k])

@@ -64,6 +64,21 @@ static inline void fill_relaxed(void *to, uint8_t byte, size_t size)
 #endif
 }
 
+/*
+ * Tell ThreadSanitizer, which sees nothing of what translated code reads, that who calls
+ * tsan_acquire has seen what was done before each tsan_release of the same address.  Only for
+ * orders that translated code already gives; without ThreadSanitizer they are nothing.
+ */
+#if defined(__SANITIZE_THREAD__)
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define tsan_acquire(p) __tsan_acquire(p)
+#define tsan_release(p) __tsan_release(p)
+#else
+#define tsan_acquire(p) ((void)(p))
+#define tsan_release(p) ((void)(p))
+#endif
+
 /* A hint inside a spin loop. */
 static inline void cpu_relax(void)
 {
