@@ -18,6 +18,7 @@
 #include "sim/base/log.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,20 @@ void physmem_write_finish(struct physmem *pm, gpa_t gpa, uint64_t len)
         hooks->watch_written(hooks->watch_opaque, gpa, len);
 }
 
+/* ---- foreign writers ------------------------------------------------------ */
+
+void physmem_lend(struct physmem *pm)
+{
+    fetch_add_seq_cst(&pm->lent, 1);
+    while (unlikely(load_seq_cst(&pm->dropping)))
+        sched_yield();
+}
+
+void physmem_lend_end(struct physmem *pm)
+{
+    fetch_sub_acq_rel(&pm->lent, 1);
+}
+
 /* ---- single accesses ----------------------------------------------------- */
 
 /*
@@ -311,6 +326,8 @@ uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gp
 {
     struct shard *s = physmem_shard(pm, gpa);
 
+    if (!self)
+        physmem_lend(pm);
     lock_take(&s->lock);
     uint64_t old = amo_cas_sized(physmem_host(pm, gpa), size, expected, desired);
     bool swapped = old == (expected & (UINT64_MAX >> (64 - 8 * size)));
@@ -319,6 +336,8 @@ uint64_t physmem_cas_slow(struct physmem *pm, struct reservation *self, gpa_t gp
         wrote_locked(pm, s, self, gpa);
     }
     lock_drop(&s->lock);
+    if (!self)
+        physmem_lend_end(pm);
     if (swapped)
         physmem_write_finish(pm, gpa, size);
     return old;
@@ -387,6 +406,7 @@ static int write_parts(struct physmem *pm, gpa_t gpa, const uint8_t *src, uint8_
 {
     if (len && !physmem_contains(pm, gpa, len))
         return outside(gpa, len);
+    physmem_lend(pm);
     while (len) {
         uint64_t n = page_part(gpa, len);
         write_part(pm, gpa, src, fill, n);
@@ -395,6 +415,7 @@ static int write_parts(struct physmem *pm, gpa_t gpa, const uint8_t *src, uint8_
         if (src)
             src += n;
     }
+    physmem_lend_end(pm);
     return 0;
 }
 

@@ -99,6 +99,8 @@ struct physmem {
     bool single_writer;         /* atomic; may become false, never true */
     uint64_t foreign_writes;    /* atomic: writes so far by who is no hart; raised under the shard's
                                    lock, after the bytes */
+    uint32_t lent;              /* atomic: physmem_lend */
+    bool dropping;              /* atomic: zeros_drop looks */
     struct physmem_hooks hooks; /* set before harts run */
 };
 
@@ -186,6 +188,14 @@ int physmem_fill(struct physmem *pm, gpa_t gpa, uint8_t byte, uint64_t len);
  * guest is told.
  */
 void physmem_written(struct physmem *pm, gpa_t gpa, uint64_t len);
+
+/*
+ * Around writes in place that neither a hart makes nor the thread that devices run on, as those of
+ * the host kernel for a request: between the two no memory goes back to the host (zeros_drop).  Any
+ * thread; lending waits for a drop under way.  What this file writes for others is so guarded.
+ */
+void physmem_lend(struct physmem *pm);
+void physmem_lend_end(struct physmem *pm);
 
 /* Bytes of host memory that back the guest's RAM (pages that were touched and are not swapped out).
  */

@@ -12,6 +12,7 @@
 #include "sim/base/log.h"
 #include "sim/config.h"
 #include "sim/hart_hold.h"
+#include "sim/reclaim.h"
 #include "sim/region.h"
 #include "sim/sandbox.h"
 #include "sim/signature.h"
@@ -301,6 +302,17 @@ static int build_scheduler(struct mh_machine *m)
     return scheduler_create(&m->scheduler, m->loop, m->cfg.sandbox);
 }
 
+static int build_reclaim(struct mh_machine *m)
+{
+    struct reclaim_config cfg = {
+        .pm = m->pm,
+        .smp = m->gt->smp(m->guest),
+        .loop = m->loop,
+        .period_ns = RECLAIM_PERIOD_NS,
+    };
+    return reclaim_create(&m->reclaim, &cfg);
+}
+
 static int build_signature(struct mh_machine *m)
 {
     if (!m->cfg.signature)
@@ -412,11 +424,10 @@ static void stop_translator(struct mh_machine *m)
 
 /* The steps of init in order; each leaves what it made to machine_unbuild. */
 static int (*const build_steps[])(struct mh_machine *) = {
-    plan_pins,       build_memory, build_loop,
-    build_seeing,    build_guest,  machine_devices_create,
-    build_htif,      machine_load, build_counters,
-    build_region,    build_hooks,  build_signature,
-    build_scheduler, start_io,     start_translator,
+    plan_pins,       build_memory,           build_loop,  build_seeing,
+    build_guest,     machine_devices_create, build_htif,  machine_load,
+    build_counters,  build_region,           build_hooks, build_signature,
+    build_scheduler, build_reclaim,          start_io,    start_translator,
 };
 
 static void stop_io(struct mh_machine *m)
@@ -440,6 +451,7 @@ static void machine_unbuild(struct mh_machine *m)
     stop_translator(m);
     stop_io(m);
     watchdog_destroy(m->watchdog);
+    reclaim_destroy(m->reclaim);
     machine_windows_remove(m, NULL);
     machine_devices_destroy(m);
     htif_destroy(m->htif);
@@ -484,9 +496,11 @@ static void stop_harts(struct mh_machine *m)
 static int start_harts(struct mh_machine *m)
 {
     int rc = smp_start(m->gt->smp(m->guest), m->pin);
-    if (!rc)
-        watchdog_start(m->watchdog);
-    return rc;
+    if (rc)
+        return rc;
+    watchdog_start(m->watchdog);
+    reclaim_start(m->reclaim);
+    return 0;
 }
 
 /* Whatever ended the run, the signature is that of the end.  Its failure is the run's. */

@@ -71,6 +71,7 @@ struct mh_machine {
     struct counters *counters;
     struct region *region; /* what the guest had measured */
     struct watchdog *watchdog;
+    struct reclaim *reclaim;
     struct mh_scheduler *scheduler;
     struct loop_timer *timeout;
     int *pin; /* processor per hart or -1 */

@@ -6,6 +6,7 @@
 
 #include "sim/base/clock.h"
 #include "sim/config.h"
+#include "sim/reclaim.h"
 #include "sim/region.h"
 
 #include <jansson.h>
@@ -176,6 +177,7 @@ static json_t *json_all(struct mh_machine *m)
     set_u64(o, "time_ns", m->result.time_ns);
     json_object_set_new(o, "minsns_per_s", json_real(rate(m->result.insns, m->result.time_ns)));
     set_u64(o, "ram_resident_bytes", physmem_resident(m->pm));
+    set_u64(o, "ram_returned_bytes", reclaim_bytes(m->reclaim));
     json_object_set_new(o, "total", json_hart(m, -1));
     for (unsigned i = 0; i < m->cfg.harts; i++)
         json_array_append_new(harts, json_hart(m, (int)i));

@@ -281,6 +281,15 @@ static void park_keeping_requests(struct hart *self)
         hart_kick(self, requests);
 }
 
+/* Under s->world: asks every other hart to stop. */
+static void ask_to_park(struct smp *s, struct hart *self)
+{
+    store_seq_cst(&s->paused, 1);
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->harts[i] != self)
+            hart_kick(s->harts[i], REQUEST_PARK);
+}
+
 void smp_pause(struct smp *s, struct hart *self)
 {
     unsigned spins = 0;
@@ -291,16 +300,30 @@ void smp_pause(struct smp *s, struct hart *self)
             park_keeping_requests(self);
         wait_step(&spins);
     }
-    store_seq_cst(&s->paused, 1);
-    for (unsigned i = 0; i < s->count; i++)
-        if (s->harts[i] != self)
-            hart_kick(s->harts[i], REQUEST_PARK);
+    ask_to_park(s, self);
     while (!all_out(s, self)) {
         if (self)
             hart_serve(self);
         wait_step(&spins);
         wait_check(since, "all harts to stop");
     }
+}
+
+bool smp_pause_within(struct smp *s, uint64_t ns)
+{
+    unsigned spins = 0;
+    uint64_t since = clock_now_ns();
+    if (!lock_try(&s->world))
+        return false;
+    ask_to_park(s, NULL);
+    while (!all_out(s, NULL)) {
+        if (clock_now_ns() - since > ns) {
+            smp_resume(s);
+            return false;
+        }
+        wait_step(&spins);
+    }
+    return true;
 }
 
 void smp_resume(struct smp *s)

@@ -87,6 +87,11 @@ struct hart *smp_self(void);
  * NULL for other threads.  Nests not; a second caller waits for the first.
  */
 void smp_pause(struct smp *s, struct hart *self);
+/*
+ * As smp_pause for a thread that is no hart's, for whom the harts may wait in turn: false, and the
+ * world runs on, when it has not stopped after so many nanoseconds.
+ */
+bool smp_pause_within(struct smp *s, uint64_t ns);
 void smp_resume(struct smp *s);
 
 #endif

@@ -120,10 +120,12 @@ static void blk_link(struct blk *b, struct blk_request *r)
     if (r->next)
         r->next->prev = r;
     b->in_flight = r;
+    physmem_lend(b->virtio.dev.env->pm);
 }
 
 static void blk_unlink(struct blk *b, struct blk_request *r)
 {
+    physmem_lend_end(b->virtio.dev.env->pm);
     if (r->prev)
         r->prev->next = r->next;
     else

@@ -233,10 +233,17 @@ static struct rv_jit_page *page_make(struct rv_jit *j)
     return p;
 }
 
+static void entries_discard(struct rv_entries *e)
+{
+    for (unsigned i = 0; e && i < ARRAY_LEN(e->part); i++)
+        free(e->part[i]);
+    free(e);
+}
+
 static void page_discard(struct rv_jit_page *p)
 {
     for (unsigned m = 0; m < ARRAY_LEN(p->entry); m++)
-        free(p->entry[m]);
+        entries_discard(p->entry[m]);
     free(p->chunks);
     free(p);
 }
@@ -271,16 +278,31 @@ struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops)
     return p;
 }
 
-static uint32_t *entries_of(struct rv_jit_page *p, unsigned mode)
+/* The page's entries in the mode; made if need be.  NULL: no memory. */
+static struct rv_entries *entries_of(struct rv_jit_page *p, unsigned mode)
 {
-    uint32_t *e = load_acquire(&p->entry[mode]);
+    struct rv_entries *e = load_acquire(&p->entry[mode]);
     if (likely(e))
         return e;
-    uint32_t *fresh = calloc(RV_SLOTS, sizeof(*fresh));
+    struct rv_entries *fresh = calloc(1, sizeof(*fresh));
     if (fresh && cas_seq_cst(&p->entry[mode], &e, fresh))
         return fresh;
     free(fresh);
     return e;
+}
+
+/* The slot's place, made if need be.  NULL: no memory. */
+static uint32_t *entry_of(struct rv_entries *e, unsigned slot)
+{
+    uint32_t **place = &e->part[slot / RV_ENTRIES_PART], *part = load_acquire(place);
+    if (!part) {
+        uint32_t *fresh = calloc(RV_ENTRIES_PART, sizeof(*fresh));
+        if (fresh && cas_seq_cst(place, &part, fresh))
+            part = fresh;
+        else
+            free(fresh);
+    }
+    return part ? &part[slot % RV_ENTRIES_PART] : NULL;
 }
 
 static void page_note_chunk(struct rv_jit *j, struct rv_jit_page *p, unsigned chunk)
@@ -331,17 +353,20 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
 
 /* --- translating --- */
 
-/* Enters what was compiled, where nobody was first. */
-static void publish(struct rv_jit *j, uint32_t *entries, const struct jit_region *r,
-                    const struct jit_code *code)
+/* Enters what was compiled, where nobody was first.  -ENOMEM: not all of it. */
+static int publish(struct rv_jit *j, struct rv_entries *entries, const struct jit_region *r,
+                   const struct jit_code *code)
 {
     tsan_release(j); /* rv_jit_chain */
     for (unsigned k = 0; k < r->count; k++) {
-        uint32_t none = 0;
-        if (code->entry[k])
-            (void)cas_seq_cst(&entries[r->blocks[k].disp / 2], &none,
-                              (uint32_t)(code->entry[k] - codemem_base(j->mem)) + 1);
+        if (!code->entry[k])
+            continue;
+        uint32_t *entry = entry_of(entries, r->blocks[k].disp / 2), none = 0;
+        if (!entry)
+            return -ENOMEM;
+        (void)cas_seq_cst(entry, &none, (uint32_t)(code->entry[k] - codemem_base(j->mem)) + 1);
     }
+    return 0;
 }
 
 static void optimize(const struct rv_jit *j, struct rv_region_builder *b)
@@ -447,13 +472,14 @@ int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_j
     int rc = compile(j, m, job, &code);
     if (rc)
         return rc;
-    uint32_t *entries = entries_of(job->page, job->mode | (m->builder->any_mode ? RV_JIT_ANY : 0));
+    struct rv_entries *entries =
+        entries_of(job->page, job->mode | (m->builder->any_mode ? RV_JIT_ANY : 0));
     if (!entries)
         return -ENOMEM;
     if (unlikely(j->cfg.dump || j->cfg.perf_map || j->cfg.gdb))
         tell(j, m, job, &code);
     page_note_chunk(j, job->page, (unsigned)m->chunk);
-    publish(j, entries, &m->builder->region, &code);
+    rc = publish(j, entries, &m->builder->region, &code);
     count(m, &code, clock_now_ns() - start);
-    return 0;
+    return rc;
 }

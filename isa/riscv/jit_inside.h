@@ -28,8 +28,7 @@
 #define RV_JIT_MODES 8
 
 struct rv_jit_page {
-    /* By halfword: distance of its code plus 1, 0: none.  Atomic. */
-    uint32_t *entry[RV_JIT_MODES];
+    struct rv_entries *entry[RV_JIT_MODES]; /* NULL: none; atomic */
     uint8_t parts;    /* rv_code_parts() as it was when it last mattered; atomic */
     uint32_t heat;    /* how often jit_scatter.c found it wrong; atomic */
     uint64_t *chunks; /* a bit for each that has code of it; atomic */
@@ -122,13 +121,9 @@ struct rv_jit_found {
 static inline uint32_t rv_jit_entry(const struct rv_jit_page *p, unsigned mode, unsigned slot,
                                     bool *any)
 {
-    const uint32_t *entries = load_acquire(&p->entry[mode | RV_JIT_ANY]);
-    uint32_t at = entries ? load_acquire(&entries[slot]) : 0;
+    uint32_t at = rv_entries_get(load_acquire(&p->entry[mode | RV_JIT_ANY]), slot);
     *any = at;
-    if (at)
-        return at;
-    entries = load_acquire(&p->entry[mode]);
-    return entries ? load_acquire(&entries[slot]) : 0;
+    return at ? at : rv_entries_get(load_acquire(&p->entry[mode]), slot);
 }
 
 /* The page's translations; made if need be.  NULL: no memory. */

@@ -192,7 +192,7 @@ static unsigned pair_end(const struct walk *w, unsigned at, unsigned *count)
 static bool has_code(const struct walk *w, unsigned offset)
 {
     for (unsigned i = 0; i < ARRAY_LEN(w->limits->known); i++)
-        if (w->limits->known[i] && load_relaxed(&w->limits->known[i][offset / 2]))
+        if (rv_entries_get(w->limits->known[i], offset / 2))
             return true;
     return false;
 }

@@ -6,6 +6,7 @@
 #ifndef ISA_RISCV_REGION_H
 #define ISA_RISCV_REGION_H
 
+#include "isa/riscv/entries.h"
 #include "isa/riscv/ops.h"
 #include "isa/riscv/translate.h"
 #include "jit/jit.h"
@@ -18,8 +19,7 @@ struct rv_region_limits {
     bool executed_only; /* follows only what the interpreter has decoded */
     uint8_t executed;   /* then: eighths of the page that have something decoded, a bit each */
     bool own_map;       /* a region with a loop may have a register map of its own */
-    /* Where code may be entered already, by halfword, not 0: it is jumped to.  Atomic; or NULL. */
-    const uint32_t *known[2];
+    const struct rv_entries *known[2]; /* where code is entered already: it is jumped to; or NULL */
 };
 
 struct rv_region_builder {

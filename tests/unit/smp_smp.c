@@ -321,6 +321,44 @@ static void test_pause_stands(void **state)
     smp_join(w->smp);
 }
 
+/* Hart 0 goes on for as long as it is told to, and answers nobody. */
+static uint32_t busy;
+
+static bool step_busy(struct mini *m)
+{
+    while (m->hart.index == 0 && load_acquire(&busy))
+        sched_yield();
+    store_relaxed(&m->cached, m->cached + 1);
+    return true;
+}
+
+static void test_pause_within(void **state)
+{
+    struct world *w = *state;
+    w->step = step_busy;
+    store_release(&busy, 1);
+    assert_int_equal(smp_start(w->smp, NULL), 0);
+    while (load_acquire(&w->begun) != HARTS)
+        sched_yield();
+    while (!load_relaxed(&w->mini[1]->cached))
+        sched_yield();
+    for (unsigned i = 0; i < 5; i++)
+        assert_false(smp_pause_within(w->smp, 1000000));
+    /* The others run on. */
+    uint64_t before = load_relaxed(&w->mini[1]->cached);
+    while (load_relaxed(&w->mini[1]->cached) == before)
+        sched_yield();
+    store_release(&busy, 0);
+    assert_true(smp_pause_within(w->smp, UINT64_MAX));
+    before = load_relaxed(&w->mini[0]->cached);
+    assert_false(smp_pause_within(w->smp, 0)); /* it is someone else's turn */
+    sched_yield();
+    assert_true(load_relaxed(&w->mini[0]->cached) == before);
+    smp_resume(w->smp);
+    smp_stop(w->smp);
+    smp_join(w->smp);
+}
+
 /* ---- the end ---- */
 
 static bool step_sleep(struct mini *m)
@@ -362,11 +400,8 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_shootdown),
-        TEST(test_set),
-        TEST(test_pause),
-        TEST(test_pause_stands),
-        TEST(test_stop_while_waiting),
+        TEST(test_shootdown),         TEST(test_set),          TEST(test_pause),
+        TEST(test_pause_stands),      TEST(test_pause_within), TEST(test_stop_while_waiting),
         TEST(test_stop_while_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
