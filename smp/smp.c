@@ -281,12 +281,12 @@ static void park_keeping_requests(struct hart *self)
         hart_kick(self, requests);
 }
 
-/* Under s->world: asks every other hart to stop. */
+/* Under s->world: asks every other hart to stop; one that waits goes on waiting. */
 static void ask_to_park(struct smp *s, struct hart *self)
 {
     store_seq_cst(&s->paused, 1);
     for (unsigned i = 0; i < s->count; i++)
-        if (s->harts[i] != self)
+        if (s->harts[i] != self && load_seq_cst(&s->harts[i]->shared.place) == HART_IN)
             hart_kick(s->harts[i], REQUEST_PARK);
 }
 

@@ -359,6 +359,34 @@ static void test_pause_within(void **state)
     smp_join(w->smp);
 }
 
+/* What waits is stopped already, and goes on waiting. */
+static bool step_wait(struct mini *m)
+{
+    uint64_t deadline = clock_now_ns() + 20000000;
+    bool on = hart_wait(&m->hart, 0, deadline);
+    if (clock_now_ns() < deadline && !load_acquire(&m->hart.smp->stopping))
+        complain(m->w);
+    return on;
+}
+
+static void test_pause_lets_wait(void **state)
+{
+    struct world *w = *state;
+    struct timespec t = {.tv_nsec = 200000};
+    w->step = step_wait;
+    assert_int_equal(smp_start(w->smp, NULL), 0);
+    for (unsigned i = 0; i < 500; i++) {
+        smp_pause(w->smp, NULL);
+        smp_resume(w->smp);
+        nanosleep(&t, NULL);
+    }
+    smp_stop(w->smp);
+    smp_join(w->smp);
+    assert_int_equal(w->errors, 0);
+    for (unsigned i = 0; i < HARTS; i++)
+        assert_true(w->mini[i]->hart.waits > 0);
+}
+
 /* ---- the end ---- */
 
 static bool step_sleep(struct mini *m)
@@ -400,8 +428,13 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_shootdown),         TEST(test_set),          TEST(test_pause),
-        TEST(test_pause_stands),      TEST(test_pause_within), TEST(test_stop_while_waiting),
+        TEST(test_shootdown),
+        TEST(test_set),
+        TEST(test_pause),
+        TEST(test_pause_stands),
+        TEST(test_pause_within),
+        TEST(test_pause_lets_wait),
+        TEST(test_stop_while_waiting),
         TEST(test_stop_while_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
