@@ -33,6 +33,7 @@ enum jit_left {
     JIT_LEFT_FIND,   /* go on at pc, which is to be looked up */
     JIT_LEFT_CHAIN,  /* the same, in the same page; the jump at exit_site may be led there */
     JIT_LEFT_INTERP, /* the instruction at pc is not for translated code */
+    JIT_LEFT_NEAR,   /* the same, in another page, which the jump at near_site knows by distance */
     JIT_LEFT_TRAP,   /* the exception `site` with the value `value` at the point */
 };
 
@@ -43,6 +44,14 @@ struct jit_jump {
 };
 
 #define JIT_JUMPS 32768 /* of a bank */
+
+/*
+ * Behind them a bank has places for pages that jumps know by distance: va is the page's, and code
+ * the number of what its bytes were translated from, which is never given twice.  Such a jump is
+ * linked to code of one number.  It asks whether at that distance still is what has it; who finds
+ * it there may jump straight to the code.
+ */
+#define JIT_NEAR 8192
 
 /* Where in a bank va belongs. */
 static inline unsigned jit_jump_index(uint64_t va)
@@ -73,6 +82,10 @@ struct jit_hart {
     _Alignas(16) uint8_t wide[16]; /* what a misaligned load is part of; the host code's own */
     uintptr_t exit_site; /* JIT_LEFT_CHAIN: address of the jump's distance, a multiple of 4; plus 1
                             if it is in a region for any mode */
+    uintptr_t near_site; /* JIT_LEFT_NEAR: the same; */
+    uintptr_t near_number; /* address of the number that it is linked for, a multiple of 4, 0 in it:
+                              none yet; */
+    uint64_t near_place;   /* and offset of the page's place from where the bank begins */
     /*
      * An `lr` reserves nothing; it leaves here where in host memory it read, for store-conditionals
      * that are no `sc`.  0: there was none, or its `sc` is done.
@@ -246,6 +259,7 @@ struct jit_region {
     unsigned count;
     unsigned stream_bank; /* of mem/tlb.h */
     unsigned stream_base; /* where its streams begin in it, any number */
+    unsigned near_base;   /* the same for the places of pages: the place of its own page */
     bool strict_align;    /* misaligned accesses are for the slow path */
     bool alone;           /* no other hart sees whether an access was one */
     bool fp_inline;       /* the host rounds as the guest in its dynamic mode and in mode 0 */
@@ -290,6 +304,7 @@ struct jit_room {
 struct jit_stubs {
     uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
     uintptr_t by_address;            /* looks in the jump cache */
+    uintptr_t near;                  /* the host's own: a jump by distance that goes not straight */
     uintptr_t stray_return;          /* the host's own */
     uintptr_t routine[JIT_ROUTINES]; /* the host's own: what regions with the border map call */
 };

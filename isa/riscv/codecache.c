@@ -58,6 +58,7 @@ struct array {
     gpa_t gpa;
     uint64_t given_up; /* generation at which it was given up, 0 while live */
     bool mapped, suspect;
+    uint32_t number;         /* rv_code_number */
     bool used;               /* since the clock's hand was here; atomic */
     uint8_t parts;           /* those that are private, a bit each; atomic */
     uint16_t first, end;     /* slots decoded lie between */
@@ -90,6 +91,7 @@ struct rv_code_cache {
     int made, free, given_up, hand; /* arrays ever mapped; list heads, -1 empty; clock hand */
     unsigned live, given_up_count;
     int recent[DROP_EACH_MAX]; /* arrays given up at generation g: recent[g % DROP_EACH_MAX] */
+    uint32_t numbers;          /* given so far */
     struct rv_code_stats stats;
     struct array array[ARRAYS_MAX];
 };
@@ -365,6 +367,12 @@ static bool flag_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa)
     return true;
 }
 
+/* 0 when they are used up. */
+static uint32_t number_locked(struct rv_code_cache *c)
+{
+    return c->numbers < RV_CODE_NUMBER_MAX ? ++c->numbers : 0;
+}
+
 static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h, gpa_t page)
 {
     lock_take(&c->lock);
@@ -379,8 +387,12 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
     /* Somebody cleared a flag meanwhile: it may have been this one.  The caller tries again. */
     int i = ops || clears != c->flag_clears ? -1 : array_take_locked(c);
     if (i >= 0 && clears == c->flag_clears) {
-        c->array[i] = (struct array){
-            .gpa = page, .mapped = true, .suspect = !seen, .used = true, .first = RV_SLOTS};
+        c->array[i] = (struct array){.gpa = page,
+                                     .number = number_locked(c),
+                                     .mapped = true,
+                                     .suspect = !seen,
+                                     .used = true,
+                                     .first = RV_SLOTS};
         if (!seen)
             fetch_add_acq_rel(&c->suspects, 1);
         store_relaxed(&c->written[page_index(c, page)].stores, 0);
@@ -443,6 +455,11 @@ unsigned rv_code_touch(struct rv_code_cache *c, const struct rv_op *d)
     int i = array_of(c, d);
     part_touch(c, i, (size_t)rv_slot_offset(d) / 2);
     return load_relaxed(&c->array[i].parts);
+}
+
+uint32_t rv_code_number(const struct rv_code_cache *c, const struct rv_op *d)
+{
+    return c->array[array_of(c, d)].number;
 }
 
 unsigned rv_code_parts(const struct rv_code_cache *c, const struct rv_op *d)

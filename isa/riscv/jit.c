@@ -157,7 +157,7 @@ static bool page_global(struct rv_hart *h, struct rv_jit_bank *b)
 static void bank_clear(struct rv_hart *h, struct rv_jit_bank *b)
 {
     bool few = b->filled <= RV_JIT_FILLED;
-    for (unsigned i = 0; i < (few ? b->filled : JIT_JUMPS); i++)
+    for (unsigned i = 0; i < (few ? b->filled : JIT_JUMPS + JIT_NEAR); i++)
         b->jumps[few ? b->place[i] : i].va = 1;
     b->filled = 0;
     sparse_clear(b->pages, ARRAY_LEN(b->pages), &b->page_words);
@@ -194,8 +194,8 @@ static bool bank_select(struct rv_hart *h, uint64_t key)
     struct rv_jit_bank *b = bank_of(j, key);
     bool known = b->jumps && b->key == key;
     if (!b->jumps) {
-        b->jumps = aligned_alloc(CACHE_LINE, JIT_JUMPS * sizeof(*b->jumps));
-        b->filled = JIT_JUMPS;
+        b->jumps = aligned_alloc(CACHE_LINE, (JIT_JUMPS + JIT_NEAR) * sizeof(*b->jumps));
+        b->filled = JIT_JUMPS + JIT_NEAR;
     }
     if (!b->jumps)
         return false;
@@ -296,6 +296,9 @@ static bool run_code(struct rv_jit *j, struct rv_hart *h, uintptr_t code)
         return false;
     case JIT_LEFT_INTERP:
         return !h->attention && interpret_block(h);
+    case JIT_LEFT_NEAR:
+        h->jit.near = true;
+        break;
     case JIT_LEFT_FIND:
     case JIT_LEFT_CHAIN:
         break;
@@ -303,19 +306,27 @@ static bool run_code(struct rv_jit *j, struct rv_hart *h, uintptr_t code)
     return !h->attention;
 }
 
-static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f)
+static void bank_set(struct rv_jit_bank *b, unsigned i, uint64_t va, uintptr_t code)
 {
-    struct rv_jit_bank *b = h->jit.now;
-    unsigned i = jit_jump_index(h->pc);
-    if (b->key & GLOBAL_KEY && !page_global(h, b))
-        return;
     if (b->filled < RV_JIT_FILLED)
         b->place[b->filled] = (uint16_t)i;
     if (b->filled <= RV_JIT_FILLED)
         b->filled++;
+    b->jumps[i] = (struct jit_jump){va, code};
+}
+
+/* Enters what was found for pc; near: the hart came from a jump that knows pc by distance. */
+static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f, bool near)
+{
+    struct rv_jit_bank *b = h->jit.now;
+    if (b->key & GLOBAL_KEY && !page_global(h, b))
+        return;
     note_page(b, h->pc);
     note_page(b, (uintptr_t)f->ops);
-    b->jumps[i] = (struct jit_jump){h->pc, f->code};
+    bank_set(b, jit_jump_index(h->pc), h->pc, f->code);
+    if (near)
+        bank_set(b, h->jit.run.near_place / (unsigned)sizeof(struct jit_jump), h->pc & PAGE_MASK,
+                 rv_code_number(h->guest->code, f->ops));
     h->jit.stats.finds++;
 }
 
@@ -338,33 +349,38 @@ void rv_jit_run(struct rv_hart *h, bool everything)
     rv_code_enter(h->guest->code, h);
     bool goes_on = true;
     h->jit.run.exit_site = 0;
-    h->jit.leaves = false;
+    h->jit.near = h->jit.leaves = false;
     while (h->insns < load_relaxed(&h->hart.shared.until)) {
         if (!goes_on && (h->jit.leaves || !rv_go_on(h)))
             break;
         if (unlikely(!settle(h)))
             break;
-        if (!goes_on)
+        if (!goes_on) {
             h->jit.run.exit_site = 0; /* it led elsewhere */
+            h->jit.near = false;
+        }
         goes_on = true;
         const struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
         struct rv_jit_found f;
-        if (jump->va == h->pc && !h->jit.run.exit_site && likely(!h->triggers)) {
+        if (jump->va == h->pc && !h->jit.run.exit_site && !h->jit.near && likely(!h->triggers)) {
             goes_on = run_code(j, h, jump->code);
             continue;
         }
         bool has_code = find(j, h, h->pc, everything, &f);
         uintptr_t site = h->jit.run.exit_site;
+        bool near = h->jit.near;
         h->jit.run.exit_site = 0;
+        h->jit.near = false;
         if (!has_code) {
             goes_on = !h->trap.pending && !h->attention && interpret_block(h) && !h->jit.leaves;
             continue;
         }
-        if (site && j->cfg.chain) {
+        if (near)
+            rv_jit_link(j, h, &f);
+        if (site && j->cfg.chain)
             rv_jit_chain(j, h, site, &f);
-        } else {
-            jump_fill(h, &f);
-        }
+        else
+            jump_fill(h, &f, near);
         goes_on = run_code(j, h, f.code) && !h->jit.leaves;
     }
     rv_code_leave(h->guest->code, h);

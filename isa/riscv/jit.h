@@ -56,6 +56,7 @@ struct rv_jit_hart {
     unsigned mode; /* index of the assumptions that code may rely on now */
     /* There was no room for a translation when insns was starved_at. */
     bool starved, leaves;
+    bool near;       /* code was left by JIT_LEFT_NEAR */
     bool local_code; /* S-mode runs pages that are not global: it has banks as U-mode has */
     uint64_t starved_at;
     struct rv_jit_range {

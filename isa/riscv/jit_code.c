@@ -351,6 +351,28 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
     h->jit.stats.chains++;
 }
 
+/*
+ * Once for each site: the distance and the number cannot be written together, and who compared with
+ * the old number may not have jumped yet.  In between no page has the number that stands there.
+ */
+void rv_jit_link(struct rv_jit *j, struct rv_hart *h, const struct rv_jit_found *to)
+{
+    uint32_t *place = (uint32_t *)(void *)codemem_rw(j->mem, h->jit.run.near_number);
+    uint32_t none = 0, number = rv_code_number(j->g->code, to->ops);
+    uintptr_t site = h->jit.run.near_site;
+    bool from_any = site & 1;
+    site &= ~(uintptr_t)1;
+    /* As in rv_jit_chain. */
+    tsan_acquire(j);
+    if (!cas_seq_cst(place, &none, RV_CODE_NUMBER_MAX + 1))
+        return;
+    if (!number || (from_any && !to->any) || !j->cfg.chain)
+        return;
+    j->host->chain(codemem_rw(j->mem, site), site, to->code);
+    store_release(place, number);
+    h->jit.stats.chains++;
+}
+
 /* --- translating --- */
 
 /* Enters what was compiled, where nobody was first.  -ENOMEM: not all of it. */
@@ -406,6 +428,7 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
         b->region.guest = &j->guest;
         b->region.stream_bank = job->mode & RV_JIT_BANK ? 1 : 0;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
+        b->region.near_base = (unsigned)(gpa >> PAGE_SHIFT);
         b->region.scattered = j->cfg.level < 2 ? NULL : &b->scattered;
         if (b->region.scattered)
             rv_jit_scattered(j, gpa, &b->region, &b->scattered);

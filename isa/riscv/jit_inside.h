@@ -144,6 +144,10 @@ int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_j
 void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
                   const struct rv_jit_found *to);
 
+/* Links the jump at near_site (of struct jit_hart) to what was found for the hart's pc, if it was
+ * never tried before. */
+void rv_jit_link(struct rv_jit *j, struct rv_hart *h, const struct rv_jit_found *to);
+
 /* What code for the hart may assume now. */
 static inline unsigned rv_jit_mode_now(const struct rv_hart *h)
 {

@@ -90,6 +90,9 @@ const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa
 /* The same, NULL if there is none yet. */
 const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa);
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
+/* That of the decoded page, which no other has or had; 0: it got none. */
+#define RV_CODE_NUMBER_MAX (UINT32_MAX - 1)
+uint32_t rv_code_number(const struct rv_code_cache *c, const struct rv_op *d);
 /*
  * d's eighth of the page is about to be used: what makes that cheap, if it was not yet.  Returns
  * those that were, a bit each; rv_code_parts does nothing else.  What is none of them has nothing

@@ -17,6 +17,8 @@
  */
 #include "jit/x64/lower.h"
 
+#include <string.h>
+
 static void border_stores(struct lower *l, const struct map *from, const struct map *to, bool all)
 {
     for (unsigned r = 0; r < 16; r++) {
@@ -103,16 +105,22 @@ static void align_distance(struct x64_buf *e)
     }
 }
 
+/* The address of what is at `to` (of the buffer), and so much. */
+static void lea_rip(struct x64_buf *e, enum x64_reg r, const uint8_t *to, unsigned plus)
+{
+    x64_rm(e, 0x8d, X64_W, r, x64_at(RBP, 0)); /* lea r, [rip + ...]: patched below */
+    if (!e->full) {
+        e->p[-2] = (uint8_t)(0x05 | (r & 7) << 3); /* mod 0, rm 5: relative to rip */
+        e->p--;
+        x64_dword(e, (uint32_t)(to - (e->p + 4)) + plus);
+    }
+}
+
 /* Where the jump or call at site leads at first: to the engine, which may lead it elsewhere. */
 static void unchained(struct lower *l, const uint8_t *site, int32_t disp)
 {
     struct x64_buf *e = &l->e;
-    x64_rm(e, 0x8d, X64_W, RDX, x64_at(RBP, 0)); /* lea rdx, [rip + ...]: patched below */
-    if (!e->full) {
-        e->p[-2] = 0x15; /* mod 0, rm 5: relative to rip */
-        e->p--;
-        x64_dword(e, (uint32_t)(site - (e->p + 4)) + l->r->any_mode);
-    }
+    lea_rip(e, RDX, site, l->r->any_mode);
     to_stub(l, l->s->chain, disp);
 }
 
@@ -122,15 +130,110 @@ static void chainable_jump(struct lower *l, int32_t disp)
     unchained(l, x64_jmp(&l->e, x64_here(&l->e) + 5), disp);
 }
 
+/* --- jumps by distance to other pages (JIT_NEAR) --- */
+
+static void push_way_back(struct lower *l);
+static void way_back(struct lower *l, unsigned disp, bool same_page);
+
+static int32_t page_of(int32_t disp)
+{
+    return disp & -(int32_t)PAGE_SIZE;
+}
+
+/* Where the bank has the page. */
+static int32_t near_place(const struct lower *l, int32_t disp)
+{
+    unsigned i = (l->r->near_base + (unsigned)(page_of(disp) / (int32_t)PAGE_SIZE)) % JIT_NEAR;
+    return (int32_t)((JIT_JUMPS + i) * sizeof(struct jit_jump));
+}
+
+/* With 4 bytes for a number, at an address that is a multiple of 4; returns it. */
+static uint8_t *compare_number(struct x64_buf *e, struct x64_mem m)
+{
+    const unsigned before = 6; /* opcode, ModRM, distance of 4 bytes */
+    while (!e->full && (x64_here(e) + before) & 3) {
+        x64_begin(e);
+        x64_byte(e, 0x90);
+    }
+    x64_alu_mem_imm(e, ALU_CMP, 0, m, INT32_MAX);
+    uint8_t *number = e->p - 4;
+    if (!e->full)
+        memset(number, 0, 4);
+    return number;
+}
+
+/*
+ * To disp, in another page; back: 0, or the call's way back.  The alarm is looked for as by
+ * address: forward jumps alone make no loop.  The page's address is that of the bank, which a
+ * processor guesses right, so that the next jump need not wait for this one's store.
+ */
+static void go_near(struct lower *l, int32_t disp, unsigned back)
+{
+    struct x64_buf *e = &l->e;
+    struct cold *c = lower_cold(l);
+    int32_t place = near_place(l, disp);
+    c->kind = COLD_NEAR;
+    c->exit.disp = disp;
+    c->exit.link = (uint16_t)back;
+    c->from[2] = NULL;
+    x64_load(e, RAX, at_hart(l, l->g->page_va));
+    if (page_of(disp))
+        x64_alu_imm(e, ALU_ADD, X64_W, RAX, page_of(disp));
+    if (disp < 0 || back) {
+        x64_alu_mem(e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
+        c->from[2] = x64_jcc(e, CC_AE, 0);
+    }
+    x64_load(e, RCX, AT_JIT(l, jumps));
+    x64_load(e, RDX, x64_at(RCX, place + (int32_t)offsetof(struct jit_jump, va)));
+    x64_alu(e, ALU_CMP, X64_W, RAX, RDX);
+    c->from[0] = x64_jcc(e, CC_NE, 0);
+    c->number = compare_number(e, x64_at(RCX, place + (int32_t)offsetof(struct jit_jump, code)));
+    c->from[1] = x64_jcc(e, CC_NE, 0);
+    x64_store(e, at_hart(l, l->g->page_va), RDX);
+    if (back)
+        push_way_back(l);
+    align_distance(e);
+    c->from[3] = back ? x64_call(e, 0) : x64_jmp(e, 0);
+    c->after = x64_here(e);
+    if (back)
+        way_back(l, back, false);
+}
+
+/* The page is not there, or has another number; or (from[3]) none is linked yet. */
+static void near_cold(struct lower *l, struct cold *c)
+{
+    struct x64_buf *e = &l->e;
+    int32_t disp = c->exit.disp - page_of(c->exit.disp);
+    if (c->from[2]) {
+        x64_patch(e, c->from[2]);
+        x64_alu_imm(e, ALU_ADD, X64_W, RAX, disp);
+        x64_jmp(e, l->s->alarm_at);
+    }
+    x64_patch(e, c->from[0]);
+    x64_patch(e, c->from[1]);
+    if (c->exit.link)
+        push_way_back(l);
+    x64_patch(e, c->from[3]);
+    if (disp)
+        x64_alu_imm(e, ALU_ADD, X64_W, RAX, disp);
+    lea_rip(e, RDX, c->from[3], l->r->any_mode);
+    lea_rip(e, RCX, c->number, 0);
+    x64_store_imm(e, AT_JIT(l, near_place), near_place(l, c->exit.disp), 8);
+    if (c->exit.link) {
+        x64_call(e, l->s->near);
+        x64_jmp(e, c->after);
+    } else {
+        x64_jmp(e, l->s->near);
+    }
+}
+
 static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
 {
     exits_to_border(l);
     switch (kind) {
     case IR_EXIT_CHAIN:
         if (disp < 0 || disp >= (int32_t)PAGE_SIZE) {
-            x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
-            x64_alu_imm(&l->e, ALU_ADD, X64_W, RAX, disp);
-            exits_by_address(l, l->s);
+            go_near(l, disp, 0);
             break;
         }
         if (disp <= (int32_t)l->r->blocks[l->block].disp)
@@ -240,9 +343,7 @@ static void call_out(struct lower *l, const struct ir_insn *i)
         call_in_page(l, i);
         return;
     }
-    x64_load(&l->e, RAX, at_hart(l, l->g->page_va));
-    x64_alu_imm(&l->e, ALU_ADD, X64_W, RAX, i->disp);
-    call_by_address(l, i->link);
+    go_near(l, i->disp, i->link);
 }
 
 /* To the address in r, which is that of the last call's way back, or is looked up. */
@@ -382,6 +483,10 @@ void exits_insn(struct lower *l, const struct ir_insn *i)
 
 void exits_cold(struct lower *l, struct cold *c)
 {
+    if (c->kind == COLD_NEAR) {
+        near_cold(l, c);
+        return;
+    }
     x64_patch(&l->e, c->from[0]);
     if (c->kind == COLD_ALARM) {
         exits_to_border(l);

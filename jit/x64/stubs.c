@@ -115,6 +115,30 @@ static uintptr_t make_by_address(struct lower *l, const struct jit_stubs *out)
     return start;
 }
 
+/*
+ * To rax, by the jump at rdx that is linked for the number at rcx.  To the engine where it is not
+ * linked, or nothing is known of the page: else by the jump cache.
+ */
+static uintptr_t make_near(struct stubs *s, const struct jit_stubs *out)
+{
+    struct lower *l = s->l;
+    struct x64_buf *e = &l->e;
+    uintptr_t start = x64_here(e);
+    x64_store(e, AT_JIT(l, near_site), RDX);
+    x64_store(e, AT_JIT(l, near_number), RCX);
+    x64_alu_mem_imm(e, ALU_CMP, 0, x64_at(RCX, 0), 0);
+    uint8_t *not_linked = x64_jcc8(e, CC_E);
+    x64_load(e, RCX, AT_JIT(l, near_place));
+    x64_alu_mem(e, ALU_ADD, X64_W, RCX, AT_JIT(l, jumps));
+    x64_alu_mem_imm(e, ALU_CMP, X64_W, x64_at(RCX, offsetof(struct jit_jump, va)), 1);
+    uint8_t *known = x64_jcc8(e, CC_NE);
+    x64_patch8(e, not_linked);
+    (void)make_at(s, JIT_LEFT_NEAR);
+    x64_patch8(e, known);
+    exits_by_address(l, out);
+    return start;
+}
+
 /* A return to rax that is not that of the last call: what is known of calls is over. */
 static uintptr_t make_stray_return(struct lower *l, const struct jit_stubs *out)
 {
@@ -155,6 +179,7 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     out->leave_at = make_at(&s, JIT_LEFT_LEAVE);
     out->alarm_at = make_at(&s, JIT_LEFT_ALARM);
     out->by_address = make_by_address(l, out);
+    out->near = make_near(&s, out);
     out->stray_return = make_stray_return(l, out);
     out->enter = make_enter(l, make_bottom(l, out->stray_return));
     l->s = out;

@@ -143,6 +143,9 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   JIT(nan),
                   {"jit.nan.single", g->jit + (int64_t)offsetof(struct jit_hart, nan[1])},
                   JIT(exit_site),
+                  JIT(near_site),
+                  JIT(near_number),
+                  JIT(near_place),
                   JIT(lr_host),
                   JIT(lr_foreign),
                   JIT(foreign),
@@ -200,6 +203,7 @@ static const char *stub_name(uintptr_t at)
         STUB(alarm_at),
         STUB(interp),
         STUB(by_address),
+        STUB(near),
         STUB(stray_return),
 #undef STUB
 #define ROUTINE(kind) {#kind, stubs.routine[kind]}

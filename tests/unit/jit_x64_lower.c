@@ -306,7 +306,7 @@ struct left {
 
 static struct world expected;
 static uint8_t memory[2][WINDOW_PAGES * PAGE_SIZE];
-static struct jit_jump jumps[JIT_JUMPS];
+static struct jit_jump jumps[JIT_JUMPS + JIT_NEAR];
 
 static int find_block(const struct made *m, int64_t disp)
 {
@@ -316,9 +316,23 @@ static int find_block(const struct made *m, int64_t disp)
     return -1;
 }
 
+/* Jumps by distance to other pages that were linked so far, each for a number of its own. */
+struct near_link {
+    unsigned block, at; /* the instruction */
+    int target;
+    unsigned place;
+    uint32_t number;
+};
+
+#define NEAR_LINKS 4
+static struct near_link near_links[NEAR_LINKS];
+static unsigned near_count;
+static unsigned near_taken, near_missed; /* of those linked */
+
 /* Evaluates from block to block. */
 struct walk {
     const struct made *m;
+    struct near_link last; /* the jump that it was left by: not linked */
     uint64_t page_va, now, until;
     struct left out;
     /* The calls that it is in: where they return to, and how far that is in its page. */
@@ -347,8 +361,32 @@ static int by_address(struct walk *w, uint64_t pc)
     return k;
 }
 
-static int to_disp(struct walk *w, unsigned from, enum ir_exit_kind kind, int32_t disp)
+/* By i, number at of its block, to pc in another page; the alarm was looked for. */
+static int by_distance(struct walk *w, unsigned from, unsigned at, const struct ir_insn *i,
+                       uint64_t pc)
 {
+    int32_t pages = (i->disp & -(int32_t)PAGE_SIZE) / (int32_t)PAGE_SIZE;
+    unsigned place = JIT_JUMPS + (w->m->r.near_base + (unsigned)pages) % JIT_NEAR;
+    for (unsigned n = 0; n < near_count; n++) {
+        const struct near_link *k = &near_links[n];
+        if (k->block != from || k->at != at)
+            continue;
+        if (jumps[place].va != (pc & PAGE_MASK) || jumps[place].code != k->number) {
+            near_missed++;
+            return by_address(w, pc);
+        }
+        near_taken++;
+        w->page_va = pc & PAGE_MASK;
+        return k->target;
+    }
+    w->last = (struct near_link){.block = from, .at = at, .place = place};
+    return leave(w, JIT_LEFT_NEAR, pc);
+}
+
+static int to_disp(struct walk *w, unsigned from, unsigned at, const struct ir_insn *i)
+{
+    int32_t disp = i->disp;
+    enum ir_exit_kind kind = (enum ir_exit_kind)i->sub;
     uint64_t pc = w->page_va + (uint64_t)(int64_t)disp;
     int k = find_block(w->m, disp);
     switch (kind) {
@@ -363,10 +401,10 @@ static int to_disp(struct walk *w, unsigned from, enum ir_exit_kind kind, int32_
     }
     if (k >= 0 && ((unsigned)k > from || w->m->blocks[k].header))
         return k;
-    if (disp < 0 || disp >= (int32_t)PAGE_SIZE)
-        return by_address(w, pc);
     if (disp <= w->m->blocks[from].disp && w->now >= w->until)
         return leave(w, JIT_LEFT_ALARM, pc);
+    if (disp < 0 || disp >= (int32_t)PAGE_SIZE)
+        return by_distance(w, from, at, i, pc);
     return leave(w, JIT_LEFT_CHAIN, pc);
 }
 
@@ -375,9 +413,8 @@ static bool is_call(const struct walk *w, const struct ir_insn *i)
     return guests[w->m->guest].link && i->sub == IR_EXIT_CHAIN && i->link && i->link < PAGE_SIZE;
 }
 
-static int call_to(struct walk *w, const struct ir_insn *i, uint64_t pc)
+static int call_to(struct walk *w, unsigned from, unsigned at, const struct ir_insn *i, uint64_t pc)
 {
-    int k = find_block(w->m, (int64_t)(pc - PAGE_VA));
     bool in_page = i->op == IR_exit && i->disp >= 0 && i->disp < (int32_t)PAGE_SIZE;
     if (w->now >= w->until)
         return leave(w, JIT_LEFT_ALARM, pc);
@@ -385,8 +422,11 @@ static int call_to(struct walk *w, const struct ir_insn *i, uint64_t pc)
         w->calls = 0;
     w->call[w->calls].to = w->page_va + i->link;
     w->call[w->calls++].disp = i->link;
-    if (!in_page)
+    if (i->op != IR_exit)
         return by_address(w, pc);
+    if (!in_page)
+        return by_distance(w, from, at, i, pc);
+    int k = find_block(w->m, i->disp);
     if (k >= 0 && !w->m->r.own_map)
         return k;
     return leave(w, JIT_LEFT_CHAIN, pc);
@@ -422,9 +462,9 @@ static int eval_block(struct walk *w, unsigned k)
         return leave(w, JIT_LEFT_TRAP, o.pc);
     }
     if (i->op != IR_exit_if && is_call(w, i))
-        return call_to(w, i, o.pc);
+        return call_to(w, k, o.at, i, o.pc);
     if (i->op != IR_exit_to)
-        return to_disp(w, k, o.exit_kind, i->disp);
+        return to_disp(w, k, o.at, i);
     if (i->link == IR_LINK_RETURN && guests[w->m->guest].link)
         return return_to(w, values[i->a]);
     if (o.exit_kind == IR_EXIT_CHAIN)
@@ -445,7 +485,7 @@ static void world_begin(struct world *w, const struct made *m, unsigned which)
     w->strict = m->r.strict_align;
 }
 
-static void evaluate(const struct made *m, struct left *out)
+static void evaluate(const struct made *m, struct left *out, struct near_link *last)
 {
     static struct walk w;
     w = (struct walk){
@@ -460,12 +500,15 @@ static void evaluate(const struct made *m, struct left *out)
     w.out.insns = w.now;
     w.out.page_va = w.page_va;
     *out = w.out;
+    *last = w.last;
 }
 
 static void fill_jumps(const struct made *m, const struct jit_code *code)
 {
     for (unsigned i = 0; i < JIT_JUMPS; i++)
         jumps[i].va = 0x5a17b0a7e112d34d; /* never looked for: nobody makes such a number */
+    for (unsigned i = 0; i < JIT_NEAR; i++)
+        jumps[JIT_JUMPS + i].va = 1;
     for (unsigned k = 0; k < m->r.count && m->jumps; k++)
         if (code->entry[k]) {
             uint64_t va = PAGE_VA + m->blocks[k].disp;
@@ -552,16 +595,32 @@ static int compile(struct made *m, struct jit_code *code)
 
 static struct left want, got;
 
-static const char *run_and_compare(struct made *m)
+/* As the engine does, to any entry of the region: its other page is the same code again. */
+static bool link_near(struct made *m, const struct jit_code *code, struct near_link last)
 {
-    struct jit_code code;
-    int rc = compile(m, &code);
-    if (rc)
-        return rc == -E2BIG ? "too much" : "no room";
-    fill_jumps(m, &code);
+    uintptr_t site = hart.jit.near_site & ~(uintptr_t)1;
+    ptrdiff_t rw = room.rw - (uint8_t *)room.rx;
+    uint32_t *number = (uint32_t *)(hart.jit.near_number + (uintptr_t)rw);
+    if (near_count == NEAR_LINKS || (hart.jit.near_number | site) & 3 || *number ||
+        (hart.jit.near_site & 1) != m->r.any_mode ||
+        hart.jit.near_place != last.place * sizeof(struct jit_jump))
+        return false;
+    last.target = (int)m->entry;
+    last.number = 0x12345600 + near_count;
+    host->chain((uint8_t *)(site + (uintptr_t)rw), site, code->entry[m->entry]);
+    *number = last.number;
+    jumps[last.place] = (struct jit_jump){want.pc & PAGE_MASK, last.number};
+    near_links[near_count++] = last;
+    serialize();
+    return true;
+}
+
+static const char *run_and_compare_once(struct made *m, const struct jit_code *code,
+                                        struct near_link *last)
+{
     hart_begin(m);
-    evaluate(m, &want);
-    run(m, code.entry[m->entry], &got);
+    evaluate(m, &want, last);
+    run(m, code->entry[m->entry], &got);
     if (want.why != got.why)
         return "left for another reason";
     if (want.pc != got.pc)
@@ -579,6 +638,25 @@ static const char *run_and_compare(struct made *m)
     if (memcmp(memory[0], memory[1], sizeof(memory[0])))
         return "other memory";
     return NULL;
+}
+
+/* Again for each jump to another page that it is left by, which then is linked. */
+static const char *run_and_compare(struct made *m)
+{
+    struct jit_code code;
+    struct near_link last;
+    int rc = compile(m, &code);
+    if (rc)
+        return rc == -E2BIG ? "too much" : "no room";
+    fill_jumps(m, &code);
+    near_count = 0;
+    for (;;) {
+        const char *why = run_and_compare_once(m, &code, &last);
+        if (why || want.why != JIT_LEFT_NEAR || near_count == NEAR_LINKS)
+            return why;
+        if (!link_near(m, &code, last))
+            return "a jump that cannot be linked";
+    }
 }
 
 /* A crash is a difference like others, and so is code that does not come back. */
@@ -762,9 +840,13 @@ static void random_regions(void **state)
         make_region(&region, one_in(3) ? 1 : 1 + below(BLOCKS));
         try_region(&region);
         whys[want.why]++;
+        whys[JIT_LEFT_NEAR] += near_count;
     }
     catch_crashes(false);
-    print_message("%u accesses through C; left by", slow_calls);
+    print_message(
+        "%u accesses through C, %u jumps straight to other pages, %u that missed; left by",
+        slow_calls, near_taken, near_missed);
+    assert_true(near_taken && near_missed);
     for (unsigned i = 0; i < ARRAY_LEN(whys); i++)
         print_message(" %u", whys[i]);
     print_message("\n");
