@@ -507,7 +507,19 @@ static inline ir_ref some_condition(struct maker *m)
     return one_in(4) ? ir_pure(m->b, IR_ne, c, ir_const(m->b, 0), IR_NONE) : c;
 }
 
-/* Where an exit leads: another block of the region, which takes a step, or nowhere known. */
+static inline bool is_target(const struct maker *m, int32_t disp)
+{
+    for (unsigned i = 0; i < m->target_count; i++)
+        if (m->targets[i] == disp)
+            return true;
+    return false;
+}
+
+/*
+ * Where an exit leads: another block of the region, which takes a step, or nowhere known: no block
+ * begins there, nor, for an exit that takes no step, where an exit_to goes that leaves the lowest
+ * bit out.
+ */
 static inline int32_t exit_disp(struct maker *m, unsigned retired)
 {
     if (m->target_count && !one_in(4)) {
@@ -515,7 +527,11 @@ static inline int32_t exit_disp(struct maker *m, unsigned retired)
         if (retired || to > m->disp)
             return (int32_t)to;
     }
-    return ((int32_t)below(0x1800) - 0x400) | 1; /* no block begins there */
+    int32_t odd;
+    do
+        odd = ((int32_t)below(0x1800) - 0x400) | 1;
+    while (!retired && is_target(m, odd - 1));
+    return odd;
 }
 
 static inline enum ir_exit_kind exit_kind(unsigned kinds)
