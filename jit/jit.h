@@ -51,7 +51,7 @@ struct jit_jump {
  * linked to code of one number.  It asks whether at that distance still is what has it; who finds
  * it there may jump straight to the code.
  */
-#define JIT_NEAR 8192
+#define JIT_NEAR 4096
 
 /* Where in a bank va belongs. */
 static inline unsigned jit_jump_index(uint64_t va)
