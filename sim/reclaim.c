@@ -79,7 +79,9 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *cfg)
     r->cfg = *cfg;
     r->chunks = zeros_chunks(cfg->pm);
     r->was_zero = calloc(r->chunks / 64 + 1, sizeof(*r->was_zero));
-    int rc = r->was_zero ? loop_timer_add(cfg->loop, reclaim_due, r, &r->timer) : -ENOMEM;
+    int rc = r->was_zero
+                 ? loop_timer_add(cfg->loop, reclaim_due, r, &r->timer)
+                 : error_set(MH_ERROR_CORE, -ENOMEM, "memory", NULL, "not enough host memory");
     if (rc) {
         reclaim_destroy(r);
         return rc;

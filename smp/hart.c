@@ -113,11 +113,12 @@ uint32_t hart_poll(struct hart *h)
     return requests & (REQUEST_IRQ | REQUEST_GUEST | REQUEST_STOP);
 }
 
+/* Who stops the world has no need of a hart that waits. */
 static bool wake_wanted(const struct hart *h, uint64_t wake_irqs)
 {
     const struct hart_shared *s = &h->shared;
-    return load_seq_cst(&s->requests) || load_seq_cst(&s->irq) & wake_irqs ||
-           load_acquire(&h->smp->stopping);
+    return load_seq_cst(&s->requests) & ~(uint32_t)REQUEST_PARK ||
+           load_seq_cst(&s->irq) & wake_irqs || load_acquire(&h->smp->stopping);
 }
 
 /*
@@ -148,12 +149,13 @@ static bool look_around(const struct hart *h, uint64_t wake_irqs, uint64_t start
 static void sleep_until(struct hart *h, uint64_t wake_irqs, uint64_t deadline_ns)
 {
     struct hart_shared *s = &h->shared;
-    uint32_t seen = load_acquire(&s->wake);
     /* Pairs with hart_kick: it asks whether we sleep after it gave us a reason not to. */
     store_seq_cst(&s->asleep, 1);
-    while (!wake_wanted(h, wake_irqs) && !futex_wait(&s->wake, seen, deadline_ns) &&
-           load_acquire(&s->wake) == seen)
-        ;
+    for (;;) {
+        uint32_t seen = load_acquire(&s->wake);
+        if (wake_wanted(h, wake_irqs) || futex_wait(&s->wake, seen, deadline_ns))
+            break;
+    }
     store_seq_cst(&s->asleep, 0);
 }
 
