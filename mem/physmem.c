@@ -190,8 +190,14 @@ void physmem_flag_sync(struct physmem *pm, gpa_t gpa, uint8_t bit)
 void physmem_write_finish(struct physmem *pm, gpa_t gpa, uint64_t len)
 {
     const struct physmem_hooks *hooks = &pm->hooks;
-    /* Pairs with the one in physmem_flag_sync: see the head of the file. */
-    uint8_t old = fetch_or_seq_cst(&pm->flags[(gpa - pm->base) >> PAGE_SHIFT], PAGE_DIRTY);
+    /*
+     * Pairs with the one in physmem_flag_sync: see the head of the file.  Mostly the page is dirty
+     * long since; flags of pages that others write stand beside.
+     */
+    fence_seq_cst();
+    uint8_t old = physmem_page_flags(pm, gpa);
+    if (unlikely(!(old & PAGE_DIRTY)))
+        physmem_flag_set(pm, gpa, PAGE_DIRTY);
 
     if (unlikely(old & PAGE_CODE) && hooks->code_written)
         hooks->code_written(hooks->opaque, gpa, len);

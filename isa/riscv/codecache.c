@@ -14,7 +14,11 @@
  * written before it is read: the host replaces a page that it has mapped for
  * reading only after it has told all processors.
  *
- * Giving a page up (its bytes were written, or it is evicted): it is unlinked,
+ * Where one hart alone has been in an array, and nothing was translated from it,
+ * a store of that hart only makes the slots of what it stored fresh again: code
+ * that a hart writes for itself concerns nobody else.
+ *
+ * Otherwise a page is given up (its bytes were written, or it is evicted): it is unlinked,
  * the generation rises, and PAGE_CODE goes.  Harts go on in the old array until
  * they leave the interpreter: the architecture asks for no more before FENCE.I,
  * and FENCE.I leaves when the generation has risen.  On its way in a hart
@@ -51,18 +55,26 @@
 #define RESET_MAX     512 /* slots: 8 KiB; more are cheaper to give back */
 #define WRITTEN_OFTEN 3
 #define STORES_MAX    200 /* of a page that keeps its flag; then it is data */
+#define RENEWED_MAX   64  /* stores of an array's owner with no decoding between */
 #define DROP_EACH_MAX                                                                              \
     4 /* fetch entries of so many pages are dropped one by one, of more all at once */
 
+#define SHARED UINT16_MAX
+
 struct array {
-    gpa_t gpa;
-    uint64_t given_up; /* generation at which it was given up, 0 while live */
+    CACHE_ALIGNED struct lock lock; /* RANK_CODE_PAGE: the slots, and the five members below */
+    /* Index of the hart that alone has been in it, or SHARED, which it stays; atomic. */
+    uint16_t owner;
+    uint16_t first, end; /* slots decoded lie between */
+    uint8_t renewed;     /* stores of the owner since it decoded something */
+    uint8_t parts;       /* those that are private, a bit each; atomic */
+
+    bool used; /* since the clock's hand was here; atomic */
     bool mapped, suspect;
-    uint32_t number;         /* rv_code_number */
-    bool used;               /* since the clock's hand was here; atomic */
-    uint8_t parts;           /* those that are private, a bit each; atomic */
-    uint16_t first, end;     /* slots decoded lie between */
-    int next;                /* in the free or given-up list */
+    uint32_t number; /* rv_code_number */
+    int next;        /* in the free or given-up list */
+    gpa_t gpa;
+    uint64_t given_up;       /* generation at which it was given up, 0 while live */
     struct rv_jit_page *jit; /* its translations; atomic */
 };
 
@@ -76,8 +88,9 @@ struct rv_code_cache {
          * had one; stores since then, plus 1.  Atomic: rises from other values than 0 without the
          * lock. */
         uint8_t stores;
-    } * written; /* by RAM page; under the lock but for that */
-    char *base;  /* of the arrays */
+    } * written;         /* by RAM page; under the lock but for that */
+    struct array *array; /* ARRAYS_MAX, the first "made" of them in use at some time */
+    char *base;          /* of their slots */
     int template_fd;
 
     CACHE_ALIGNED uint64_t generation; /* atomic; rises when an array is given up */
@@ -93,7 +106,6 @@ struct rv_code_cache {
     int recent[DROP_EACH_MAX]; /* arrays given up at generation g: recent[g % DROP_EACH_MAX] */
     uint32_t numbers;          /* given so far */
     struct rv_code_stats stats;
-    struct array array[ARRAYS_MAX];
 };
 
 static struct rv_op *array_ops(const struct rv_code_cache *c, int i)
@@ -158,9 +170,13 @@ int rv_code_create(struct rv_code_cache **out, struct rv_guest *g)
     lock_init(&c->lock, RANK_CODE);
     c->page = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->page));
     c->written = calloc(c->pm->size >> PAGE_SHIFT, sizeof(*c->written));
+    c->array = mmap(NULL, ARRAYS_MAX * sizeof(*c->array), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (c->array == MAP_FAILED)
+        c->array = NULL;
     c->base = arrays_reserve();
     c->template_fd = template_make();
-    if (!c->page || !c->written || !c->base || c->template_fd < 0) {
+    if (!c->page || !c->written || !c->array || !c->base || c->template_fd < 0) {
         rv_code_destroy(c);
         return error_set(MH_ERROR_MEMORY, -ENOMEM, "memory", NULL, "no room for the code cache");
     }
@@ -176,6 +192,8 @@ void rv_code_destroy(struct rv_code_cache *c)
         rv_jit_page_free(c->g->jit, c->array[i].jit);
     if (c->base)
         munmap(c->base, (size_t)ARRAYS_MAX * ARRAY_STRIDE);
+    if (c->array)
+        munmap(c->array, ARRAYS_MAX * sizeof(*c->array));
     if (c->template_fd >= 0)
         close(c->template_fd);
     free(c->page);
@@ -342,6 +360,7 @@ static int array_take_locked(struct rv_code_cache *c)
     if (mmap(array_ops(c, c->made), ARRAY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
              c->template_fd, 0) == MAP_FAILED)
         return -1;
+    lock_init(&c->array[c->made].lock, RANK_CODE_PAGE);
     return c->made++;
 }
 
@@ -373,6 +392,22 @@ static uint32_t number_locked(struct rv_code_cache *c)
     return c->numbers < RV_CODE_NUMBER_MAX ? ++c->numbers : 0;
 }
 
+static void array_begin_locked(struct rv_code_cache *c, struct array *a, const struct rv_hart *h,
+                               gpa_t page)
+{
+    a->used = a->mapped = true;
+    a->number = number_locked(c);
+    a->gpa = page;
+    a->given_up = 0;
+    a->jit = NULL;
+    lock_take(&a->lock);
+    store_relaxed(&a->owner, (uint16_t)h->hart.index);
+    a->first = RV_SLOTS;
+    a->end = 0;
+    a->renewed = a->parts = 0;
+    lock_drop(&a->lock);
+}
+
 static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h, gpa_t page)
 {
     lock_take(&c->lock);
@@ -387,12 +422,8 @@ static const struct rv_op *page_make(struct rv_code_cache *c, struct rv_hart *h,
     /* Somebody cleared a flag meanwhile: it may have been this one.  The caller tries again. */
     int i = ops || clears != c->flag_clears ? -1 : array_take_locked(c);
     if (i >= 0 && clears == c->flag_clears) {
-        c->array[i] = (struct array){.gpa = page,
-                                     .number = number_locked(c),
-                                     .mapped = true,
-                                     .suspect = !seen,
-                                     .used = true,
-                                     .first = RV_SLOTS};
+        array_begin_locked(c, &c->array[i], h, page);
+        c->array[i].suspect = !seen;
         if (!seen)
             fetch_add_acq_rel(&c->suspects, 1);
         store_relaxed(&c->written[page_index(c, page)].stores, 0);
@@ -415,10 +446,22 @@ const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa
     const struct rv_op *ops = load_acquire(&c->page[page_index(c, page)]);
     if (!ops)
         return page_make(c, h, page);
-    bool *used = &c->array[array_of(c, ops)].used;
-    if (!load_relaxed(used))
-        store_relaxed(used, true);
+    struct array *a = &c->array[array_of(c, ops)];
+    if (!load_relaxed(&a->used))
+        store_relaxed(&a->used, true);
+    if (load_relaxed(&a->owner) != h->hart.index)
+        rv_code_share(c, ops);
     return ops;
+}
+
+void rv_code_share(struct rv_code_cache *c, const struct rv_op *d)
+{
+    struct array *a = &c->array[array_of(c, d)];
+    if (load_acquire(&a->owner) == SHARED)
+        return;
+    lock_take(&a->lock); /* waits for the owner's store */
+    store_release(&a->owner, SHARED);
+    lock_drop(&a->lock);
 }
 
 const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa)
@@ -501,20 +544,20 @@ static unsigned decode_slot(struct rv_code_cache *c, gpa_t page, unsigned offset
     slot->rs3 = op.rs3;
     /* Pairs with the dispatch's load of fn, which the operands' loads depend on. */
     store_release(&slot->fn, fn);
-    c->stats.decodes++;
     return len;
 }
 
 void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_op *d)
 {
-    (void)h;
     int i = array_of(c, d);
     struct rv_op *ops = array_ops(c, i);
     unsigned offset = (unsigned)rv_slot_offset(d);
-    lock_take(&c->lock);
-    fence_seq_cst(); /* pairs with rv_code_written: the array is there for all to see */
+    uint64_t decodes = 0;
     struct array *a = &c->array[i];
-    gpa_t page = a->gpa;
+    gpa_t page = load_relaxed(&a->gpa);
+    lock_take(&a->lock);
+    fence_seq_cst(); /* pairs with rv_code_written: the array is there for all to see */
+    a->renewed = 0;
     if (offset / 2 < a->first)
         a->first = (uint16_t)(offset / 2);
     for (int n = 0; n < DECODE_AHEAD && offset < PAGE_SIZE; n++) {
@@ -523,16 +566,47 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
         if (load_relaxed(&slot->fn) != rv_handlers.decode)
             break;
         unsigned len = decode_slot(c, page, offset, slot);
+        decodes++;
         if (offset / 2 >= a->end)
             a->end = (uint16_t)(offset / 2 + 1);
         if (!len)
             break;
         offset += len;
     }
-    lock_drop(&c->lock);
+    lock_drop(&a->lock);
+    store_relaxed(&h->decodes, h->decodes + decodes);
 }
 
 /* --- writes to code, fence.i --- */
+
+/*
+ * A store inside a page by the hart whose array it is, or by another: false then, and when giving
+ * the page up is cheaper than to be told of each store.
+ */
+static bool renewed(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
+{
+    const struct hart *self = smp_self();
+    struct rv_op **page = &c->page[page_index(c, gpa)], *ops = load_acquire(page);
+    struct array *a = ops ? &c->array[array_of(c, ops)] : NULL;
+    if (!a || !self || load_relaxed(&a->owner) != self->index)
+        return false;
+    lock_take(&a->lock);
+    bool may = a->owner == self->index && load_relaxed(page) == ops && a->renewed < RENEWED_MAX;
+    if (may) {
+        unsigned offset = (unsigned)(gpa & ~PAGE_MASK);
+        unsigned first = offset < 2 ? 0 : offset / 2 - 1; /* which may reach into what is stored */
+        unsigned end = (offset + (unsigned)len + 1) / 2;
+        a->renewed++;
+        for (unsigned slot = first; slot < end; slot++)
+            if (slot >= a->first && slot < a->end && bit_test(a->parts, slot / PART_SLOTS))
+                store_relaxed(&ops[slot].fn, rv_handlers.decode);
+        struct rv_jit_page *jit = load_acquire(&a->jit);
+        if (jit)
+            rv_jit_page_cool(jit, first, end);
+    }
+    lock_drop(&a->lock);
+    return may;
+}
 
 void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
 {
@@ -541,7 +615,7 @@ void rv_code_written(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
     gpa_t first = gpa & PAGE_MASK, last = (gpa + len - 1) & PAGE_MASK;
     /* Pairs with rv_code_decode: we see the page's array, or it reads what was written. */
     fence_seq_cst();
-    if (first == last && cools(c, first))
+    if (first == last && (renewed(c, gpa, len) || cools(c, first)))
         return;
     lock_take(&c->lock);
     for (gpa_t page = first; page <= last; page += PAGE_SIZE) {
@@ -669,6 +743,8 @@ void rv_code_stats(struct rv_code_cache *c, struct rv_code_stats *out)
 {
     lock_take(&c->lock);
     *out = c->stats;
+    for (unsigned i = 0; i < c->g->cfg.harts; i++)
+        out->decodes += load_relaxed(&c->g->harts[i]->decodes);
     out->live_pages = c->live;
     out->resident_limit = LIVE_MAX;
     lock_drop(&c->lock);

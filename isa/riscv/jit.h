@@ -100,6 +100,9 @@ void rv_jit_hart_fini(struct rv_hart *h);
 /* No hart can be in the page's code any more. */
 void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p);
 
+/* Code was written where the page's slots from first to before end are: it is not warm. */
+void rv_jit_page_cool(struct rv_jit_page *p, unsigned first, unsigned end);
+
 /* The engines' run (isa/engine.h): translates everything, or what is warm. */
 void rv_jit_run(struct rv_hart *h, bool everything);
 

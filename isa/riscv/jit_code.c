@@ -263,6 +263,12 @@ void rv_jit_page_free(struct rv_jit *j, struct rv_jit_page *p)
     page_discard(p);
 }
 
+void rv_jit_page_cool(struct rv_jit_page *p, unsigned first, unsigned end)
+{
+    for (unsigned slot = first; slot < end; slot++)
+        store_relaxed(&p->count[slot], 0);
+}
+
 /* The page's translations; NULL: no memory. */
 struct rv_jit_page *rv_jit_page_of(struct rv_jit *j, const struct rv_op *ops)
 {
@@ -492,6 +498,7 @@ int rv_jit_translate(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_j
         m->builder = malloc(sizeof(*m->builder));
     if (!m->builder)
         return -ENOMEM;
+    rv_code_share(j->g->code, job->ops);
     int rc = compile(j, m, job, &code);
     if (rc)
         return rc;

@@ -10,9 +10,10 @@
  *
  * Slot 2048 holds the handler that goes on in the next page.
  *
- * Arrays are shared by all harts.  A slot is written once (under the cache's
+ * Arrays are shared by all harts.  A slot is written once (under the page's
  * lock): operands first, then the handler with release order.  It never changes
  * again; when the guest writes code, the whole array is given up (codecache.c).
+ * The exception is an array that only one hart has been in.
  */
 #ifndef ISA_RISCV_OPS_H
 #define ISA_RISCV_OPS_H
@@ -86,9 +87,14 @@ void rv_code_destroy(struct rv_code_cache *c);
  * not at once, try again.  h is the caller, inside the interpreter or about to be.
  */
 const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa_t gpa);
-/* The guest address of an array's page. */
 /* The same, NULL if there is none yet. */
 const struct rv_op *rv_code_peek(const struct rv_code_cache *c, gpa_t gpa);
+/*
+ * From now on the slots of d's page that are decoded stay as they are until the page is given up:
+ * before anything is made from them, or who is not the hart that made the page reads them.
+ */
+void rv_code_share(struct rv_code_cache *c, const struct rv_op *d);
+/* The guest address of an array's page. */
 gpa_t rv_code_gpa(const struct rv_code_cache *c, const struct rv_op *d);
 /* That of the decoded page, which no other has or had; 0: it got none. */
 #define RV_CODE_NUMBER_MAX (UINT32_MAX - 1)

@@ -248,6 +248,7 @@ struct rv_hart {
     uint64_t code_epoch; /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
     uint64_t
         code_seen; /* codecache.c: generation whose given-up pages it has dropped; own thread */
+    uint64_t decodes; /* of instructions; written by the owner, atomic */
     struct rv_jit_hart jit;
     struct hart hart;
 };

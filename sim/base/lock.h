@@ -22,6 +22,7 @@ enum lock_rank {
     RANK_IRQCHIP,     /* PLIC, CLINT: taken by a device that raises a line */
     RANK_LOOP,        /* event loop's lists */
     RANK_CODE,        /* code caches */
+    RANK_CODE_PAGE,   /* a decoded page */
     RANK_TRANSLATION, /* chunks of translated code */
     RANK_MMIO_MAP,    /* writers of the MMIO map */
     RANK_SHARD,       /* one memory shard */

@@ -7,6 +7,7 @@
 #define RAM_SIZE (48ull << 20) /* more pages than the cache keeps */
 #include "tests/unit/isa_riscv_fixture.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -318,6 +319,111 @@ static void test_written_often(void **state)
     fixture_close(&f);
 }
 
+/* ---- pages of one hart ---- */
+
+static void store(struct fixture *f, struct rv_hart *h, gpa_t gpa, unsigned size, uint64_t value)
+{
+    physmem_store_slow(f->pm, &h->hart.reservation, gpa, size, value);
+}
+
+/* What a hart stores where only it has been becomes fresh, and nothing else happens. */
+static void test_own_page(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_harts(&f, 2);
+    struct rv_code_cache *c = f.g->code;
+    struct rv_hart *h = f.g->harts[0];
+    gpa_t page = page_at(4);
+    for (unsigned i = 0; i < 4; i++)
+        put(&f, page + 4 * i, addi(i));
+    put(&f, page + 16, RET);
+    smp_attach(f.g->smp, &h->hart);
+    rv_code_enter(c, h);
+    const struct rv_op *d = decoded(&f, h, page);
+    uint64_t decodes = stats_of(&f).decodes;
+
+    store(&f, h, page + 4, 4, addi(0x21));
+    assert_true(is_decoded(d) && !is_decoded(d + 2) && is_decoded(d + 4));
+    assert_ptr_equal(decoded(&f, h, page + 4), d + 2);
+    assert_int_equal((d + 2)->imm, 0x21);
+    store(&f, h, page + 6, 2, addi(0x22) >> 16); /* the second half */
+    assert_true(is_decoded(d) && !is_decoded(d + 2) && is_decoded(d + 4));
+    assert_int_equal(decoded(&f, h, page + 4)->imm, 0x22);
+    store(&f, h, page + 3, 4, addi(0x22) << 8); /* of the first, all, and none of the third */
+    assert_true(!is_decoded(d) && !is_decoded(d + 2) && is_decoded(d + 4));
+    store(&f, h, page, 8, addi(1) | (uint64_t)addi(0x23) << 32);
+    assert_int_equal(decoded(&f, h, page)->imm, 1);
+    assert_int_equal(decoded(&f, h, page + 4)->imm, 0x23);
+    store(&f, h, page + 2048, 8, 0); /* nothing is decoded there */
+    assert_true(is_decoded(d) && is_decoded(d + 2));
+
+    assert_true(stats_of(&f).decodes == decodes + 4);
+    assert_true(stats_of(&f).invalidations == 0);
+    rv_code_fence_i(c, h);
+    assert_int_equal(h->attention, 0);
+    rv_code_leave(c, h);
+    smp_detach();
+    fixture_close(&f);
+}
+
+/* After the n-th store that gave nothing up; when the page went. */
+static unsigned stores_until_given_up(struct fixture *f, struct rv_hart *h, gpa_t gpa)
+{
+    uint64_t before = stats_of(f).invalidations;
+    for (unsigned n = 0; n < 1000; n++) {
+        store(f, h, gpa, 4, addi(n));
+        if (stats_of(f).invalidations != before)
+            return n;
+    }
+    return UINT_MAX;
+}
+
+static void test_own_page_no_more(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_harts(&f, 2);
+    struct rv_code_cache *c = f.g->code;
+    struct rv_hart *h = f.g->harts[0], *other = f.g->harts[1];
+    put(&f, page_at(4), addi(1));
+    smp_attach(f.g->smp, &h->hart);
+    rv_code_enter(c, h);
+
+    /* Data: told of each store it would be slow. */
+    decoded(&f, h, page_at(4));
+    unsigned many = stores_until_given_up(&f, h, page_at(4));
+    assert_true(many > 30 && many < 200);
+    /* What is decoded between makes it code again. */
+    for (unsigned i = 0; i < 2 * many; i++) {
+        decoded(&f, h, page_at(4));
+        store(&f, h, page_at(4), 4, addi(i));
+    }
+    assert_true(stats_of(&f).invalidations == 1);
+    /* Something is made from it. */
+    rv_code_share(c, decoded(&f, h, page_at(4)));
+    assert_int_equal(stores_until_given_up(&f, h, page_at(4)), 0);
+    /* Another hart comes, and stays in what it found. */
+    decoded(&f, h, page_at(4));
+    rv_code_enter(c, other);
+    const struct rv_op *held = decoded(&f, other, page_at(4));
+    int32_t imm = held->imm;
+    assert_int_equal(stores_until_given_up(&f, h, page_at(4)), 0);
+    assert_true(is_decoded(held) && held->imm == imm);
+    rv_code_leave(c, other);
+    /* Another hart stores, or a device. */
+    decoded(&f, h, page_at(4));
+    smp_detach();
+    smp_attach(f.g->smp, &other->hart);
+    assert_int_equal(stores_until_given_up(&f, other, page_at(4)), 0);
+    smp_detach();
+    decoded(&f, h, page_at(4));
+    put(&f, page_at(4), addi(3));
+    assert_true(stats_of(&f).invalidations == 5);
+    rv_code_leave(c, h);
+    fixture_close(&f);
+}
+
 /* ---- threads ---- */
 
 #define THREADS 4
@@ -325,7 +431,8 @@ static void test_written_often(void **state)
 
 struct race {
     struct fixture f;
-    uint32_t version[PAGES]; /* atomic: each page holds at least this one */
+    /* Atomic: each page holds at least this one.  The last pages belong to the harts. */
+    uint32_t version[PAGES + THREADS];
     uint32_t stop;
     uint64_t errors, looks; /* atomic */
 };
@@ -341,7 +448,7 @@ static void look(struct racer *t, uint64_t x)
 {
     struct race *r = t->r;
     struct rv_code_cache *c = r->f.g->code;
-    unsigned page = x % PAGES;
+    unsigned page = x % (PAGES + THREADS);
     uint32_t least = load_acquire(&r->version[page]);
     rv_code_enter(c, t->h);
     const struct rv_op *ops = rv_code_page(c, t->h, page_at(page));
@@ -361,10 +468,26 @@ static void look(struct racer *t, uint64_t x)
     fetch_add_relaxed(&r->looks, 1);
 }
 
+/* Code for itself; the others look at it all the same. */
+static void rewrite_own(struct racer *t)
+{
+    struct race *r = t->r;
+    unsigned page = PAGES + t->h->hart.index;
+    uint32_t version = r->version[page] + 1;
+    if (version > 0x7ff)
+        return; /* immediates go no further */
+    rv_code_enter(r->f.g->code, t->h);
+    store(&r->f, t->h, page_at(page), 4, addi(version));
+    rv_code_fence_i(r->f.g->code, t->h);
+    store_release(&r->version[page], version);
+    rv_code_leave(r->f.g->code, t->h);
+}
+
 static void *look_around(void *arg)
 {
     struct racer *t = arg;
     uint64_t x = 88172645463325252ull + t->h->hart.index;
+    smp_attach(t->r->f.g->smp, &t->h->hart);
     if (!hart_enter(&t->h->hart))
         return NULL;
     while (!load_acquire(&t->r->stop)) {
@@ -372,10 +495,13 @@ static void *look_around(void *arg)
         x ^= x >> 7;
         x ^= x << 17;
         look(t, x);
+        if (!(x >> 32 & 0x3f))
+            rewrite_own(t);
         if (load_relaxed(&t->h->hart.shared.until) == 0)
             hart_poll(&t->h->hart);
     }
     hart_leave(&t->h->hart);
+    smp_detach();
     return NULL;
 }
 
@@ -417,11 +543,12 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),     cmocka_unit_test(test_x0),
-        cmocka_unit_test(test_page_end),   cmocka_unit_test(test_give_up),
-        cmocka_unit_test(test_which_page), cmocka_unit_test(test_reclaim_waits),
-        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_written_often),
-        cmocka_unit_test(test_suspect),    cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_decode),           cmocka_unit_test(test_x0),
+        cmocka_unit_test(test_page_end),         cmocka_unit_test(test_give_up),
+        cmocka_unit_test(test_which_page),       cmocka_unit_test(test_reclaim_waits),
+        cmocka_unit_test(test_eviction),         cmocka_unit_test(test_written_often),
+        cmocka_unit_test(test_suspect),          cmocka_unit_test(test_own_page),
+        cmocka_unit_test(test_own_page_no_more), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
