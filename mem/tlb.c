@@ -139,7 +139,8 @@ enum streams_that { STREAMS_ALL, STREAMS_OWN, STREAMS_OF_PAGE, STREAMS_OF_HOST_P
 
 static bool stream_goes(const struct tlb_stream *s, enum streams_that that, uint64_t page)
 {
-    return that <= STREAMS_OWN || page - (that == STREAMS_OF_PAGE ? s->start : s->host) < s->limit;
+    uint64_t start = that == STREAMS_OF_PAGE ? s->start : s->start + s->addend;
+    return that <= STREAMS_OWN || page - start < s->limit;
 }
 
 #define EIGHT(v) (0x0101010101010101ull * (v))
@@ -250,7 +251,7 @@ static bool runs_meet(const struct tlb_stream *a, const struct tlb_stream *b)
 
 void tlb_run_set(struct tlb *t, gva_t first, gva_t last, uint64_t host)
 {
-    struct tlb_stream r = {first, last - first + 1 - PAGE_SIZE, host};
+    struct tlb_stream r = {first, last - first + 1 - PAGE_SIZE, host - first};
     struct tlb_stream *place = NULL;
 
     BUG_ON(last - first + 1 < 2 * PAGE_SIZE || t->global[TLB_READ] == TLB_CTX_NOWHERE);

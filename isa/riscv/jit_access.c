@@ -107,7 +107,7 @@ static bool stream_fill_bare(struct rv_hart *h, bool writes, unsigned stream, un
     }
     struct tlb_stream s = {pm->base + (first << PAGE_SHIFT),
                            ((end - first) << PAGE_SHIFT) - size + 1,
-                           (uintptr_t)pm->host + (first << PAGE_SHIFT)};
+                           (uintptr_t)pm->host - pm->base};
     tlb_stream_set(&h->hart.tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, true, &s);
     return true;
 }
@@ -129,7 +129,7 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
         return false;
     if (stream_is_bare(h))
         return stream_fill_bare(h, writes, stream, size, va);
-    struct tlb_stream s = {page, PAGE_SIZE - size + 1, page + e->addend};
+    struct tlb_stream s = {page, PAGE_SIZE - size + 1, e->addend};
     tlb_stream_set(t, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, own, &s);
     return true;
 }

@@ -4,8 +4,9 @@
  *
  * Each access has a stream (mem/tlb.h): a range of guest addresses and where it
  * is in host memory, as the last access found it.  The check costs a
- * subtraction and a comparison with memory that is always in the cache, and the
- * load of the host address does not wait for the guest's.  A probe of the TLB
+ * subtraction and a comparison with memory that is always in the cache.  The
+ * access itself waits for neither: its address is the guest's register and the
+ * stream's distance to host memory.  A probe of the TLB
  * itself has a chain of seven dependent steps.  An access outside its stream's
  * range goes through C (struct jit_guest.slow), which finds the stream a new
  * range and lets the code try again, or makes the access itself.
@@ -204,7 +205,9 @@ struct access {
     unsigned align; /* what the address, or the span's, must be a multiple of */
     int32_t rel;    /* distance from the span's start */
     struct cold *cold;
-    enum x64_reg t; /* the address, then its distance from the stream's start */
+    enum x64_reg t;    /* the address, then what the check or the access needs */
+    enum x64_reg from; /* of a lone load or store by its stream: the address is this and disp */
+    int32_t disp;
     struct span *span;
     enum x64_reg host; /* the span's host address */
     bool scattered, global;
@@ -231,6 +234,31 @@ static enum x64_reg address(struct lower *l, const struct ir_insn *i, int32_t di
     if (disp)
         x64_lea(&l->e, t, x64_at(t, disp));
     return t;
+}
+
+/* The address: in t, and of a lone load or store by its stream as a register that stays and disp.
+ */
+static void place(struct lower *l, struct access *a, int32_t disp)
+{
+    const struct val *val = &l->val[a->i->a];
+    if (a->what >= JIT_AMO || a->scattered || a->span) {
+        a->t = address(l, a->i, disp);
+        return;
+    }
+    if (val->kind == LOC_REG || val->kind == LOC_HOME) {
+        a->from = alloc_use(l, a->i->a);
+    } else {
+        a->from = alloc_scratch(l);
+        alloc_copy(l, a->from, a->i->a);
+    }
+    a->disp = disp;
+    a->t = alloc_scratch(l);
+    if (disp)
+        x64_lea(&l->e, a->t, x64_at(a->from, disp));
+    else
+        x64_mov(&l->e, a->t, a->from);
+    a->cold->base_reg = (uint8_t)a->from;
+    a->cold->disp = disp;
 }
 
 /* One more access of a span: its address is only needed off the fast path. */
@@ -269,14 +297,13 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     find_scattered(l, a);
     a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->cold = lower_cold(l);
-    a->host = X64_NO_REG;
-    a->t = X64_NO_REG;
+    a->host = a->t = a->from = X64_NO_REG;
     unsigned span = l->val[l->at].span;
     int64_t rel;
     ir_ref root = root_of(l, i, &rel);
     if (!span || l->span[span].members < 2) {
         a->stream = stream_for(l, root, size);
-        a->t = address(l, i, i->disp);
+        place(l, a, i->disp);
         return;
     }
     a->span = &l->span[span];
@@ -289,7 +316,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->kind = a->span->kind;
     a->align = a->span->align;
     a->stream = stream_for(l, root, bytes);
-    a->t = address(l, i, i->disp - a->rel);
+    place(l, a, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
     a->cold->span = jit_span((unsigned)a->rel, 1u << size_class(bytes));
@@ -384,6 +411,8 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
     c->site = jit_site(a->what, a->size, a->stream, op);
+    if (a->span && !a->scattered)
+        x64_mov(&l->e, a->host, a->t);
     if (a->align > 1 && (a->span || !a->scattered)) {
         x64_test8_imm(&l->e, a->t, a->align - 1);
         c->from[3] = x64_jcc(&l->e, CC_NE, 0);
@@ -406,27 +435,25 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
 }
 
-/* The host address as base and index: host start, distance; of a span as base and distance. */
+/* Where the access is in host memory. */
 static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
 {
     if (a->scattered && !a->span)
         return x64_at(base, 0);
     if (a->span) {
-        if (!a->cold->again && !a->scattered) {
-            x64_load(&l->e, a->host, STREAM(l, a, host));
-            x64_alu(&l->e, ALU_ADD, X64_W, a->host, a->t);
-        }
+        if (!a->cold->again && !a->scattered)
+            x64_alu_mem(&l->e, ALU_ADD, X64_W, a->host, STREAM(l, a, addend));
         return x64_at(a->host, a->rel);
     }
-    x64_load(&l->e, base, STREAM(l, a, host));
-    return x64_at_index(base, a->t, 0);
+    x64_load(&l->e, a->t, STREAM(l, a, addend));
+    return x64_at_index(a->t, a->from, a->disp);
 }
 
-/* Where the cold code may come back to with the host address. */
+/* Where the cold code may come back to with the host address, in base, or less what is added. */
 static void direct(struct lower *l, struct access *a, enum x64_reg base)
 {
     a->cold->direct = x64_here(&l->e);
-    a->cold->base = (uint8_t)(a->span ? a->host : base);
+    a->cold->base = (uint8_t)base;
 }
 
 static void end(struct lower *l, struct access *a)
@@ -434,22 +461,27 @@ static void end(struct lower *l, struct access *a)
     a->cold->after = x64_here(&l->e);
 }
 
-/* For the host address: d, the result's, unless a fault must find what d has now. */
+/*
+ * For the host address, or what becomes it: d, the result's or none, will do if the TLB is looked
+ * in, unless a fault must find what d has now.
+ */
 static enum x64_reg host_register(struct lower *l, const struct access *a, enum x64_reg d)
 {
     if (a->span)
         return a->host;
-    bool home = l->map.homes & X64_BIT(d);
-    return a->scattered && home ? alloc_scratch(l) : d;
+    if (!a->scattered)
+        return a->t;
+    return d == X64_NO_REG || l->map.homes & X64_BIT(d) ? alloc_scratch(l) : d;
 }
 
-/* Temporaries that the cold code must keep: all but the address and the result. */
+/* Temporaries that the cold code must keep: all but the address and the result, which may be where
+ * the address came from. */
 static void keep(struct lower *l, struct access *a, enum x64_reg dst)
 {
     uint32_t used = X64_ALL_TEMPS & ~l->map.homes & ~l->free;
     if (a->t != X64_NO_REG)
         used &= ~X64_BIT(a->t);
-    if (dst != X64_NO_REG)
+    if (dst != X64_NO_REG && dst != a->from)
         used &= ~X64_BIT(dst);
     a->cold->saved = used;
     a->cold->xsaved = alloc_live_xtemps(l);
@@ -475,7 +507,7 @@ static void load_fp(struct lower *l, const struct ir_insn *i)
     bool box = l->val[l->at].box;
     begin(l, &a, i, JIT_LOAD, i->sub);
     unsigned x = alloc_xdst(l);
-    enum x64_reg base = a.span ? a.host : alloc_scratch(l);
+    enum x64_reg base = host_register(l, &a, X64_NO_REG);
     keep(l, &a, a.span ? X64_NO_REG : base);
     check(l, &a, base);
     a.cold->xsaved &= ~X64_BIT(x);
@@ -503,7 +535,7 @@ static void load(struct lower *l, const struct ir_insn *i)
     enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
     enum x64_reg base = host_register(l, &a, d);
     keep(l, &a, d);
-    if (!a.span)
+    if (a.scattered && !a.span)
         a.cold->saved &= ~X64_BIT(base);
     check(l, &a, base);
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
@@ -532,7 +564,7 @@ static void store(struct lower *l, const struct ir_insn *i)
     } else {
         operand_for(l, c, i->b);
     }
-    enum x64_reg base = a.span ? a.host : alloc_scratch(l);
+    enum x64_reg base = host_register(l, &a, X64_NO_REG);
     keep(l, &a, a.span ? X64_NO_REG : base);
     check(l, &a, base);
     struct x64_mem m = host_place(l, &a, base);
@@ -574,7 +606,8 @@ static void zero_extend(struct lower *l, enum x64_reg r, unsigned size)
 /* The host address in base; t is free afterwards. */
 static struct x64_mem host_address(struct lower *l, struct access *a, enum x64_reg base)
 {
-    x64_load(&l->e, base, STREAM(l, a, host));
+    x64_load(&l->e, base, STREAM(l, a, addend));
+    x64_alu_mem(&l->e, ALU_ADD, X64_W, base, STREAM(l, a, start));
     x64_alu(&l->e, ALU_ADD, X64_W, base, a->t);
     return x64_at(base, 0);
 }
@@ -872,9 +905,8 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, bool own)
     struct x64_mem stream = probe_stream(l, kind);
     int32_t base = stream.disp;
     x64_store(e, stream, RAX);
-    stream.disp = base + (int32_t)offsetof(struct tlb_stream, host);
-    x64_alu(e, ALU_ADD, X64_W, RAX, RCX);
-    x64_store(e, stream, RAX);
+    stream.disp = base + (int32_t)offsetof(struct tlb_stream, addend);
+    x64_store(e, stream, RCX);
     stream.disp = base + (int32_t)offsetof(struct tlb_stream, limit);
     x64_load(e, RAX, AT_JIT(l, room));
     x64_store(e, stream, RAX);
@@ -893,7 +925,7 @@ _Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte
 static void run_fill(struct lower *l)
 {
     static const uint8_t words[] = {offsetof(struct tlb_stream, limit),
-                                    offsetof(struct tlb_stream, host),
+                                    offsetof(struct tlb_stream, addend),
                                     offsetof(struct tlb_stream, start)};
     struct x64_buf *e = &l->e;
     struct x64_mem stream = probe_stream(l, TLB_STREAM_READ);
@@ -905,8 +937,7 @@ static void run_fill(struct lower *l)
     }
     probe_mark(l, TLB_STREAM_READ, false);
     x64_load(e, RAX, AT_JIT(l, va));
-    x64_alu_mem(e, ALU_SUB, X64_W, RAX, x64_at(RCX, offsetof(struct tlb_stream, start)));
-    x64_alu_mem(e, ALU_ADD, X64_W, RAX, x64_at(RCX, offsetof(struct tlb_stream, host)));
+    x64_alu_mem(e, ALU_ADD, X64_W, RAX, x64_at(RCX, offsetof(struct tlb_stream, addend)));
     x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
     x64_ret(e);
 }
@@ -1094,10 +1125,8 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     call_miss(l, c);
     uint8_t *done = x64_jcc8(e, CC_E);
     uint8_t *have = x64_jcc8(e, CC_B);
-    x64_alu_mem(e, ALU_SUB, X64_W, RAX,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
     x64_alu_mem(e, ALU_ADD, X64_W, RAX,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, host)));
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
@@ -1123,10 +1152,8 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     enum x64_reg t = (enum x64_reg)c->addr;
     uint8_t *have = x64_jcc8(e, CC_B);
     uint8_t *done = x64_jcc8(e, CC_E);
-    x64_alu_mem(e, ALU_SUB, X64_W, t,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, host)));
+                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     uint8_t *use = x64_jmp8(e);
     x64_patch8(e, done);
@@ -1155,7 +1182,9 @@ static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
     uint8_t *out = x64_jmp8(e);
     x64_patch8(e, in);
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, host)));
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+    x64_alu_mem(e, ALU_ADD, X64_W, t,
+                at_stream(l, kind, stream, offsetof(struct tlb_stream, addend)));
     x64_store(e, AT_JIT(l, va), t);
     x64_alu_imm(e, ALU_AND, X64_W, t, -16);
     x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(t, 0)); /* movdqa */
@@ -1233,8 +1262,11 @@ void access_cold(struct lower *l, struct cold *c)
     if (!below)
         return;
     x64_patch8(e, below);
-    x64_mov(e, (enum x64_reg)c->base, t);
-    if (c->base != c->host)
-        x64_zero(e, t); /* it is the index */
+    if (c->base != (uint8_t)t) {
+        x64_mov(e, (enum x64_reg)c->base, t);
+    } else {
+        x64_alu(e, ALU_SUB, X64_W, t, (enum x64_reg)c->base_reg);
+        x64_lea(e, t, x64_at(t, -c->disp));
+    }
     x64_jmp(e, c->direct);
 }

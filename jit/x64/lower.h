@@ -139,12 +139,12 @@ struct cold {
     const uint8_t *number; /* of COLD_NEAR: where it stands */
     uintptr_t aligned;     /* behind the look at the alignment that from[3] leads away from; or 0 */
     uintptr_t direct;      /* the access itself, once its host address is known */
-    uint8_t base;          /* which then is in this register */
-    uint32_t saved;        /* temporaries that live across it */
-    uint32_t xsaved;       /* and xmm registers */
-    bool value_x, dst_x;   /* the register is an xmm one */
-    bool gives; /* the operand is in `value`, or value_imm, and not where C looks for it */
-    bool box;   /* the value loaded is boxed */
+    uint8_t base;        /* which then is in this register; less base_reg and disp if it is addr */
+    uint32_t saved;      /* temporaries that live across it */
+    uint32_t xsaved;     /* and xmm registers */
+    bool value_x, dst_x; /* the register is an xmm one */
+    bool gives;          /* the operand is in `value`, or value_imm, and not where C looks for it */
+    bool box;            /* the value loaded is boxed */
     /* an operation done inline: its operands' registers */
     struct fp_arg {
         bool xmm;

@@ -174,7 +174,7 @@ static void hart_place(char *out, size_t size, int64_t offset)
     } else if (frame >= 0 && frame < 8 * JIT_FRAME_WORDS) {
         snprintf(out, size, "jit.frame+%d", (int)frame / 8);
     } else if (stream >= 0 && stream < (int64_t)sizeof(((struct tlb *)0)->stream)) {
-        static const char *const words[] = {"start", "limit", "host"};
+        static const char *const words[] = {"start", "limit", "addend"};
         unsigned n = (unsigned)stream / sizeof(struct tlb_stream);
         snprintf(out, size, "%s%u.%s", n < TLB_STREAMS ? "read" : "write", n % TLB_STREAMS,
                  words[stream % sizeof(struct tlb_stream) / 8]);

@@ -130,10 +130,11 @@ static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size
         entropy(h) % 4 == 0)
         return false;
     bool global = entropy(h) % 2;
-    struct tlb_stream s = {page, PAGE_SIZE - bytes + 1, (uintptr_t)window_at(&h->world, page)};
+    struct tlb_stream s = {page, PAGE_SIZE - bytes + 1,
+                           (uintptr_t)window_at(&h->world, page) - page};
     tlb_stream_set(&h->tlb, writes ? TLB_STREAM_WRITE : TLB_STREAM_READ, stream, !global, &s);
-    (global ? tlb_fill_global : tlb_fill)(&h->tlb, writes ? TLB_WRITE : TLB_READ, page,
-                                          s.host - page, PAGE_SHIFT);
+    (global ? tlb_fill_global : tlb_fill)(&h->tlb, writes ? TLB_WRITE : TLB_READ, page, s.addend,
+                                          PAGE_SHIFT);
     return aligned;
 }
 
@@ -1195,8 +1196,8 @@ static void run_pair(bool exact, uint64_t reserved, bool out)
     memset(streams, 0, sizeof(streams));
     for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
         for (unsigned i = 0; i < TLB_STREAMS; i++)
-            streams[kind][i] =
-                (struct tlb_stream){WINDOW, PAGE_SIZE - 63, (uintptr_t)(memory[1] + 2 * PAGE_SIZE)};
+            streams[kind][i] = (struct tlb_stream){WINDOW, PAGE_SIZE - 63,
+                                                   (uintptr_t)(memory[1] + 2 * PAGE_SIZE) - WINDOW};
     assert_int_equal(compile(&region, &code), 0);
     hart_begin(&region);
     hart.jit.lr_host = 5;

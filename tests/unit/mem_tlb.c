@@ -624,7 +624,7 @@ static void test_alias(void **state)
 static void test_drop_host_page_forgets_write_streams(void **state)
 {
     struct tlb *t = *state;
-    struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
+    struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .addend = 0x7000000 - 0x1000};
     tlb_stream_set(t, TLB_STREAM_READ, 3, true, &s);
     tlb_stream_set(t, TLB_STREAM_WRITE, 3, true, &s);
     uint64_t epoch = t->write_epoch;
@@ -644,7 +644,7 @@ static void test_drop_host_page_forgets_write_streams(void **state)
 static void test_stream_banks(void **state)
 {
     struct tlb *t = *state;
-    const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .host = 0x7000000};
+    const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000, .addend = 0x7000000 - 0x1000};
     const unsigned second = TLB_BANK_STREAMS + 3;
     t->ctx[TLB_READ] = 8;
     tlb_streams_enter(t, 0);
@@ -666,7 +666,8 @@ static void test_flush_page_forgets_its_streams(void **state)
 {
     struct tlb *t = *state;
     for (unsigned i = 0; i < TLB_STREAMS; i++) {
-        struct tlb_stream s = {0x1000 * (1 + i % 100), 0x1000 - 7, 0x7000000};
+        struct tlb_stream s = {0x1000 * (1 + i % 100), 0x1000 - 7,
+                               0x7000000 - 0x1000 * (1 + i % 100)};
         tlb_stream_set(t, TLB_STREAM_READ, i, i % 3, &s);
         tlb_stream_set(t, TLB_STREAM_WRITE, TLB_STREAMS - 1 - i, i % 2, &s);
     }
@@ -682,7 +683,8 @@ static void test_flush_page_forgets_its_streams(void **state)
 static void test_flush_page_in_wide_stream(void **state)
 {
     struct tlb *t = *state;
-    const struct tlb_stream s = {.start = 0x1000, .limit = 0x5000 - 7, .host = 0x7000000};
+    const struct tlb_stream s = {
+        .start = 0x1000, .limit = 0x5000 - 7, .addend = 0x7000000 - 0x1000};
     const gva_t inside[] = {0x1000, 0x3ff8, 0x5fff};
     for (unsigned i = 0; i < ARRAY_LEN(inside); i++) {
         tlb_stream_set(t, TLB_STREAM_READ, 3, true, &s);
@@ -738,7 +740,8 @@ static void test_global(void **state)
 static void test_global_streams(void **state)
 {
     struct tlb *t = *state;
-    const struct tlb_stream s = {.start = 0x1000, .limit = 0x1000 - 7, .host = 0x7000000};
+    const struct tlb_stream s = {
+        .start = 0x1000, .limit = 0x1000 - 7, .addend = 0x7000000 - 0x1000};
     t->ctx[TLB_READ] = 8;
     t->global[TLB_READ] = 16;
     tlb_streams_enter(t, 1);
@@ -828,7 +831,7 @@ static void test_run_reach(void **state)
     run_make(t);
     const struct tlb_stream *run = tlb_run(t, RUN_AT + 0x1234);
     assert_non_null(run);
-    assert_true(run->start == RUN_AT && run->host == RUN_HOST);
+    assert_true(run->start == RUN_AT && run->addend == RUN_HOST - RUN_AT);
     assert_non_null(tlb_run(t, RUN_AT + RUN_SIZE - PAGE_SIZE - 1));
     assert_null(tlb_run(t, RUN_AT + RUN_SIZE - PAGE_SIZE));
     assert_null(tlb_run(t, RUN_AT - 1));
@@ -877,7 +880,7 @@ static void test_run_replaced(void **state)
     assert_true(tlb_run(t, RUN_AT)->start == RUN_AT - RUN_SIZE);
     tlb_run_set(t, RUN_AT, RUN_AT + 2 * RUN_SIZE - 1, 2 * RUN_HOST);
     assert_false(stream_is_set(t, 3));
-    assert_true(tlb_run(t, RUN_AT)->host == 2 * RUN_HOST);
+    assert_true(tlb_run(t, RUN_AT)->addend == 2 * RUN_HOST - RUN_AT);
     assert_null(tlb_run(t, RUN_AT - RUN_SIZE));
     for (unsigned i = 1; i < TLB_RUNS; i++) {
         gva_t at = RUN_AT + 16 * i * RUN_SIZE;
