@@ -65,7 +65,7 @@ enum jit_slow { JIT_SLOW_FAULT, JIT_SLOW_DONE, JIT_SLOW_RETRY };
 /* From JIT_AMO on what is misaligned is for the slow path. */
 enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS, JIT_LR, JIT_SC };
 
-#define JIT_FRAME_WORDS 144
+#define JIT_FRAME_WORDS 160
 
 struct jit_hart {
     struct jit_jump *jumps; /* the bank in force */

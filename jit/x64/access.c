@@ -188,8 +188,8 @@ static enum tlb_kind tlb_kind_of(enum tlb_stream_kind kind)
     return kind == TLB_STREAM_READ ? TLB_READ : TLB_WRITE;
 }
 
-static struct x64_mem at_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
-                                size_t member)
+struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
+                             size_t member)
 {
     size_t offset = offsetof(struct tlb, stream) +
                     (kind * TLB_STREAMS + i) * sizeof(struct tlb_stream) + member;
@@ -210,12 +210,13 @@ struct access {
     int32_t disp;
     struct span *span;
     enum x64_reg host; /* the span's host address */
+    int group;         /* of stride.c, or -1: it is looked at */
     bool scattered, global;
 };
 
 static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
 {
-    return at_stream(l, a->kind, a->stream, member);
+    return access_stream(l, a->kind, a->stream, member);
 }
 #define STREAM(l, a, member) stream_word(l, a, offsetof(struct tlb_stream, member))
 
@@ -253,9 +254,9 @@ static void place(struct lower *l, struct access *a, int32_t disp)
     }
     a->disp = disp;
     a->t = alloc_scratch(l);
-    if (disp)
+    if (disp && a->group < 0)
         x64_lea(&l->e, a->t, x64_at(a->from, disp));
-    else
+    else if (a->group < 0)
         x64_mov(&l->e, a->t, a->from);
     a->cold->base_reg = (uint8_t)a->from;
     a->cold->disp = disp;
@@ -267,6 +268,7 @@ static void again(struct lower *l, struct access *a)
     struct cold *c = a->cold;
     const struct val *base = &l->val[a->i->a];
     a->host = alloc_use(l, a->span->id);
+    a->group = a->span->group;
     a->scattered = false;
     a->kind = jit_access_reads(a->what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->stream = stream_new(l, a->size);
@@ -290,10 +292,23 @@ static void find_scattered(const struct lower *l, struct access *a)
     a->global = bit_test(s->global[slot / 64], slot % 64);
 }
 
+/* Whether stride.c has looked at it already; rel: of the first byte. */
+static int group_of(struct lower *l, const struct access *a, ir_ref root, int64_t rel)
+{
+    if (a->what >= JIT_AMO || a->scattered || rel > INT32_MAX / 2 || rel < INT32_MIN / 2)
+        return -1;
+    return stride_takes(l, &(struct stride_group){.root = root,
+                                                  .rel = (int32_t)rel,
+                                                  .stream = a->stream,
+                                                  .align = a->align,
+                                                  .kind = a->kind});
+}
+
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
                   unsigned size)
 {
-    *a = (struct access){.i = i, .what = what, .size = size, .align = align_of(l, what, size)};
+    *a = (struct access){
+        .i = i, .what = what, .size = size, .align = align_of(l, what, size), .group = -1};
     find_scattered(l, a);
     a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
     a->cold = lower_cold(l);
@@ -303,6 +318,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     ir_ref root = root_of(l, i, &rel);
     if (!span || l->span[span].members < 2) {
         a->stream = stream_for(l, root, size);
+        a->group = group_of(l, a, root, rel);
         place(l, a, i->disp);
         return;
     }
@@ -316,6 +332,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->kind = a->span->kind;
     a->align = a->span->align;
     a->stream = stream_for(l, root, bytes);
+    a->group = a->span->group = (int8_t)group_of(l, a, root, a->span->min);
     place(l, a, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
@@ -400,6 +417,12 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     const struct ir_insn *point = &l->b->insns[a->i->point];
     struct cold *c = a->cold;
     unsigned op = site_op(a);
+    if (a->group >= 0) {
+        c->kind = COLD_NONE;
+        if (a->span && !c->again)
+            x64_mov(&l->e, a->host, a->t);
+        return;
+    }
     c->kind = COLD_ACCESS;
     c->point = jit_point((unsigned)point->disp, point->index - l->counted);
     if (c->again) {
@@ -435,6 +458,11 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
 }
 
+static struct x64_mem addend(const struct lower *l, const struct access *a)
+{
+    return a->group >= 0 ? at_stride(l, (unsigned)a->group) : STREAM(l, a, addend);
+}
+
 /* Where the access is in host memory. */
 static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
 {
@@ -442,10 +470,10 @@ static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg
         return x64_at(base, 0);
     if (a->span) {
         if (!a->cold->again && !a->scattered)
-            x64_alu_mem(&l->e, ALU_ADD, X64_W, a->host, STREAM(l, a, addend));
+            x64_alu_mem(&l->e, ALU_ADD, X64_W, a->host, addend(l, a));
         return x64_at(a->host, a->rel);
     }
-    x64_load(&l->e, a->t, STREAM(l, a, addend));
+    x64_load(&l->e, a->t, addend(l, a));
     return x64_at_index(a->t, a->from, a->disp);
 }
 
@@ -863,7 +891,7 @@ static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
 /* Which stream: its number in rdx, three times; where it is. */
 static struct x64_mem probe_stream(struct lower *l, enum tlb_stream_kind kind)
 {
-    struct x64_mem index = AT_JIT(l, site), stream = at_stream(l, kind, 0, 0);
+    struct x64_mem index = AT_JIT(l, site), stream = access_stream(l, kind, 0, 0);
     index.disp += 2;
     x64_load_zx(&l->e, RDX, index, 2);
     x64_lea(&l->e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
@@ -1126,7 +1154,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     uint8_t *done = x64_jcc8(e, CC_E);
     uint8_t *have = x64_jcc8(e, CC_B);
     x64_alu_mem(e, ALU_ADD, X64_W, RAX,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
+                access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
@@ -1153,7 +1181,7 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     uint8_t *have = x64_jcc8(e, CC_B);
     uint8_t *done = x64_jcc8(e, CC_E);
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
+                access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     uint8_t *use = x64_jmp8(e);
     x64_patch8(e, done);
@@ -1173,18 +1201,18 @@ static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
     enum tlb_stream_kind kind = stream_kind(c->site);
     struct x64_mem part = AT_JIT(l, wide);
     x64_alu_mem(e, ALU_SUB, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
     x64_alu_mem(e, ALU_CMP, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, limit)));
+                access_stream(l, kind, stream, offsetof(struct tlb_stream, limit)));
     uint8_t *in = x64_jcc8(e, CC_B);
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
     uint8_t *out = x64_jmp8(e);
     x64_patch8(e, in);
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                at_stream(l, kind, stream, offsetof(struct tlb_stream, addend)));
+                access_stream(l, kind, stream, offsetof(struct tlb_stream, addend)));
     x64_store(e, AT_JIT(l, va), t);
     x64_alu_imm(e, ALU_AND, X64_W, t, -16);
     x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(t, 0)); /* movdqa */
@@ -1226,7 +1254,7 @@ void access_cold(struct lower *l, struct cold *c)
     }
     if (!c->scattered)
         x64_alu_mem(e, ALU_ADD, X64_W, t,
-                    at_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
+                    access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
     else if (c->base_in_reg)
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
     else

@@ -388,6 +388,12 @@ static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)
     c->site = l->block;
 }
 
+static void jump_inside(struct lower *l, uint8_t *from, unsigned block)
+{
+    if (block != l->block || !stride_jump(l, from))
+        lower_jump_block(l, from, block);
+}
+
 static void exit_if(struct lower *l, const struct ir_insn *i)
 {
     int block = exits_inside(l, l->block, i);
@@ -395,7 +401,7 @@ static void exit_if(struct lower *l, const struct ir_insn *i)
     enum x64_cond cc = isel_condition(l, i->a);
     uint8_t *from = x64_jcc(&l->e, cc, 0);
     if (block >= 0)
-        lower_jump_block(l, from, (unsigned)block);
+        jump_inside(l, from, (unsigned)block);
     else
         cold_exit(l, from, i);
 }
@@ -412,8 +418,8 @@ static void exit_always(struct lower *l, const struct ir_insn *i)
         leave_region(l, (enum ir_exit_kind)i->sub, i->disp);
         return;
     }
-    if ((unsigned)block != l->block + 1)
-        lower_jump_block(l, x64_jmp(&l->e, 0), (unsigned)block);
+    if ((unsigned)block != l->block + 1 || l->striding)
+        jump_inside(l, x64_jmp(&l->e, 0), (unsigned)block);
 }
 
 /* The address in rax becomes one where a block may begin. */

@@ -198,6 +198,20 @@ void lower_look_for_alarm(struct lower *l, int32_t disp)
     c->exit.disp = disp;
 }
 
+void lower_insns(struct lower *l, unsigned k)
+{
+    const struct jit_block *jb = &l->r->blocks[k];
+    l->block = k;
+    l->counted = 0;
+    l->drained = l->order.drained[k];
+    l->unsettled.is = false;
+    alloc_block(l, &jb->ir);
+    for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++) {
+        isel_insn(l);
+        l->drained = order_drained_after(&jb->ir.insns[l->at], l->drained);
+    }
+}
+
 static void lower_block(struct lower *l, unsigned k)
 {
     const struct jit_block *jb = &l->r->blocks[k];
@@ -207,16 +221,11 @@ static void lower_block(struct lower *l, unsigned k)
     }
     l->block = k;
     l->label[k] = x64_here(&l->e);
-    l->counted = 0;
-    l->drained = l->order.drained[k];
     l->unsettled.is = false;
+    stride_plan(l, k);
     if (jb->header)
         lower_look_for_alarm(l, jb->disp);
-    alloc_block(l, &jb->ir);
-    for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++) {
-        isel_insn(l);
-        l->drained = order_drained_after(&jb->ir.insns[l->at], l->drained);
-    }
+    lower_insns(l, k);
 }
 
 /* --- calls of C --- */
@@ -401,6 +410,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     l->s = s;
     l->too_much = false;
     l->fixes = l->colds = l->calls = l->streams = 0;
+    l->strides = l->striding = 0;
     memset(l->label, 0, r->count * sizeof(l->label[0]));
     l->e = (struct x64_buf){.p = room->rw + room->used,
                             .end = room->rw + room->size,
@@ -412,6 +422,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     for (unsigned k = 0; k < r->count && !l->too_much && !l->e.full; k++)
         lower_block(l, k);
     out->rest = x64_here(&l->e);
+    stride_make(l);
     make_cold(l);
     make_entries(l, out);
     out->routines = x64_here(&l->e);

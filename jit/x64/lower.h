@@ -8,6 +8,7 @@
  *   isel.c    an instruction for each operation
  *   access.c  loads, stores, atomics
  *   order.c   fences that the host gives already
+ *   stride.c  loops whose accesses need not be looked at in each turn
  *   exits.c   ways out of a block
  *   stubs.c   code that all regions share
  *
@@ -42,7 +43,11 @@ extern const uint8_t x64_homes[X64_HOMES];
 #define FRAME_SAVE  0
 #define FRAME_XSAVE 16
 #define FRAME_SPILL 32
-#define FRAME_SLOTS (JIT_FRAME_WORDS - FRAME_SPILL)
+#define FRAME_SLOTS (FRAME_STRIDE - FRAME_SPILL)
+/* And what loops of one block keep over their turns: stride.c. */
+#define STRIDE_GROUPS 8
+#define STRIDE_LIMIT  STRIDE_GROUPS
+#define FRAME_STRIDE  (JIT_FRAME_WORDS - STRIDE_GROUPS - 1)
 
 /*
  * The host's stack of running code: below what C wants kept a pair of words for a return to 0,
@@ -96,6 +101,7 @@ struct span {
     int32_t min, max; /* first byte, byte behind the last */
     unsigned align;   /* of the widest that must be aligned, or 1: min + base must be a multiple */
     uint16_t first, last, members;
+    int8_t group; /* of stride.c, or -1 */
 };
 
 #define SPANS_MAX      63
@@ -169,6 +175,37 @@ struct cold {
     struct ir_insn exit;
 };
 
+/* A slot at the start of a block, or what is made of it, as a part of an address. */
+struct stride_term {
+    uint8_t slot;
+    uint8_t extend; /* IR_zx32 or IR_sx32: its lower half; or 0 */
+    uint8_t shift;
+    bool narrow; /* it is a half, or written as one */
+    /* the slot moves by step in each turn, or by what is in step_slot */
+    uint8_t step_slot;
+    int32_t step;
+};
+
+/* An access, or a span, that is not looked at in each turn of a loop: stride.c. */
+struct stride_group {
+    ir_ref root; /* the address is this and rel */
+    int32_t rel;
+    unsigned stream, align;
+    enum tlb_stream_kind kind;
+    unsigned terms; /* the root is the sum of so many */
+    struct stride_term term[2];
+};
+
+/* A loop of one block. */
+struct stride {
+    uint8_t *from;    /* the jump back */
+    unsigned back_at; /* the instruction that is it */
+    unsigned streams; /* how many the region had where the block begins */
+    uint8_t block;
+};
+
+#define STRIDES_MAX 8
+
 #define COLD_MAX   4096
 #define VALUES_MAX 4096
 #define FIX_MAX    1024
@@ -241,6 +278,12 @@ struct lower {
     unsigned calls;
     unsigned streams; /* given out so far */
     struct order order;
+    struct stride stride[STRIDES_MAX];
+    unsigned strides;
+    struct stride *stride_now; /* that of the block being lowered, or NULL */
+    unsigned striding;         /* its second version is lowered: its number, from 1; else 0 */
+    struct stride_group group[STRIDE_GROUPS];
+    unsigned groups;
     struct span span[SPANS_MAX + 1];
     unsigned spans; /* of the block; from 1 */
     struct val values[VALUES_MAX];
@@ -277,6 +320,11 @@ static inline struct x64_mem at_save(const struct lower *l, unsigned reg)
 static inline struct x64_mem at_xsave(const struct lower *l, unsigned reg)
 {
     return at_jit(l, offsetof(struct jit_hart, frame) + 8 * (FRAME_XSAVE + (size_t)reg));
+}
+
+static inline struct x64_mem at_stride(const struct lower *l, unsigned i)
+{
+    return at_jit(l, offsetof(struct jit_hart, frame) + 8 * (FRAME_STRIDE + (size_t)i));
 }
 
 /* xmm14 and xmm15 are nobody's: for use inside an instruction. */
@@ -361,6 +409,9 @@ enum x64_cond isel_condition(struct lower *l, ir_ref v);
 
 /* Before a block is lowered: which accesses make spans. */
 void access_find_spans(struct lower *l);
+/* A word of a stream. */
+struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
+                             size_t member);
 void access_insn(struct lower *l, const struct ir_insn *i);
 void access_cold(struct lower *l, struct cold *c);
 /* Saves what lives across a call of C, or brings it back; keeps the flags. */
@@ -391,6 +442,17 @@ bool order_drained_after(const struct ir_insn *i, bool drained);
 /* Whether it is a fence that the host has to be told of. */
 bool order_needs_fence(const struct ir_insn *i, bool drained);
 
+/* --- stride.c --- */
+
+/* Before the block is lowered: whether it gets a second version (l->stride_now). */
+void stride_plan(struct lower *l, unsigned k);
+/* The jump from the block back to itself; false: it is as any other. */
+bool stride_jump(struct lower *l, uint8_t *from);
+/* Whether an access need not be looked at: the number of its word at_stride(), or -1. */
+int stride_takes(struct lower *l, const struct stride_group *access);
+/* The second versions, after all blocks. */
+void stride_make(struct lower *l);
+
 /* --- exits.c --- */
 
 void exits_insn(struct lower *l, const struct ir_insn *i);
@@ -406,6 +468,8 @@ void exits_from_border(struct lower *l);
 /* The thread's own; NULL: no memory. */
 struct lower *lower_state(void);
 struct cold *lower_cold(struct lower *l);
+/* The instructions of a block, once more or for the first time. */
+void lower_insns(struct lower *l, unsigned k);
 /* A jump to a block of the region. */
 void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);

@@ -855,6 +855,176 @@ static void random_regions(void **state)
         assert_true(whys[i] > 0);
 }
 
+/* --- loops that go over memory --- */
+
+/* What a loop's places have in common: slots, and by what two of them move in each turn. */
+struct tour {
+    struct ir_block *b;
+    unsigned disp, retired;
+    unsigned index_shift;
+    enum ir_op extend; /* of the index, or IR_nop */
+    bool narrow;       /* the index is written as a sign-extended half */
+    bool by_slot;      /* and moves by what is in a slot */
+    int32_t pointer_step, index_step;
+};
+
+enum { T_POINTER = G1, T_BASE, T_INDEX, T_STEP, T_COUNT, T_BOUND };
+
+static ir_ref tour_point(struct tour *t)
+{
+    ir_ref p = ir_point(t->b, (int32_t)(t->disp + 2 * t->retired), t->retired);
+    t->retired++;
+    return p;
+}
+
+static ir_ref plus(struct ir_block *b, ir_ref v, int64_t k)
+{
+    return ir_pure(b, IR_add, v, ir_const(b, (uint64_t)k), IR_NONE);
+}
+
+static void tour_move_pointer(struct tour *t)
+{
+    (void)tour_point(t);
+    ir_slot_set(t->b, T_POINTER, plus(t->b, ir_slot_get(t->b, T_POINTER), t->pointer_step));
+}
+
+static void tour_move_index(struct tour *t)
+{
+    (void)tour_point(t);
+    ir_ref i = ir_slot_get(t->b, T_INDEX);
+    ir_ref by = t->by_slot ? ir_slot_get(t->b, T_STEP) : ir_const(t->b, (uint64_t)t->index_step);
+    i = ir_pure(t->b, IR_add, i, by, IR_NONE);
+    ir_slot_set(t->b, T_INDEX, t->narrow ? ir_pure(t->b, IR_sx32, i, IR_NONE, IR_NONE) : i);
+}
+
+static ir_ref tour_address(struct tour *t)
+{
+    if (one_in(2))
+        return ir_slot_get(t->b, T_POINTER);
+    ir_ref i = ir_slot_get(t->b, T_INDEX);
+    if (t->extend != IR_nop)
+        i = ir_pure(t->b, t->extend, i, IR_NONE, IR_NONE);
+    if (t->index_shift)
+        i = ir_pure(t->b, IR_shl, i, ir_const(t->b, t->index_shift), IR_NONE);
+    ir_ref base = ir_slot_get(t->b, T_BASE);
+    return one_in(2) ? ir_pure(t->b, IR_add, i, base, IR_NONE)
+                     : ir_pure(t->b, IR_add, base, i, IR_NONE);
+}
+
+/* Into one of the last slots, or from it; now and then from where no step leads. */
+static void tour_access(struct tour *t)
+{
+    ir_ref point = tour_point(t), address = tour_address(t), access;
+    unsigned slot = G7 + below(8), size = 1u << below(4);
+    if (one_in(8))
+        address = ir_const(t->b, WINDOW + below(WINDOW_PAGES * PAGE_SIZE));
+    if (one_in(3)) {
+        access = (ir_ref)t->b->count;
+        ir_store(t->b, point, size, address, ir_slot_get(t->b, slot));
+        access = (ir_ref)(t->b->count - 1);
+    } else {
+        access = ir_load(t->b, point, size, address);
+        ir_slot_set(t->b, slot, access);
+    }
+    if (one_in(2))
+        t->b->insns[access].disp = (int32_t)below(48) - 16;
+}
+
+/* What a slot may move by: small, and now and then in its lower half only, or backwards. */
+static uint64_t some_distance(void)
+{
+    uint64_t small = below(one_in(2) ? 8 : 600);
+    return one_in(8) ? small | (uint64_t)below(4) << 32 : one_in(8) ? -small : small;
+}
+
+static void tour_begin(struct made *m)
+{
+    struct ir_block *b = &m->plain[0];
+    uint64_t end = WINDOW + WINDOW_PAGES * PAGE_SIZE;
+    ir_begin(b, &guest, m->plain_insns[0], BLOCK_MAX);
+    (void)ir_point(b, 0, 0);
+    ir_slot_set(
+        b, T_POINTER,
+        ir_const(b, one_in(2) ? WINDOW + below(3 * PAGE_SIZE) : end - 1 - below(PAGE_SIZE)));
+    ir_slot_set(b, T_BASE, ir_const(b, WINDOW + below(PAGE_SIZE)));
+    ir_slot_set(b, T_INDEX, ir_const(b, one_in(8) ? random_64() : below(2 * PAGE_SIZE)));
+    ir_slot_set(b, T_STEP, ir_const(b, some_distance()));
+    ir_slot_set(b, T_COUNT, ir_const(b, 0));
+    ir_slot_set(b, T_BOUND, ir_const(b, below(300)));
+    ir_exit(b, IR_EXIT_CHAIN, 1, 16);
+}
+
+static int32_t some_step(void)
+{
+    static const int32_t steps[] = {1, 2, 4, 8, 8, 16, 24, 64, 600, 0};
+    int32_t step = steps[below(ARRAY_LEN(steps))];
+    return one_in(3) ? -step : step;
+}
+
+static void tour_loop(struct made *m)
+{
+    static const enum ir_op extends[] = {IR_nop, IR_zx32, IR_sx32};
+    struct ir_block *b = &m->plain[1];
+    struct tour t = {.b = b,
+                     .disp = 16,
+                     .index_shift = one_in(2) ? 0 : below(4),
+                     .extend = extends[below(3)],
+                     .narrow = one_in(2),
+                     .by_slot = one_in(3),
+                     .pointer_step = some_step(),
+                     .index_step = some_step()};
+    ir_begin(b, &guest, m->plain_insns[1], BLOCK_MAX);
+    unsigned places = 1 + below(5), pointer_at = below(places), index_at = below(places);
+    for (unsigned i = 0; i < places; i++) {
+        if (i == pointer_at && one_in(2))
+            tour_move_pointer(&t);
+        if (i == index_at)
+            tour_move_index(&t);
+        tour_access(&t);
+        if (i == pointer_at && one_in(2))
+            tour_move_pointer(&t);
+    }
+    (void)tour_point(&t);
+    ir_ref n = plus(b, ir_slot_get(b, T_COUNT), 1);
+    ir_slot_set(b, T_COUNT, n);
+    ir_exit_if(b, IR_EXIT_CHAIN, t.retired, 16,
+               ir_pure(b, IR_ltu, n, ir_slot_get(b, T_BOUND), IR_NONE));
+    ir_exit(b, IR_EXIT_LEAVE, t.retired, 200);
+}
+
+static bool went_on_without_looking(void)
+{
+    uint64_t limit = hart.jit.frame[FRAME_STRIDE + STRIDE_LIMIT];
+    return limit - FIRST_INSNS < 1u << 20;
+}
+
+/* Over page ends, to where nothing is, with indices that wrap, until the alarm in any turn. */
+static void loops_look_at_many_turns_at_once(void **state)
+{
+    (void)state;
+    unsigned many = 0, alarms = 0;
+    catch_crashes(true);
+    for (int n = 0; n < REGIONS / 2; n++) {
+        region = (struct made){.r.count = 2};
+        tour_begin(&region);
+        tour_loop(&region);
+        region.blocks[1].disp = 16;
+        some_choices(&region);
+        region.entry = 0;
+        region.blocks[0].entry = true;
+        region.budget = one_in(2) ? below(600) : 1000000;
+        region.passes = one_in(2) ? 0 : ir_passes_of_level(3);
+        region.no_headers = false;
+        region.r.own_map = true;
+        try_region(&region);
+        many += went_on_without_looking();
+        alarms += went_on_without_looking() && want.why == JIT_LEFT_ALARM;
+    }
+    catch_crashes(false);
+    print_message("%u of %u loops, %u left for the alarm\n", many, REGIONS / 2, alarms);
+    assert_true(many > REGIONS / 10 && alarms > REGIONS / 100);
+}
+
 /* --- fences --- */
 
 struct stroll {
@@ -1255,6 +1425,7 @@ int main(void)
         cmocka_unit_test(reservations_are_for_c),
         cmocka_unit_test(every_operation),
         cmocka_unit_test(random_regions),
+        cmocka_unit_test(loops_look_at_many_turns_at_once),
         cmocka_unit_test(fences_are_left_out_only_where_nothing_waits),
         cmocka_unit_test(places_of_all_sizes_share_streams),
         cmocka_unit_test(jumps_become_direct),
