@@ -611,6 +611,16 @@ static inline void x64_patch8(struct x64_buf *e, uint8_t *from)
         from[-1] = (uint8_t)(e->p - from);
 }
 
+/* Up to three bytes that do nothing, as one instruction. */
+static inline void x64_nop(struct x64_buf *e, unsigned bytes)
+{
+    static const uint8_t nops[][3] = {{0}, {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+    if (bytes)
+        x64_begin(e);
+    for (unsigned i = 0; i < bytes; i++)
+        x64_byte(e, nops[bytes][i]);
+}
+
 static inline void x64_mfence(struct x64_buf *e)
 {
     x64_opcode(e, 0x0fae, 0, 0, 0, 0);

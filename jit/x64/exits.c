@@ -66,15 +66,15 @@ static void look_in_jumps(struct lower *l, const struct jit_stubs *s)
     x64_mov(e, RCX, RAX);
     x64_shift_imm(e, SH_SHR, X64_W, RCX, 11);
     x64_alu(e, ALU_XOR, 0, RCX, RAX);
+    x64_load(e, RDX, AT_JIT(l, jumps));
     x64_alu_imm(e, ALU_AND, 0, RCX, (JIT_JUMPS - 1) << 1);
-    x64_shift_imm(e, SH_SHL, 0, RCX, 3);
-    x64_alu_mem(e, ALU_ADD, X64_W, RCX, AT_JIT(l, jumps));
+    x64_lea(e, RCX, (struct x64_mem){.base = RDX, .index = RCX, .scale = 3});
     x64_alu_mem(e, ALU_CMP, X64_W, RAX, x64_at(RCX, offsetof(struct jit_jump, va)));
     x64_jcc(e, CC_NE, s->find_at);
     x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
     x64_store(e, at_hart(l, l->g->page_va), RAX);
 }
-_Static_assert(sizeof(struct jit_jump) == 16, "an index becomes an offset by a shift");
+_Static_assert(sizeof(struct jit_jump) == 16, "twice an index becomes an offset by a scale of 8");
 
 void exits_by_address(struct lower *l, const struct jit_stubs *s)
 {
@@ -99,10 +99,7 @@ static void look_for_alarm(struct lower *l, int32_t disp)
 /* The distance of a jump or call is aligned, so that writing it is one atomic store. */
 static void align_distance(struct x64_buf *e)
 {
-    while (!e->full && (x64_here(e) + 1) & 3) {
-        x64_begin(e);
-        x64_byte(e, 0x90);
-    }
+    x64_nop(e, (unsigned)-(x64_here(e) + 1) & 3);
 }
 
 /* The address of what is at `to` (of the buffer), and so much. */
@@ -151,10 +148,7 @@ static int32_t near_place(const struct lower *l, int32_t disp)
 static uint8_t *compare_number(struct x64_buf *e, struct x64_mem m)
 {
     const unsigned before = 6; /* opcode, ModRM, distance of 4 bytes */
-    while (!e->full && (x64_here(e) + before) & 3) {
-        x64_begin(e);
-        x64_byte(e, 0x90);
-    }
+    x64_nop(e, (unsigned)-(x64_here(e) + before) & 3);
     x64_alu_mem_imm(e, ALU_CMP, 0, m, INT32_MAX);
     uint8_t *number = e->p - 4;
     if (!e->full)
