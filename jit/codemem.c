@@ -106,6 +106,11 @@ int codemem_take(struct codemem *m)
     return chunk;
 }
 
+void codemem_settle(struct codemem *m, int chunk)
+{
+    (void)madvise(m->rw + (size_t)chunk * m->chunk_bytes, m->chunk_bytes, MADV_DONTNEED);
+}
+
 void codemem_give_back(struct codemem *m, int chunk)
 {
     (void)madvise(m->rw + (size_t)chunk * m->chunk_bytes, m->chunk_bytes, MADV_REMOVE);

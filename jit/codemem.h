@@ -23,6 +23,8 @@ void codemem_destroy(struct codemem *m);
 
 /* A chunk's number, or -1: all are taken. */
 int codemem_take(struct codemem *m);
+/* The chunk is full, and seldom written from now on: its memory is mapped once, where it runs. */
+void codemem_settle(struct codemem *m, int chunk);
 /* Nobody runs or writes the chunk any more.  Its memory goes back to the host. */
 void codemem_give_back(struct codemem *m, int chunk);
 

@@ -148,6 +148,7 @@ static void chunk_leave(struct rv_jit *j, struct rv_jit_maker *m)
 {
     if (!m->room.size)
         return;
+    codemem_settle(j->mem, m->chunk);
     lock_take(&j->lock);
     j->chunk[m->chunk].filling = false;
     chunk_settle_locked(j, (unsigned)m->chunk);

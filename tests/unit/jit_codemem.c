@@ -2,6 +2,7 @@
 /* Tests jit/codemem.c: chunks come and go, two views of the same bytes, none of them both. */
 #include "jit/codemem.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +188,38 @@ static void memory_goes_back_to_the_host(void **state)
     codemem_destroy(m);
 }
 
+static bool is_mapped(const uint8_t *page)
+{
+    uint64_t entry = 0;
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    off_t at = (off_t)((uintptr_t)page / (size_t)getpagesize() * sizeof(entry));
+    assert_int_equal(pread(fd, &entry, sizeof(entry), at), sizeof(entry));
+    close(fd);
+    return entry >> 63;
+}
+
+/* A chunk that is full is mapped only where it runs; what it says stays, and can be changed. */
+static void a_full_chunk_is_mapped_once(void **state)
+{
+    (void)state;
+    struct codemem *m = make(1u << 20);
+    int full = codemem_take(m), other = codemem_take(m);
+    struct jit_room room = codemem_room(m, full);
+    const volatile uint8_t *rx = (const volatile uint8_t *)room.rx;
+    memset(room.rw, 0xcc, room.size);
+    memset(codemem_room(m, other).rw, 0xcc, room.size);
+    codemem_settle(m, full);
+    assert_false(is_mapped(room.rw));
+    assert_false(is_mapped(room.rw + room.size - 1));
+    assert_true(is_mapped(codemem_room(m, other).rw));
+    assert_int_equal(rx[room.size - 1], 0xcc);
+    room.rw[5] = 0xc3;
+    assert_int_equal(rx[5], 0xc3);
+    assert_int_equal(rx[6], 0xcc);
+    codemem_destroy(m);
+}
+
 /* --- threads --- */
 
 #define THREADS 4
@@ -241,6 +274,7 @@ int main(void)
 #endif
         cmocka_unit_test(no_mapping_is_writable_and_executable),
         cmocka_unit_test(memory_goes_back_to_the_host),
+        cmocka_unit_test(a_full_chunk_is_mapped_once),
         cmocka_unit_test(no_chunk_has_two_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
