@@ -202,7 +202,7 @@ void stride_plan(struct lower *l, unsigned k)
 {
     const struct jit_block *jb = &l->r->blocks[k];
     l->stride_now = NULL;
-    if (!l->r->own_map || !jb->header || jb->ir.count > INSNS_MAX || l->strides == STRIDES_MAX)
+    if (!jb->header || jb->ir.count > INSNS_MAX || l->strides == STRIDES_MAX)
         return;
     unsigned back = jump_back(l, k);
     if (!back || !keeps_addresses(l, &jb->ir) || !any_access(l, &jb->ir, back))

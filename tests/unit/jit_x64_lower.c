@@ -1015,7 +1015,6 @@ static void loops_look_at_many_turns_at_once(void **state)
         region.budget = one_in(2) ? below(600) : 1000000;
         region.passes = one_in(2) ? 0 : ir_passes_of_level(3);
         region.no_headers = false;
-        region.r.own_map = true;
         try_region(&region);
         many += went_on_without_looking();
         alarms += went_on_without_looking() && want.why == JIT_LEFT_ALARM;
