@@ -1294,7 +1294,8 @@ void access_cold(struct lower *l, struct cold *c)
         x64_mov(e, (enum x64_reg)c->base, t);
     } else {
         x64_alu(e, ALU_SUB, X64_W, t, (enum x64_reg)c->base_reg);
-        x64_lea(e, t, x64_at(t, -c->disp));
+        if (c->disp)
+            x64_alu_imm(e, ALU_SUB, X64_W, t, c->disp);
     }
     x64_jmp(e, c->direct);
 }

@@ -45,8 +45,9 @@ static unsigned jump_back(const struct lower *l, unsigned k)
 }
 
 /* Whether no host address found at the block's start gets lost in it. */
-static bool keeps_addresses(const struct lower *l, const struct ir_block *b)
+static bool keeps_addresses(const struct lower *l)
 {
+    const struct ir_block *b = l->b;
     for (unsigned n = 1; n < b->count; n++) {
         const struct ir_insn *i = &b->insns[n];
         if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas ||
@@ -182,9 +183,9 @@ int stride_takes(struct lower *l, const struct stride_group *access)
     return (int)l->groups++;
 }
 
-static bool any_access(struct lower *l, const struct ir_block *b, unsigned back)
+static bool any_access(const struct lower *l, unsigned back)
 {
-    l->b = b;
+    const struct ir_block *b = l->b;
     for (unsigned n = 1; n < b->count; n++) {
         const struct ir_insn *i = &b->insns[n];
         struct stride_group g = {.root = i->a};
@@ -205,7 +206,8 @@ void stride_plan(struct lower *l, unsigned k)
     if (!jb->header || jb->ir.count > INSNS_MAX || l->strides == STRIDES_MAX)
         return;
     unsigned back = jump_back(l, k);
-    if (!back || !keeps_addresses(l, &jb->ir) || !any_access(l, &jb->ir, back))
+    l->b = &jb->ir;
+    if (!back || !keeps_addresses(l) || !any_access(l, back))
         return;
     l->stride_now = &l->stride[l->strides++];
     *l->stride_now = (struct stride){.block = (uint8_t)k, .back_at = back, .streams = l->streams};
