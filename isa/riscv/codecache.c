@@ -445,7 +445,9 @@ const struct rv_op *rv_code_page(struct rv_code_cache *c, struct rv_hart *h, gpa
     gpa_t page = gpa & PAGE_MASK;
     const struct rv_op *ops = load_acquire(&c->page[page_index(c, page)]);
     if (!ops)
-        return page_make(c, h, page);
+        ops = page_make(c, h, page); /* or another hart has, meanwhile */
+    if (!ops)
+        return NULL;
     struct array *a = &c->array[array_of(c, ops)];
     if (!load_relaxed(&a->used))
         store_relaxed(&a->used, true);
