@@ -587,10 +587,12 @@ void rv_code_decode(struct rv_code_cache *c, struct rv_hart *h, const struct rv_
  */
 static bool renewed(struct rv_code_cache *c, gpa_t gpa, uint64_t len)
 {
-    const struct hart *self = smp_self();
+    struct hart *self = smp_self();
     struct rv_op **page = &c->page[page_index(c, gpa)], *ops = load_acquire(page);
     struct array *a = ops ? &c->array[array_of(c, ops)] : NULL;
-    if (!a || !self || load_relaxed(&a->owner) != self->index)
+    /* Who is not inside holds no array. */
+    if (!a || !self || load_relaxed(&a->owner) != self->index ||
+        load_relaxed(&rv_hart(self)->code_epoch) == UINT64_MAX)
         return false;
     lock_take(&a->lock);
     bool may = a->owner == self->index && load_relaxed(page) == ops && a->renewed < RENEWED_MAX;

@@ -420,7 +420,12 @@ static void test_own_page_no_more(void **state)
     decoded(&f, h, page_at(4));
     put(&f, page_at(4), addi(3));
     assert_true(stats_of(&f).invalidations == 5);
+    /* It stores itself, but from outside. */
+    smp_attach(f.g->smp, &h->hart);
+    decoded(&f, h, page_at(4));
     rv_code_leave(c, h);
+    assert_int_equal(stores_until_given_up(&f, h, page_at(4)), 0);
+    smp_detach();
     fixture_close(&f);
 }
 
