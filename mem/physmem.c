@@ -5,10 +5,10 @@
  *
  * Every write here has the same shape: under the shard's lock kill the
  * reservations and write the bytes, then, with the lock dropped,
- * physmem_write_finish.  That marks the page dirty and learns in the same
- * atomic operation whether code was made from it.  One read-modify-write for both decides the race
- * with a decoder, which sets PAGE_CODE by one as well and then reads the bytes: whichever of the
- * two comes second sees what the other did.
+ * physmem_write_finish.  That learns, after a fence, whether code was made from
+ * the page, and marks it dirty if it is not.  A decoder sets PAGE_CODE and then
+ * reads the bytes, who wants to know of writes takes PAGE_DIRTY away and then
+ * reads them: whichever comes second sees what the other did.
  */
 #include "mem/physmem.h"
 

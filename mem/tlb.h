@@ -65,9 +65,9 @@ struct tlb_table {
 
 /*
  * What the last access of a place in translated code found: an access at va with
- * va - start < limit lies at va + addend, as one of an entry does.  start is a page's, and the range whole
- * pages but for what an access needs behind its first byte.  Good for the context of its bank;
- * flushes forget all streams, of a page those that hold it.
+ * va - start < limit lies at va + addend, as one of an entry does.  start is a page's, and the range
+ * whole pages but for what an access needs behind its first byte.  Good for the context of its
+ * bank; flushes forget all streams, of a page those that hold it.
  */
 struct tlb_stream {
     uint64_t start, limit, addend;

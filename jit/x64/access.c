@@ -36,8 +36,7 @@ static unsigned align_of(const struct lower *l, enum jit_access what, unsigned s
 
 #define ROOT_REACH (1 << 20)
 
-/* What the access's base is made of by adding constants; *rel: its distance from that. */
-static ir_ref root_of(const struct lower *l, const struct ir_insn *i, int64_t *rel)
+ir_ref access_root(const struct lower *l, const struct ir_insn *i, int64_t *rel)
 {
     const struct ir_insn *insns = l->b->insns;
     ir_ref root = i->a;
@@ -97,7 +96,7 @@ static void span_add(struct lower *l, unsigned n, unsigned since)
 {
     const struct ir_insn *i = &l->b->insns[n];
     int64_t rel;
-    ir_ref root = root_of(l, i, &rel);
+    ir_ref root = access_root(l, i, &rel);
     bool far = rel > INT32_MAX / 2 || rel < INT32_MIN / 2;
     struct span *s = far ? NULL : span_open(l, root, (int32_t)rel, i->sub, since);
     if (!s)
@@ -114,6 +113,12 @@ static void span_add(struct lower *l, unsigned n, unsigned since)
  * A call may serve requests of other harts, after which no host address is good, and so may an `lr`
  * off the fast path; other accesses cannot, nor what is made inline (jit_guest.inlines).
  */
+bool access_loses_places(const struct lower *l, const struct ir_insn *i)
+{
+    return (i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas ||
+           i->op == IR_lr || i->op == IR_sc;
+}
+
 void access_find_spans(struct lower *l)
 {
     unsigned since = 1;
@@ -122,8 +127,7 @@ void access_find_spans(struct lower *l)
         const struct ir_insn *i = &l->b->insns[n];
         if (i->op == IR_load || i->op == IR_store)
             span_add(l, n, since);
-        else if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas ||
-                 i->op == IR_lr || i->op == IR_sc)
+        else if (access_loses_places(l, i))
             since = l->spans + 1;
     }
     for (unsigned k = 1; k <= l->spans; k++)
@@ -144,20 +148,12 @@ static const struct {
 _Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
 _Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
 
-static unsigned size_class(unsigned bytes)
-{
-    unsigned c = 0;
-    while (1u << c < bytes)
-        c++;
-    return c;
-}
-
 /* The first of a part are kept for registers that lead to the same page in all code. */
 #define STEADY_STREAMS 8
 
 static unsigned stream_number(const struct lower *l, bool steady, unsigned n, unsigned bytes)
 {
-    unsigned c = size_class(bytes), first = stream_parts[c].first, count = stream_parts[c].count;
+    unsigned c = x64_log2_up(bytes), first = stream_parts[c].first, count = stream_parts[c].count;
     n = steady ? n % STEADY_STREAMS : STEADY_STREAMS + n % (count - STEADY_STREAMS);
     return l->r->stream_bank * TLB_BANK_STREAMS + first + n;
 }
@@ -315,7 +311,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     a->host = a->t = a->from = X64_NO_REG;
     unsigned span = l->val[l->at].span;
     int64_t rel;
-    ir_ref root = root_of(l, i, &rel);
+    ir_ref root = access_root(l, i, &rel);
     if (!span || l->span[span].members < 2) {
         a->stream = stream_for(l, root, size);
         a->group = group_of(l, a, root, rel);
@@ -336,7 +332,7 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     place(l, a, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
-    a->cold->span = jit_span((unsigned)a->rel, 1u << size_class(bytes));
+    a->cold->span = jit_span((unsigned)a->rel, 1u << x64_log2_up(bytes));
 }
 
 /* The jump to the cold code if the TLB's entry at base is not for the address in t: see check_tlb.
@@ -405,7 +401,7 @@ static unsigned site_op(const struct access *a)
         return 0;
     return (a->what == JIT_LOAD && a->kind == TLB_STREAM_WRITE ? JIT_SITE_WRITES : 0) |
            (a->scattered || a->cold->again ? JIT_SITE_SETTLED : 0) |
-           size_class(a->align) << JIT_SITE_ALIGN_SHIFT;
+           x64_log2_up(a->align) << JIT_SITE_ALIGN_SHIFT;
 }
 
 /*
@@ -875,7 +871,7 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
 
 static uint32_t site_class(unsigned bytes)
 {
-    return size_class(bytes) << SITE_CLASS_SHIFT;
+    return x64_log2_up(bytes) << SITE_CLASS_SHIFT;
 }
 
 /* Of the probe: jumps on if the entry at rcx is not that of the page in rax under the context. */

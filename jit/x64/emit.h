@@ -582,12 +582,18 @@ static inline void x64_call_mem(struct x64_buf *e, struct x64_mem m)
     x64_rm(e, 0xff, 0, 2, m);
 }
 
-/* Lets a jump emitted before lead to here. */
-static inline void x64_patch(struct x64_buf *e, uint8_t *at)
+/* Lets a jump emitted before lead to a place of the buffer. */
+static inline void x64_patch_to(struct x64_buf *e, uint8_t *at, const uint8_t *to)
 {
-    uint32_t rel = (uint32_t)(e->p - (at + 4));
+    uint32_t rel = (uint32_t)(to - (at + 4));
     if (!e->full)
         memcpy(at, &rel, 4);
+}
+
+/* To here. */
+static inline void x64_patch(struct x64_buf *e, uint8_t *at)
+{
+    x64_patch_to(e, at, e->p);
 }
 
 /* Short forward jumps inside a few instructions. */

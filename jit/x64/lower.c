@@ -219,9 +219,7 @@ static void lower_block(struct lower *l, unsigned k)
         l->too_much = true;
         return;
     }
-    l->block = k;
     l->label[k] = x64_here(&l->e);
-    l->unsettled.is = false;
     stride_plan(l, k);
     if (jb->header)
         lower_look_for_alarm(l, jb->disp);
@@ -410,7 +408,8 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     l->s = s;
     l->too_much = false;
     l->fixes = l->colds = l->calls = l->streams = 0;
-    l->strides = l->striding = 0;
+    l->strides = 0;
+    l->striding = false;
     memset(l->label, 0, r->count * sizeof(l->label[0]));
     l->e = (struct x64_buf){.p = room->rw + room->used,
                             .end = room->rw + room->size,

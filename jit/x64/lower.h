@@ -281,13 +281,22 @@ struct lower {
     struct stride stride[STRIDES_MAX];
     unsigned strides;
     struct stride *stride_now; /* that of the block being lowered, or NULL */
-    unsigned striding;         /* its second version is lowered: its number, from 1; else 0 */
+    bool striding;             /* its second version is being lowered */
     struct stride_group group[STRIDE_GROUPS];
     unsigned groups;
     struct span span[SPANS_MAX + 1];
     unsigned spans; /* of the block; from 1 */
     struct val values[VALUES_MAX];
 };
+
+/* The least power of two that is not below v, as a shift. */
+static inline unsigned x64_log2_up(unsigned v)
+{
+    unsigned c = 0;
+    while (1u << c < v)
+        c++;
+    return c;
+}
 
 /* --- places in memory --- */
 
@@ -409,6 +418,10 @@ enum x64_cond isel_condition(struct lower *l, ir_ref v);
 
 /* Before a block is lowered: which accesses make spans. */
 void access_find_spans(struct lower *l);
+/* What the access's base is made of by adding constants; *rel: its distance from that. */
+ir_ref access_root(const struct lower *l, const struct ir_insn *i, int64_t *rel);
+/* Whether host addresses found before the instruction are not good after it. */
+bool access_loses_places(const struct lower *l, const struct ir_insn *i);
 /* A word of a stream. */
 struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
                              size_t member);

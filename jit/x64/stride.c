@@ -18,7 +18,6 @@
 #include "jit/x64/lower.h"
 
 #include <limits.h>
-#include <string.h>
 
 #define TURNS_MAX     128
 #define TURNS_MIN     3
@@ -49,9 +48,7 @@ static bool keeps_addresses(const struct lower *l)
 {
     const struct ir_block *b = l->b;
     for (unsigned n = 1; n < b->count; n++) {
-        const struct ir_insn *i = &b->insns[n];
-        if ((i->op == IR_call && !fp_is_inline(l, i)) || i->op == IR_amo || i->op == IR_cas ||
-            i->op == IR_lr || i->op == IR_sc)
+        if (access_loses_places(l, &b->insns[n]))
             return false;
     }
     return true;
@@ -172,7 +169,7 @@ static bool find_terms(const struct lower *l, unsigned back, struct stride_group
 int stride_takes(struct lower *l, const struct stride_group *access)
 {
     struct stride_group g = *access;
-    if (!l->striding || !find_terms(l, l->stride[l->striding - 1].back_at, &g))
+    if (!l->striding || !find_terms(l, l->stride_now->back_at, &g))
         return -1;
     const struct stride_term *t = &g.term[0];
     if (g.align > 1 && (t->step_slot || t->step * (1 << t->shift) & (int32_t)(g.align - 1)))
@@ -188,11 +185,10 @@ static bool any_access(const struct lower *l, unsigned back)
     const struct ir_block *b = l->b;
     for (unsigned n = 1; n < b->count; n++) {
         const struct ir_insn *i = &b->insns[n];
-        struct stride_group g = {.root = i->a};
+        int64_t rel;
         if (i->op != IR_load && i->op != IR_store)
             continue;
-        while (b->insns[g.root].op == IR_add && b->insns[b->insns[g.root].b].op == IR_const)
-            g.root = b->insns[g.root].a;
+        struct stride_group g = {.root = access_root(l, i, &rel)};
         if (find_terms(l, back, &g))
             return true;
     }
@@ -236,14 +232,6 @@ static void to_block(struct lower *l, enum x64_cond cc, unsigned block)
     lower_jump_block(l, x64_jcc(&l->e, cc, 0), block);
 }
 
-static unsigned log2_up(unsigned v)
-{
-    unsigned c = 0;
-    while (1u << c < v)
-        c++;
-    return c;
-}
-
 /* rcx is a number of turns that may be the least. */
 static void limit_turns(struct lower *l)
 {
@@ -266,7 +254,7 @@ static void look_at_half(struct lower *l, const struct stride_term *t, unsigned 
     to_block(l, CC_AE, block);
     if (t->step >= 0)
         return;
-    x64_shift_imm(e, SH_SHR, X64_W, RCX, log2_up((unsigned)-t->step));
+    x64_shift_imm(e, SH_SHR, X64_W, RCX, x64_log2_up((unsigned)-t->step));
     limit_turns(l);
 }
 
@@ -307,7 +295,7 @@ static void look_at_turns(struct lower *l, const struct stride_group *g, unsigne
     } else {
         x64_mov(e, RCX, RAX);
     }
-    unsigned shift = log2_up((unsigned)(t->step < 0 ? -t->step : t->step)) + t->shift;
+    unsigned shift = x64_log2_up((unsigned)(t->step < 0 ? -t->step : t->step)) + t->shift;
     if (!t->step_slot && shift)
         x64_shift_imm(e, SH_SHR, X64_W, RCX, shift);
     limit_turns(l);
@@ -352,13 +340,6 @@ static void look_at(struct lower *l, unsigned n, unsigned block)
     x64_store(e, at_stride(l, n), RAX);
 }
 
-static void lead(struct x64_buf *e, uint8_t *from, const uint8_t *to)
-{
-    uint32_t rel = (uint32_t)(to - (from + 4));
-    if (!e->full && from)
-        memcpy(from, &rel, 4);
-}
-
 static void look_at_all(struct lower *l, const struct stride *s, const uint8_t *fast)
 {
     struct x64_buf *e = &l->e;
@@ -375,7 +356,7 @@ static void look_at_all(struct lower *l, const struct stride *s, const uint8_t *
     x64_alu(e, ALU_CMP, X64_W, RCX, RAX);
     x64_cmov(e, CC_A, RCX, RAX);
     x64_store(e, at_stride(l, STRIDE_LIMIT), RCX);
-    lead(e, x64_jmp(e, 0), fast);
+    x64_patch_to(e, x64_jmp(e, 0), fast);
 }
 
 void stride_make(struct lower *l)
@@ -386,17 +367,17 @@ void stride_make(struct lower *l)
         const uint8_t *fast = e->p;
         unsigned streams = l->streams;
         l->stride_now = &l->stride[n];
-        l->striding = n + 1;
+        l->striding = true;
         l->groups = 0;
         l->streams = slow.streams; /* what is looked at has the streams of the first version */
         x64_alu_mem(e, ALU_CMP, X64_W, NOW, at_stride(l, STRIDE_LIMIT));
         to_block(l, CC_AE, slow.block);
         lower_insns(l, slow.block);
         l->streams = streams;
-        lead(e, l->stride[n].from, fast);
-        lead(e, slow.from, e->p);
+        x64_patch_to(e, l->stride[n].from, fast);
+        x64_patch(e, slow.from);
         look_at_all(l, &slow, fast);
     }
-    l->striding = 0;
+    l->striding = false;
     l->stride_now = NULL;
 }

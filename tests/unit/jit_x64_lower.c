@@ -919,7 +919,6 @@ static void tour_access(struct tour *t)
     if (one_in(8))
         address = ir_const(t->b, WINDOW + below(WINDOW_PAGES * PAGE_SIZE));
     if (one_in(3)) {
-        access = (ir_ref)t->b->count;
         ir_store(t->b, point, size, address, ir_slot_get(t->b, slot));
         access = (ir_ref)(t->b->count - 1);
     } else {
