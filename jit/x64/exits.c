@@ -295,7 +295,7 @@ static void way_back(struct lower *l, unsigned disp, bool same_page)
 }
 
 /* Whether the exit is a call that is made one of the host's. */
-static bool is_call(const struct lower *l, const struct ir_insn *i)
+bool exits_is_call(const struct lower *l, const struct ir_insn *i)
 {
     return l->g->link && i->sub == IR_EXIT_CHAIN && i->link && i->link < PAGE_SIZE;
 }
@@ -404,7 +404,7 @@ static void exit_always(struct lower *l, const struct ir_insn *i)
 {
     int block = exits_inside(l, l->block, i);
     count(l, i->index);
-    if (is_call(l, i)) {
+    if (exits_is_call(l, i)) {
         call_out(l, i);
         return;
     }
@@ -439,7 +439,7 @@ static void exit_to(struct lower *l, const struct ir_insn *i)
         return;
     }
     align_target(l);
-    if (is_call(l, i))
+    if (exits_is_call(l, i))
         call_by_address(l, i->link);
     else if (i->sub == IR_EXIT_CHAIN)
         exits_by_address(l, l->s);

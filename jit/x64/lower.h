@@ -469,6 +469,8 @@ void stride_make(struct lower *l);
 /* --- exits.c --- */
 
 void exits_insn(struct lower *l, const struct ir_insn *i);
+/* Whether it is a call of the guest's that is made as one of the host's, not as a jump. */
+bool exits_is_call(const struct lower *l, const struct ir_insn *i);
 /* The block of the region that an exit of `block` leads to, or -1. */
 int exits_inside(const struct lower *l, unsigned block, const struct ir_insn *i);
 void exits_cold(struct lower *l, struct cold *c);

@@ -36,7 +36,7 @@ static unsigned jump_back(const struct lower *l, unsigned k)
         const struct ir_insn *i = &b->insns[n];
         if ((i->op != IR_exit && i->op != IR_exit_if) || exits_inside(l, k, i) != (int)k)
             continue;
-        if (at)
+        if (at || exits_is_call(l, i))
             return 0;
         at = n;
     }

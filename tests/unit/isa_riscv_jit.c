@@ -119,6 +119,16 @@ static const char *const calls[] = {"lui a0,0x3",
                                     NULL};
 #define CALLS_INSNS 4000000
 
+/* A block that calls itself, and that a loop would lead back to. */
+static const char *const call_itself[] = {"auipc t0,0x10",
+                                          "addi a0,zero,0",
+                                          "sd t0,0(t0)", /* 0x80000008 */
+                                          "addi t0,t0,8",
+                                          "jal ra,0x80000008",
+                                          "bne t0,zero,0x80000008",
+                                          NULL};
+#define CALL_ITSELF_INSNS 30000
+
 struct seen {
     struct guest_stats stats;
     struct mh_hart_state state;
@@ -192,6 +202,10 @@ static void test_calls(void **state)
     one = RUN_PROGRAM(calls, CALLS_INSNS, "jit", "jit-chain", "off");
     assert_same(&want, &one);
     one = RUN_PROGRAM(calls, CALLS_INSNS, "hybrid");
+    assert_same(&want, &one);
+    want = RUN_PROGRAM(call_itself, CALL_ITSELF_INSNS, "interp");
+    assert_int_equal(want.state.x[5], PROGRAM_BASE + 0x10000 + (CALL_ITSELF_INSNS - 2) / 3 * 8);
+    one = RUN_PROGRAM(call_itself, CALL_ITSELF_INSNS, "jit");
     assert_same(&want, &one);
 }
 
