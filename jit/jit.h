@@ -127,11 +127,13 @@ static inline unsigned jit_point_retired(uint32_t point)
  * JIT_SITE_WRITES, it goes by a stream of writes (a load does whose span has stores);
  * JIT_SITE_SETTLED, it has no choice between its stream and the TLB (jit_region.scattered);
  * from JIT_SITE_ALIGN_SHIFT on, log2 of what its address, or its span's, must be a multiple of:
- * what is not may not be tried again.
+ * what is not may not be tried again; nor what is JIT_SITE_FLAT, outside of jit_region.flat.
  */
 #define JIT_SITE_WRITES      1
 #define JIT_SITE_SETTLED     2
 #define JIT_SITE_ALIGN_SHIFT 2
+#define JIT_SITE_STREAM      0x7fff /* above bit 15: which stream */
+#define JIT_SITE_FLAT        0x80000000u
 
 static inline uint32_t jit_site(enum jit_access access, unsigned size, unsigned stream, unsigned op)
 {
@@ -253,6 +255,17 @@ struct jit_scattered {
     uint64_t here[PAGE_SIZE / 2 / 64], global[PAGE_SIZE / 2 / 64];
 };
 
+/*
+ * RAM that the guest reads by its physical addresses: size bytes at base, in host memory so much
+ * further on.  base and addend + any access's displacement fit a signed 32-bit number, base as
+ * -base.
+ */
+struct jit_flat {
+    uint64_t base;
+    uint32_t size;
+    int32_t addend;
+};
+
 struct jit_region {
     const struct jit_guest *guest;
     struct jit_block *blocks; /* by rising disp */
@@ -266,6 +279,7 @@ struct jit_region {
     bool own_map;         /* worth a register map of its own */
     bool any_mode;        /* exit_site gets its lowest bit set: see there */
     const struct jit_scattered *scattered; /* or NULL */
+    const struct jit_flat *flat; /* or NULL: reads may be anywhere in it, and all of RAM is there */
 };
 
 /* What compiling gave. */

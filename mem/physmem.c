@@ -31,6 +31,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest and host share 
 #define DEFAULT_SHARDS 16
 #define MAX_SHARDS     4096
 #define MAX_NUMA_NODES 1024
+#define NEAR_STEP      (2u << 20) /* a huge page */
+#define NEAR_TRIES     16
 #define MPOL_BIND_MODE 2 /* MPOL_BIND of <numaif.h>, which would need libnuma */
 
 /* ---- creation ------------------------------------------------------------ */
@@ -83,12 +85,38 @@ static int numa_bind(struct physmem *pm, int node)
 }
 
 /* MAP_NORESERVE: a page costs host memory when the guest touches it. */
+static void *map_at(uint64_t host, uint64_t size, int flags)
+{
+    return mmap((void *)(uintptr_t)host, size, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+}
+
+/* Where host addresses are the guest's, or a little more or less, as others are there already. */
+static void *map_near(const struct physmem_config *cfg)
+{
+    uint64_t step = (cfg->size + NEAR_STEP - 1) & ~(uint64_t)(NEAR_STEP - 1);
+    for (int64_t k = 0; step <= PHYSMEM_NEAR && k <= NEAR_TRIES; k = k > 0 ? -k : 1 - k) {
+        int64_t add = k * (int64_t)step;
+        uint64_t host = cfg->base + (uint64_t)add;
+        bool below = add < 0 && cfg->base < (uint64_t)-add + NEAR_STEP;
+        if (add > PHYSMEM_NEAR || add < -PHYSMEM_NEAR || below)
+            continue;
+        void *at = map_at(host, cfg->size, MAP_FIXED_NOREPLACE);
+        if (at == (void *)(uintptr_t)host)
+            return at;
+        if (at != MAP_FAILED)
+            munmap(at, cfg->size); /* a kernel that does not know the flag */
+    }
+    return MAP_FAILED;
+}
+
 static int map_ram(struct physmem *pm, const struct physmem_config *cfg)
 {
     if (cfg->size > INT64_MAX)
         return too_large(cfg);
-    void *host = mmap(NULL, cfg->size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *host = map_near(cfg);
+    if (host == MAP_FAILED)
+        host = map_at(0, cfg->size, 0);
     if (host == MAP_FAILED)
         return too_large(cfg);
     pm->host = host;

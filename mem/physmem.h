@@ -70,6 +70,9 @@ struct physmem_hooks {
     void (*watch_written)(void *watch_opaque, gpa_t gpa, uint64_t len);
 };
 
+/* RAM of up to so many bytes is mapped so near to its guest addresses, if the host has the room. */
+#define PHYSMEM_NEAR (1 << 30)
+
 struct physmem_config {
     gpa_t base;         /* page aligned */
     uint64_t size;      /* bytes, page aligned, not 0 */

@@ -115,6 +115,8 @@ void rv_mmu_update(struct rv_hart *h)
     } while (cleared);
     t->ctx[TLB_WRITE] = t->ctx[TLB_SLOW_WRITE] = t->ctx[TLB_READ];
     tlb_streams_enter(t, rv_stream_bank(h));
+    h->data_flat = !h->mmu_data_on && !h->masked_bits &&
+                   (data == PRIV_M ? h->csr.pmp_m_open : h->csr.pmp_su_open);
 }
 
 void rv_letter_drop_write(struct hart *hart, uint64_t host, uint64_t unused_b, uint64_t unused_c)

@@ -67,8 +67,7 @@ static void mark_dirty(struct physmem *pm, uint64_t first, uint64_t end)
 /* Where addresses are physical and PMP is open a stream may reach over all of RAM. */
 static bool stream_is_bare(const struct rv_hart *h)
 {
-    bool open = rv_data_priv(h) == PRIV_M ? h->csr.pmp_m_open : h->csr.pmp_su_open;
-    return !h->mmu_data_on && !h->masked_bits && !h->triggers && open;
+    return h->data_flat && !h->triggers;
 }
 
 static const struct rv_jit_range *range_make(struct rv_hart *h, uint64_t page)
@@ -180,13 +179,15 @@ int rv_jit_access(void *hart)
     struct rv_hart *h = hart;
     struct jit_hart *r = &h->jit.run;
     enum jit_access what = (enum jit_access)(r->site & 15);
-    unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15, stream = r->site >> 16;
+    unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15;
+    unsigned stream = r->site >> 16 & JIT_SITE_STREAM;
     unsigned bytes = r->span ? r->span >> 16 : size;
     h->insns += jit_point_retired(r->point);
     h->jit.stats.slow_accesses++;
     bool as_it_is =
         unlikely(r->looks < 0 || r->site == r->watched) && what < JIT_AMO && rv_jit_look(h);
-    if (!as_it_is && !is_for_c(h, what) &&
+    bool flat = r->site & JIT_SITE_FLAT;
+    if (!as_it_is && !flat && !is_for_c(h, what) &&
         stream_fill(h, jit_site_writes(r->site), stream, bytes, r->va) && is_for_code(r, size))
         return JIT_SLOW_RETRY;
     r->va += r->span & 0xffff;

@@ -77,6 +77,18 @@ static int make_stubs(struct rv_jit *j)
     return 0;
 }
 
+/* Room for an access's displacement beside the two numbers. */
+#define FLAT_SPARE (8 << 20)
+
+static void find_flat(struct rv_jit *j)
+{
+    const struct physmem *pm = j->g->env->pm;
+    int64_t addend = (int64_t)((uintptr_t)pm->host - pm->base);
+    if (addend >= -PHYSMEM_NEAR && addend <= PHYSMEM_NEAR && pm->base <= (uint64_t)INT32_MAX + 1 &&
+        pm->size <= INT32_MAX - FLAT_SPARE)
+        j->flat = (struct jit_flat){pm->base, (uint32_t)pm->size, (int32_t)addend};
+}
+
 int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_config *cfg)
 {
     const struct jit_host *host = jit_host();
@@ -96,6 +108,8 @@ int rv_jit_create(struct rv_jit **out, struct rv_guest *g, const struct rv_jit_c
                          .threshold_max = cfg->threshold};
     j->frame.hart_offset =
         rv_jit_guest.jit - rv_jit_guest.bias + (int32_t)offsetof(struct jit_hart, rsp);
+    if (cfg->level > 1)
+        find_flat(j);
     lock_init(&j->lock, RANK_TRANSLATION);
     lock_init(&j->queue.lock, RANK_LEAF);
     int rc = codemem_create(&j->mem, cfg->cache_bytes);
@@ -436,6 +450,7 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
         b->region.stream_bank = job->mode & RV_JIT_BANK ? 1 : 0;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
         b->region.near_base = (unsigned)(gpa >> PAGE_SHIFT);
+        b->region.flat = job->mode & RV_JIT_FLAT ? &j->flat : NULL;
         b->region.scattered = j->cfg.level < 2 ? NULL : &b->scattered;
         if (b->region.scattered)
             rv_jit_scattered(j, gpa, &b->region, &b->scattered);

@@ -21,11 +21,13 @@
 
 /*
  * What a mode says: what may be assumed (struct rv_assume; or nothing: code that is right under
- * every assumption), and which bank of streams (mem/tlb.h) the code uses.
+ * every assumption), which bank of streams (mem/tlb.h) the code uses, and whether data addresses
+ * are physical (jit_region.flat).
  */
 #define RV_JIT_ANY   3 /* of bits 1:0 */
 #define RV_JIT_BANK  4
-#define RV_JIT_MODES 8
+#define RV_JIT_FLAT  8
+#define RV_JIT_MODES 16
 
 struct rv_jit_page {
     struct rv_entries *entry[RV_JIT_MODES]; /* NULL: none; atomic */
@@ -65,6 +67,7 @@ struct rv_jit {
     struct codemem *mem;
     struct jit_stubs stubs;
     struct jit_guest guest;
+    struct jit_flat flat; /* size 0: RAM is not where it would have to be */
     struct jit_frame frame;
     struct rv_jit_config cfg;
     unsigned chunk_words;
@@ -151,7 +154,8 @@ void rv_jit_link(struct rv_jit *j, struct rv_hart *h, const struct rv_jit_found 
 /* What code for the hart may assume now. */
 static inline unsigned rv_jit_mode_now(const struct rv_hart *h)
 {
-    unsigned bank = rv_stream_bank(h) ? RV_JIT_BANK : 0;
+    unsigned bank = (rv_stream_bank(h) ? RV_JIT_BANK : 0) |
+                    (h->data_flat && h->guest->jit->flat.size ? RV_JIT_FLAT : 0);
     if ((h->csr.mstatus & MSTATUS_FS) != MSTATUS_FS)
         return bank;
     return bank | (h->csr.frm == FP_RNE && rv_fp_ready(h, FP_RNE) ? 2 : 1);

@@ -167,6 +167,6 @@ bool rv_jit_look(struct rv_hart *h)
         return false;
     }
     tlb_stream_forget(&h->hart.tlb, jit_site_writes(r->site) ? TLB_STREAM_WRITE : TLB_STREAM_READ,
-                      r->site >> 16);
+                      r->site >> 16 & JIT_SITE_STREAM);
     return true;
 }

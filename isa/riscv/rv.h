@@ -212,6 +212,7 @@ struct rv_hart {
     uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
     uint8_t priv;
     bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
+    bool data_flat; /* data addresses are physical as they are, and PMP allows all of them */
     uint8_t masked_bits;            /* of data addresses, pointer masking's PMLEN */
     uint8_t fp_ready;               /* rm values that the host's rounding mode serves now: fp.h */
     uint8_t fp_ready_fma;           /* the same for fused operations: 0 if the host has none */

@@ -192,14 +192,59 @@ struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, u
     return at_hart(l, l->g->tlb + (int32_t)offset);
 }
 
+void access_range_sub(struct lower *l, enum x64_reg r, const struct range *range)
+{
+    if (range->flat)
+        x64_alu_imm(&l->e, ALU_ADD, X64_W, r, (int32_t) - (int64_t)l->r->flat->base);
+    else
+        x64_alu_mem(
+            &l->e, ALU_SUB, X64_W, r,
+            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, start)));
+}
+
+/* The inverse. */
+static void range_add(struct lower *l, enum x64_reg r, const struct range *range)
+{
+    if (range->flat)
+        x64_alu_imm(&l->e, ALU_SUB, X64_W, r, (int32_t) - (int64_t)l->r->flat->base);
+    else
+        x64_alu_mem(
+            &l->e, ALU_ADD, X64_W, r,
+            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, start)));
+}
+
+static uint32_t flat_limit(const struct lower *l, unsigned bytes)
+{
+    return l->r->flat->size - bytes + 1;
+}
+
+void access_range_cmp(struct lower *l, enum x64_reg r, const struct range *range)
+{
+    if (range->flat)
+        x64_alu_imm(&l->e, ALU_CMP, X64_W, r, (int32_t)flat_limit(l, range->bytes));
+    else
+        x64_alu_mem(
+            &l->e, ALU_CMP, X64_W, r,
+            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, limit)));
+}
+
+void access_range_limit(struct lower *l, enum x64_reg r, const struct range *range)
+{
+    if (range->flat)
+        x64_mov_imm(&l->e, r, flat_limit(l, range->bytes));
+    else
+        x64_load(&l->e, r,
+                 access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, limit)));
+}
+
 /* The access in hand, hot part. */
 struct access {
     const struct ir_insn *i;
     enum jit_access what;
-    enum tlb_stream_kind kind;
-    unsigned size, stream;
-    unsigned align; /* what the address, or the span's, must be a multiple of */
-    int32_t rel;    /* distance from the span's start */
+    unsigned size;
+    struct range range; /* its own, or the span's */
+    unsigned align;     /* what the address, or the span's, must be a multiple of */
+    int32_t rel;        /* distance from the span's start */
     struct cold *cold;
     enum x64_reg t;    /* the address, then what the check or the access needs */
     enum x64_reg from; /* of a lone load or store by its stream: the address is this and disp */
@@ -212,7 +257,7 @@ struct access {
 
 static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
 {
-    return access_stream(l, a->kind, a->stream, member);
+    return access_stream(l, a->range.kind, a->range.stream, member);
 }
 #define STREAM(l, a, member) stream_word(l, a, offsetof(struct tlb_stream, member))
 
@@ -250,10 +295,16 @@ static void place(struct lower *l, struct access *a, int32_t disp)
     }
     a->disp = disp;
     a->t = alloc_scratch(l);
-    if (disp && a->group < 0)
-        x64_lea(&l->e, a->t, x64_at(a->from, disp));
-    else if (a->group < 0)
+    if (a->group >= 0)
+        return;
+    int64_t moved = disp - (a->range.flat ? (int64_t)l->r->flat->base : 0);
+    bool once = x64_fits32(moved);
+    if (once ? moved : disp)
+        x64_lea(&l->e, a->t, x64_at(a->from, once ? (int32_t)moved : disp));
+    else
         x64_mov(&l->e, a->t, a->from);
+    if (!once)
+        access_range_sub(l, a->t, &a->range);
     a->cold->base_reg = (uint8_t)a->from;
     a->cold->disp = disp;
 }
@@ -266,8 +317,9 @@ static void again(struct lower *l, struct access *a)
     a->host = alloc_use(l, a->span->id);
     a->group = a->span->group;
     a->scattered = false;
-    a->kind = jit_access_reads(a->what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
-    a->stream = stream_new(l, a->size);
+    a->range.kind = jit_access_reads(a->what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->range.stream = stream_new(l, a->size);
+    a->range.flat = false;
     c->again = true;
     c->disp = a->i->disp;
     c->base_in_reg = base->kind != LOC_SLOT && base->kind != LOC_FRAME;
@@ -282,7 +334,7 @@ static void find_scattered(const struct lower *l, struct access *a)
 {
     const struct jit_scattered *s = l->r->scattered;
     unsigned slot = (unsigned)l->b->insns[a->i->point].disp / 2;
-    if (!s || a->what >= JIT_AMO)
+    if (!s || a->what >= JIT_AMO || l->r->flat)
         return;
     a->scattered = bit_test(s->here[slot / 64], slot % 64);
     a->global = bit_test(s->global[slot / 64], slot % 64);
@@ -293,11 +345,9 @@ static int group_of(struct lower *l, const struct access *a, ir_ref root, int64_
 {
     if (a->what >= JIT_AMO || a->scattered || rel > INT32_MAX / 2 || rel < INT32_MIN / 2)
         return -1;
-    return stride_takes(l, &(struct stride_group){.root = root,
-                                                  .rel = (int32_t)rel,
-                                                  .stream = a->stream,
-                                                  .align = a->align,
-                                                  .kind = a->kind});
+    return stride_takes(
+        l, &(struct stride_group){
+               .root = root, .rel = (int32_t)rel, .align = a->align, .range = a->range});
 }
 
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
@@ -306,14 +356,16 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     *a = (struct access){
         .i = i, .what = what, .size = size, .align = align_of(l, what, size), .group = -1};
     find_scattered(l, a);
-    a->kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->range.kind = jit_access_reads(what) ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+    a->range.bytes = size;
+    a->range.flat = l->r->flat && what == JIT_LOAD;
     a->cold = lower_cold(l);
     a->host = a->t = a->from = X64_NO_REG;
     unsigned span = l->val[l->at].span;
     int64_t rel;
     ir_ref root = access_root(l, i, &rel);
     if (!span || l->span[span].members < 2) {
-        a->stream = stream_for(l, root, size);
+        a->range.stream = stream_for(l, root, size);
         a->group = group_of(l, a, root, rel);
         place(l, a, i->disp);
         return;
@@ -325,14 +377,16 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
         return;
     }
     unsigned bytes = (unsigned)(a->span->max - a->span->min);
-    a->kind = a->span->kind;
+    a->range.kind = a->span->kind;
     a->align = a->span->align;
-    a->stream = stream_for(l, root, bytes);
+    a->range.stream = stream_for(l, root, bytes);
+    a->range.bytes = 1u << x64_log2_up(bytes);
+    a->range.flat = l->r->flat && a->range.kind == TLB_STREAM_READ;
     a->group = a->span->group = (int8_t)group_of(l, a, root, a->span->min);
     place(l, a, i->disp - a->rel);
     a->host = alloc_new(l, a->span->id);
     a->cold->host = (uint8_t)a->host;
-    a->cold->span = jit_span((unsigned)a->rel, 1u << x64_log2_up(bytes));
+    a->cold->span = jit_span((unsigned)a->rel, a->range.bytes);
 }
 
 /* The jump to the cold code if the TLB's entry at base is not for the address in t: see check_tlb.
@@ -341,7 +395,7 @@ static void check_entry(struct lower *l, struct access *a, enum x64_reg base, un
 {
     struct x64_buf *e = &l->e;
     size_t ctx = (a->global ? offsetof(struct tlb, global) : offsetof(struct tlb, ctx)) +
-                 8 * tlb_kind_of(a->kind);
+                 8 * tlb_kind_of(a->range.kind);
     /* A span's accesses are aligned or not; it must be in the page.  A single one is aligned. */
     x64_alu_imm(e, ALU_AND, X64_W, a->t, (int32_t)PAGE_MASK | (int32_t)(a->span ? 0 : bytes - 1));
     x64_alu_mem(e, ALU_OR, X64_W, a->t, at_hart(l, l->g->tlb + (int32_t)ctx));
@@ -361,7 +415,7 @@ static void check_tlb(struct lower *l, struct access *a, enum x64_reg base)
     const struct val *from = &l->val[a->i->a];
     unsigned bytes = a->span ? (unsigned)(a->span->max - a->span->min) : a->size;
     int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
-                                          tlb_kind_of(a->kind) * sizeof(struct tlb_table));
+                                          tlb_kind_of(a->range.kind) * sizeof(struct tlb_table));
     c->scattered = true;
     c->base_in_reg = from->kind == LOC_HOME;
     c->disp = a->i->disp - a->rel;
@@ -399,8 +453,8 @@ static unsigned site_op(const struct access *a)
         return ir_amo_op(a->i->sub);
     if (a->what > JIT_AMO)
         return 0;
-    return (a->what == JIT_LOAD && a->kind == TLB_STREAM_WRITE ? JIT_SITE_WRITES : 0) |
-           (a->scattered || a->cold->again ? JIT_SITE_SETTLED : 0) |
+    return (a->what == JIT_LOAD && a->range.kind == TLB_STREAM_WRITE ? JIT_SITE_WRITES : 0) |
+           (a->scattered || a->cold->again || a->range.flat ? JIT_SITE_SETTLED : 0) |
            x64_log2_up(a->align) << JIT_SITE_ALIGN_SHIFT;
 }
 
@@ -422,16 +476,18 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->kind = COLD_ACCESS;
     c->point = jit_point((unsigned)point->disp, point->index - l->counted);
     if (c->again) {
-        c->site = jit_site(a->what, a->size, a->stream, op);
+        c->site = jit_site(a->what, a->size, a->range.stream, op);
         x64_test(&l->e, X64_W, a->host, a->host);
         c->from[0] = x64_jcc(&l->e, CC_E, 0);
         return;
     }
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
-    c->site = jit_site(a->what, a->size, a->stream, op);
+    c->site = jit_site(a->what, a->size, a->range.stream, op) | (a->range.flat ? JIT_SITE_FLAT : 0);
     if (a->span && !a->scattered)
         x64_mov(&l->e, a->host, a->t);
+    if (a->span && a->range.flat)
+        access_range_sub(l, a->t, &a->range);
     if (a->align > 1 && (a->span || !a->scattered)) {
         x64_test8_imm(&l->e, a->t, a->align - 1);
         c->from[3] = x64_jcc(&l->e, CC_NE, 0);
@@ -449,8 +505,9 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
         x64_alu_mem_imm(&l->e, ALU_CMP, X64_W, at_hart(l, l->g->reserved), -1);
         c->from[2] = x64_jcc(&l->e, CC_NE, 0);
     }
-    x64_alu_mem(&l->e, ALU_SUB, X64_W, a->t, STREAM(l, a, start));
-    x64_alu_mem(&l->e, ALU_CMP, X64_W, a->t, STREAM(l, a, limit));
+    if (!a->range.flat)
+        access_range_sub(l, a->t, &a->range);
+    access_range_cmp(l, a->t, &a->range);
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
 }
 
@@ -462,13 +519,16 @@ static struct x64_mem addend(const struct lower *l, const struct access *a)
 /* Where the access is in host memory. */
 static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg base)
 {
+    const struct jit_flat *flat = l->r->flat;
     if (a->scattered && !a->span)
         return x64_at(base, 0);
     if (a->span) {
-        if (!a->cold->again && !a->scattered)
+        if (!a->cold->again && !a->scattered && !flat)
             x64_alu_mem(&l->e, ALU_ADD, X64_W, a->host, addend(l, a));
-        return x64_at(a->host, a->rel);
+        return x64_at(a->host, a->rel + (flat ? flat->addend : 0));
     }
+    if (flat)
+        return x64_at(a->from, a->disp + flat->addend);
     x64_load(&l->e, a->t, addend(l, a));
     return x64_at_index(a->t, a->from, a->disp);
 }
@@ -1078,6 +1138,14 @@ static void set_aside(struct lower *l, const struct cold *c)
     access_save(l, c, false);
 }
 
+static struct range range_of(const struct cold *c)
+{
+    return (struct range){.kind = stream_kind(c->site),
+                          .flat = c->site & JIT_SITE_FLAT,
+                          .stream = c->site >> 16 & JIT_SITE_STREAM,
+                          .bytes = c->span ? c->span >> 16 : c->site >> 4 & 15};
+}
+
 /*
  * Calls for the access at the address in rax.  The probe would make host addresses of those that
  * are not as aligned as they must be.
@@ -1091,6 +1159,10 @@ static void call_miss(struct lower *l, const struct cold *c)
     uint8_t *aligned = NULL, *done = NULL;
     if (c->span)
         x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
+    if (site & JIT_SITE_FLAT) {
+        lower_call(l, CALL_MISS, point, site);
+        return;
+    }
     if (what < JIT_AMO && jit_site_align(site) > 1) {
         x64_test8_imm(e, RAX, jit_site_align(site) - 1);
         aligned = x64_jcc8(e, CC_E);
@@ -1150,7 +1222,8 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     uint8_t *done = x64_jcc8(e, CC_E);
     uint8_t *have = x64_jcc8(e, CC_B);
     x64_alu_mem(e, ALU_ADD, X64_W, RAX,
-                access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
+                access_stream(l, kind, c->site >> 16 & JIT_SITE_STREAM,
+                              offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
@@ -1177,7 +1250,8 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     uint8_t *have = x64_jcc8(e, CC_B);
     uint8_t *done = x64_jcc8(e, CC_E);
     x64_alu_mem(e, ALU_ADD, X64_W, t,
-                access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, addend)));
+                access_stream(l, kind, c->site >> 16 & JIT_SITE_STREAM,
+                              offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     uint8_t *use = x64_jmp8(e);
     x64_patch8(e, done);
@@ -1193,22 +1267,23 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
 static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
-    unsigned stream = c->site >> 16;
-    enum tlb_stream_kind kind = stream_kind(c->site);
+    struct range range = range_of(c);
     struct x64_mem part = AT_JIT(l, wide);
-    x64_alu_mem(e, ALU_SUB, X64_W, t,
-                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
-    x64_alu_mem(e, ALU_CMP, X64_W, t,
-                access_stream(l, kind, stream, offsetof(struct tlb_stream, limit)));
+    if (!range.flat)
+        access_range_sub(l, t, &range);
+    access_range_cmp(l, t, &range);
     uint8_t *in = x64_jcc8(e, CC_B);
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
+    if (!range.flat)
+        range_add(l, t, &range);
     uint8_t *out = x64_jmp8(e);
     x64_patch8(e, in);
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                access_stream(l, kind, stream, offsetof(struct tlb_stream, start)));
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                access_stream(l, kind, stream, offsetof(struct tlb_stream, addend)));
+    range_add(l, t, &range);
+    if (range.flat)
+        x64_alu_imm(e, ALU_ADD, X64_W, t, l->r->flat->addend);
+    else
+        x64_alu_mem(
+            e, ALU_ADD, X64_W, t,
+            access_stream(l, range.kind, range.stream, offsetof(struct tlb_stream, addend)));
     x64_store(e, AT_JIT(l, va), t);
     x64_alu_imm(e, ALU_AND, X64_W, t, -16);
     x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(t, 0)); /* movdqa */
@@ -1241,20 +1316,19 @@ void access_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
     enum jit_access what = (enum jit_access)(c->site & 15);
-    enum tlb_stream_kind kind = stream_kind(c->site);
+    struct range range = range_of(c);
     enum x64_reg t = (enum x64_reg)c->addr;
     x64_patch(e, c->from[0]);
     if (c->again) {
         again_cold(l, c, what);
         return;
     }
-    if (!c->scattered)
-        x64_alu_mem(e, ALU_ADD, X64_W, t,
-                    access_stream(l, kind, c->site >> 16, offsetof(struct tlb_stream, start)));
-    else if (c->base_in_reg)
+    if (c->scattered && c->base_in_reg)
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
-    else
+    else if (c->scattered)
         x64_load(e, t, AT_JIT(l, va));
+    else if (!range.flat)
+        range_add(l, t, &range);
     uint8_t *slow = c->from[3] && c->aligned ? x64_jmp(e, 0) : NULL;
     for (unsigned n = 1; n < ARRAY_LEN(c->from); n++)
         if (c->from[n])
@@ -1265,6 +1339,8 @@ void access_cold(struct lower *l, struct cold *c)
             x64_patch8(e, left);
         x64_patch(e, slow);
     }
+    if (range.flat)
+        range_add(l, t, &range);
     set_aside(l, c);
     if (t != RAX)
         x64_mov(e, RAX, t);
@@ -1274,8 +1350,8 @@ void access_cold(struct lower *l, struct cold *c)
     access_save(l, c, true);
     uint8_t *below = NULL;
     if (c->scattered)
-        below = use_stream(l, c, kind);
-    else {
+        below = use_stream(l, c, range.kind);
+    else if (!range.flat) {
         x64_jcc(e, CC_A, c->retry);
         below = what < JIT_AMO ? x64_jcc8(e, CC_B) : NULL;
     }
@@ -1288,7 +1364,9 @@ void access_cold(struct lower *l, struct cold *c)
     x64_patch8(e, below);
     if (c->base != (uint8_t)t) {
         x64_mov(e, (enum x64_reg)c->base, t);
-    } else {
+        if (l->r->flat)
+            x64_alu_imm(e, ALU_SUB, X64_W, (enum x64_reg)c->base, l->r->flat->addend);
+    } else if (!l->r->flat) {
         x64_alu(e, ALU_SUB, X64_W, t, (enum x64_reg)c->base_reg);
         if (c->disp)
             x64_alu_imm(e, ALU_SUB, X64_W, t, c->disp);

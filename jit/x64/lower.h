@@ -126,6 +126,13 @@ struct unsettled {
     uint8_t x; /* its register */
 };
 
+/* Where an access of so many bytes may be: as a stream says, or anywhere in jit_region.flat. */
+struct range {
+    enum tlb_stream_kind kind;
+    bool flat;
+    unsigned stream, bytes;
+};
+
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
     enum {
@@ -190,8 +197,8 @@ struct stride_term {
 struct stride_group {
     ir_ref root; /* the address is this and rel */
     int32_t rel;
-    unsigned stream, align;
-    enum tlb_stream_kind kind;
+    unsigned align;
+    struct range range;
     unsigned terms; /* the root is the sum of so many */
     struct stride_term term[2];
 };
@@ -425,6 +432,10 @@ bool access_loses_places(const struct lower *l, const struct ir_insn *i);
 /* A word of a stream. */
 struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
                              size_t member);
+/* The register less the range's start; compares that with the first that is outside; gets that. */
+void access_range_sub(struct lower *l, enum x64_reg r, const struct range *range);
+void access_range_cmp(struct lower *l, enum x64_reg r, const struct range *range);
+void access_range_limit(struct lower *l, enum x64_reg r, const struct range *range);
 void access_insn(struct lower *l, const struct ir_insn *i);
 void access_cold(struct lower *l, struct cold *c);
 /* Saves what lives across a call of C, or brings it back; keeps the flags. */

@@ -45,6 +45,7 @@ struct world {
     uint8_t *memory; /* or NULL: WINDOW_PAGES pages of the host */
     uint64_t window; /* guest address of the first */
     bool strict;     /* no misaligned access is one of the memory */
+    bool straight;   /* the pages are in order */
     unsigned count;
     struct event events[EVENTS_MAX];
 };
@@ -166,12 +167,14 @@ static inline void world_set(void *opaque, unsigned slot, uint64_t value)
 
 /*
  * The memory: guest pages lie in another order on the host, so that what runs over a page's end
- * shows.
+ * shows, unless code is to know where they are.
  */
 static inline uint8_t *window_at(const struct world *w, uint64_t addr)
 {
     static const uint8_t place[WINDOW_PAGES] = {2, 0, 3, 1};
     uint64_t offset = addr - w->window;
+    if (w->straight)
+        return w->memory + offset;
     return w->memory + place[offset >> PAGE_SHIFT] * PAGE_SIZE + (offset & ~PAGE_MASK);
 }
 

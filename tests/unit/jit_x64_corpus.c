@@ -6,7 +6,8 @@
  * indented lines below it are the host code of its blocks.  "=+" shows the way
  * out of the region as well, and what is off the fast path.  With "~" the
  * accesses scatter (jit_region.scattered), with "^" in global pages; with "%" the
- * host may make what is misaligned in two, and another hart would see it.
+ * host may make what is misaligned in two, and another hart would see it; with
+ * "#" addresses are physical, and RAM is where its addresses say (jit_region.flat).
  *
  * Places in the hart, stubs and C functions have names, jumps have labels, and
  * the processor is one with all that we ask for; so the text changes with the
@@ -59,18 +60,19 @@ static unsigned assemble(char *texts, uint32_t *code)
 
 /* What a case's marks ask for. */
 struct marks {
-    bool whole, scattered, global, torn;
+    bool whole, scattered, global, torn, flat;
     unsigned len;
 };
 
 static struct marks marks_of(const char *line)
 {
     struct marks m = {0};
-    for (m.len = 1; strchr("+~^%", line[m.len]); m.len++) {
+    for (m.len = 1; strchr("+~^%#", line[m.len]); m.len++) {
         m.whole |= line[m.len] == '+';
         m.scattered |= line[m.len] == '~' || line[m.len] == '^';
         m.global |= line[m.len] == '^';
         m.torn |= line[m.len] == '%';
+        m.flat |= line[m.len] == '#';
     }
     return m;
 }
@@ -79,6 +81,7 @@ static void translate(const uint32_t *code, unsigned insns, const struct marks *
                       struct jit_room *room, struct jit_code *out)
 {
     static const struct rv_assume assume = {.fp_dirty = true, .fp_rne = true};
+    static const struct jit_flat flat = {.base = 0x80000000, .size = 128 << 20};
     static uint8_t page[PAGE_SIZE];
     const struct rv_region_limits limits = {
         .blocks = JIT_BLOCKS_MAX, .insns = insns, .own_map = true};
@@ -91,6 +94,7 @@ static void translate(const uint32_t *code, unsigned insns, const struct marks *
     builder.region.scattered = marks->scattered ? &builder.scattered : NULL;
     memset(builder.scattered.here, 0xff, sizeof(builder.scattered.here));
     memset(builder.scattered.global, marks->global ? 0xff : 0, sizeof(builder.scattered.global));
+    builder.region.flat = marks->flat ? &flat : NULL;
     builder.region.alone = !marks->torn;
     cpu.line_atomic = !marks->torn;
     room->used = 0;

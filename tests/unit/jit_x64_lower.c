@@ -24,6 +24,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -122,12 +123,14 @@ _Static_assert(ARRAY_LEN(functions) == ARRAY_LEN(helpers), "one each");
 static bool fill_stream(struct test_hart *h, enum jit_access what, unsigned size)
 {
     uint64_t va = h->jit.va, page = va & PAGE_MASK;
-    unsigned bytes = h->jit.span ? h->jit.span >> 16 : size, stream = h->jit.site >> 16;
+    unsigned bytes = h->jit.span ? h->jit.span >> 16 : size,
+             stream = h->jit.site >> 16 & JIT_SITE_STREAM;
     bool aligned = !(va & ((h->jit.span ? jit_site_align(h->jit.site) : size) - 1));
     bool writes = jit_site_writes(h->jit.site);
     bool for_c = (what == JIT_LR && h->jit.lr_exact) || (what == JIT_SC && ~h->reserved);
-    if (for_c || !in_window(&h->world, va, 1, false) || va - page > PAGE_SIZE - bytes ||
-        entropy(h) % 4 == 0)
+    bool flat_site = h->jit.site & JIT_SITE_FLAT;
+    if (for_c || flat_site || !in_window(&h->world, va, 1, false) ||
+        va - page > PAGE_SIZE - bytes || entropy(h) % 4 == 0)
         return false;
     bool global = entropy(h) % 2;
     struct tlb_stream s = {page, PAGE_SIZE - bytes + 1,
@@ -234,6 +237,25 @@ static void open_tlb(struct tlb *t)
 
 static struct test_hart hart;
 
+static uint8_t memory_here[2][WINDOW_PAGES * PAGE_SIZE];
+static uint8_t *memory[2] = {memory_here[0], memory_here[1]};
+/* The second at a distance from the window that code may know, if the process has the room. */
+#define FLAT_ADDEND (-0x10000000)
+static struct jit_flat flat;
+
+static void map_flat(void)
+{
+    void *at = (void *)(uintptr_t)(WINDOW + (uint64_t)FLAT_ADDEND);
+    void *host_memory = mmap(at, sizeof(memory_here[1]), PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (host_memory != at) {
+        print_message("no room for memory near its guest address: not tested\n");
+        return;
+    }
+    memory[1] = host_memory;
+    flat = (struct jit_flat){WINDOW, sizeof(memory_here[1]), FLAT_ADDEND};
+}
+
 static int open_host(void **state)
 {
     host = jit_host();
@@ -243,6 +265,7 @@ static int open_host(void **state)
     }
     for (unsigned i = 0; i < ARRAY_LEN(helpers); i++)
         helpers[i].fn = functions[i];
+    map_flat();
     assert_int_equal(codemem_create(&mem, 16u << 20), 0);
     struct jit_room r = codemem_room(mem, codemem_take(mem));
     for (unsigned i = 0; i < GUESTS; i++) {
@@ -306,7 +329,6 @@ struct left {
 #define FIRST_INSNS 1000
 
 static struct world expected;
-static uint8_t memory[2][WINDOW_PAGES * PAGE_SIZE];
 static struct jit_jump jumps[JIT_JUMPS + JIT_NEAR];
 
 static int find_block(const struct made *m, int64_t disp)
@@ -484,6 +506,7 @@ static void world_begin(struct world *w, const struct made *m, unsigned which)
     w->memory = memory[which];
     w->window = WINDOW;
     w->strict = m->r.strict_align;
+    w->straight = m->r.flat;
 }
 
 static void evaluate(const struct made *m, struct left *out, struct near_link *last)
@@ -517,16 +540,17 @@ static void fill_jumps(const struct made *m, const struct jit_code *code)
         }
 }
 
-/* What earlier regions left in the streams, which places of other regions share. */
-static struct tlb_stream streams[TLB_STREAM_KINDS][TLB_STREAMS];
-_Static_assert(sizeof(streams) == sizeof(hart.tlb.stream), "all of them");
+/* What earlier regions left in the streams, which places of other regions share; with the window's
+ * pages in order another. */
+static struct tlb_stream streams[2][TLB_STREAM_KINDS][TLB_STREAMS];
+_Static_assert(sizeof(streams[0]) == sizeof(hart.tlb.stream), "all of them");
 
 static uint64_t foreign = 77;
 
 static void hart_begin(const struct made *m)
 {
     memset(&hart.jit, 0xa5, sizeof(hart.jit));
-    memcpy(hart.tlb.stream, streams, sizeof(streams));
+    memcpy(hart.tlb.stream, streams[m->r.flat != NULL], sizeof(streams[0]));
     world_begin(&hart.world, m, 1);
     hart.insns = FIRST_INSNS;
     hart.until = FIRST_INSNS + m->budget;
@@ -636,7 +660,7 @@ static const char *run_and_compare_once(struct made *m, const struct jit_code *c
         return "other accesses and calls";
     if (memcmp(expected.slot, hart.world.slot, sizeof(expected.slot)))
         return "other slots";
-    if (memcmp(memory[0], memory[1], sizeof(memory[0])))
+    if (memcmp(memory[0], memory[1], sizeof(memory_here[0])))
         return "other memory";
     return NULL;
 }
@@ -758,7 +782,9 @@ static void show_failure(struct made *m)
 
 static void try_region(struct made *m)
 {
-    memcpy(streams, hart.tlb.stream, sizeof(streams));
+    static bool straight; /* the window of the region before */
+    memcpy(streams[straight], hart.tlb.stream, sizeof(streams[0]));
+    straight = m->r.flat;
     if (broken(m))
         show_failure(m);
 }
@@ -798,6 +824,7 @@ static void some_choices(struct made *m)
         m->scattered.global[i] = random_64();
     }
     m->r.scattered = one_in(2) ? &m->scattered : NULL;
+    m->r.flat = flat.size && one_in(3) ? &flat : NULL;
     m->r.stream_bank = below(TLB_STREAM_BANKS);
     m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
     for (unsigned k = 0; k < m->r.count; k++) {
@@ -1364,8 +1391,8 @@ static void run_pair(bool exact, uint64_t reserved, bool out)
     memset(streams, 0, sizeof(streams));
     for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
         for (unsigned i = 0; i < TLB_STREAMS; i++)
-            streams[kind][i] = (struct tlb_stream){WINDOW, PAGE_SIZE - 63,
-                                                   (uintptr_t)(memory[1] + 2 * PAGE_SIZE) - WINDOW};
+            streams[0][kind][i] = (struct tlb_stream){
+                WINDOW, PAGE_SIZE - 63, (uintptr_t)(memory[1] + 2 * PAGE_SIZE) - WINDOW};
     assert_int_equal(compile(&region, &code), 0);
     hart_begin(&region);
     hart.jit.lr_host = 5;
