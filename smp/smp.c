@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "sim/base/arena.h"
 #include "sim/base/clock.h"
@@ -77,6 +78,13 @@ static void pin_self(const struct smp *s, unsigned index)
                strerror(err));
 }
 
+/* The kernel lets timed sleeps of a thread end up to 50 us late, which is more than some last. */
+static void wake_in_time(void)
+{
+    if (prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul))
+        log_at(LOG_SMP, LOG_INFO, "timers of harts may be late: %s", strerror(errno));
+}
+
 static void *hart_thread(void *arg)
 {
     struct hart *h = arg;
@@ -86,6 +94,7 @@ static void *hart_thread(void *arg)
     pthread_setname_np(pthread_self(), name);
     current_hart = h;
     pin_self(s, h->index);
+    wake_in_time();
     arena_bind_thread();
     if (s->hooks.thread_begin)
         s->hooks.thread_begin(s->hooks.opaque, h);

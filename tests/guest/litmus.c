@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest-test: harts=2,4 timeout=120
+ * guest-test: harts=2,4 timeout=120 sanitize=thread
  *
  * Litmus shapes: a few harts each execute a handful of accesses to words that start as 0, many
  * times over, and what RVWMO forbids must never come out.  Each shape names the outcome that is

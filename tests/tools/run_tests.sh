@@ -178,7 +178,7 @@ for name in $stages; do
 	tsan) fetch_linux && stage tsan tsan 'unit|guest|linux|lockstep' "$jobs" ;;
 	oracle) stage oracle release oracle-long 1 ;;
 	lockstep) stage lockstep release lockstep-long 1 ;;
-	linux) fetch_linux && fetch_bench && stage linux release linux 1 ;;
+	linux) fetch_linux && fetch_bench && stage linux release linux "$jobs" ;;
 	soak) fetch_linux && stage soak release soak 1 ;;
 	fuzz)
 		rm -f build/fuzz/fuzz/figures.*
