@@ -217,6 +217,7 @@ void alloc_block(struct lower *l, const struct ir_block *b)
     find_hints(l);
     find_fp(l);
     access_find_spans(l);
+    isel_find_mates(l);
 }
 
 /* --- temporaries --- */
@@ -753,6 +754,12 @@ void alloc_result(struct lower *l, enum x64_reg r)
     }
     l->scratch &= ~X64_BIT(r);
     give(l, r, (ir_ref)l->at);
+}
+
+void alloc_result_of(struct lower *l, enum x64_reg r, ir_ref n)
+{
+    l->scratch &= ~X64_BIT(r);
+    give(l, r, n);
 }
 
 void alloc_rename(struct lower *l, ir_ref from)

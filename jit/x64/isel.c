@@ -133,9 +133,59 @@ static void alu(struct lower *l, enum x64_alu op)
     alu_operand(l, op, X64_W, d, &o);
 }
 
+#define MATES_APART 16 /* a register waits for so many instructions at most */
+
+static bool is_high(const struct ir_insn *i)
+{
+    return i->op == IR_mulhu || i->op == IR_mulhs;
+}
+
+static bool is_mate(const struct ir_insn *i, const struct ir_insn *k)
+{
+    bool same = (i->a == k->a && i->b == k->b) || (i->a == k->b && i->b == k->a);
+    return same && ((i->op == IR_mul && is_high(k)) || (is_high(i) && k->op == IR_mul));
+}
+
+void isel_find_mates(struct lower *l)
+{
+    const struct ir_insn *insns = l->b->insns;
+    for (unsigned n = 1; n < l->b->count; n++) {
+        if ((insns[n].op != IR_mul && !is_high(&insns[n])) || !l->val[n].uses || l->val[n].mate)
+            continue;
+        for (unsigned k = n + 1; k < l->b->count && k <= n + MATES_APART; k++) {
+            if (!l->val[k].uses || l->val[k].mate || !is_mate(&insns[n], &insns[k]))
+                continue;
+            l->val[n].mate = (uint16_t)k;
+            l->val[k].mate = (uint16_t)n;
+            break;
+        }
+    }
+}
+
+/* Both halves at the first of the two; false: it has no mate. */
+static bool mul_both(struct lower *l)
+{
+    const struct ir_insn *i = insn(l);
+    ir_ref mate = l->val[l->at].mate;
+    if (!mate || mate < l->at)
+        return mate;
+    bool high = is_high(i);
+    bool is_signed = i->op == IR_mulhs || l->b->insns[mate].op == IR_mulhs;
+    alloc_take(l, RAX);
+    alloc_take(l, RDX);
+    enum x64_reg b = alloc_use(l, i->b);
+    alloc_copy(l, RAX, i->a);
+    x64_unary(&l->e, is_signed ? UN_IMUL : UN_MUL, X64_W, b);
+    alloc_result_of(l, high ? RAX : RDX, mate);
+    alloc_result(l, high ? RDX : RAX);
+    return true;
+}
+
 static void mul(struct lower *l)
 {
     const struct ir_insn *i = insn(l);
+    if (mul_both(l))
+        return;
     ir_ref a = i->a, b = i->b;
     order(l, &a, &b);
     struct opnd o = alloc_operand(l, b);
@@ -155,6 +205,8 @@ static void mul(struct lower *l)
 static void mul_high(struct lower *l, bool is_signed, bool correct)
 {
     const struct ir_insn *i = insn(l);
+    if (mul_both(l))
+        return;
     alloc_take(l, RAX);
     alloc_take(l, RDX);
     enum x64_reg b = alloc_use(l, i->b);

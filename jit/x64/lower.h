@@ -81,13 +81,14 @@ struct val {
     uint16_t next; /* in the list of the slot `list` */
     uint8_t list;  /* slot in whose list it is: in its home or memory, or has been; 0: none */
     uint8_t kind, reg;
-    uint8_t hint; /* slot that it becomes, or 0 */
-    uint8_t copy; /* slot whose memory has it as well, or 0 */
-    uint8_t sign; /* a load: bytes from which it is to be sign-extended */
-    bool fp;      /* wanted in an xmm register */
-    bool boxed;   /* a single: the upper half is all ones */
-    bool box;     /* a load of 4 bytes that is only wanted boxed */
-    uint8_t span; /* an access: number of its span, or 0 */
+    uint8_t hint;  /* slot that it becomes, or 0 */
+    uint8_t copy;  /* slot whose memory has it as well, or 0 */
+    uint8_t sign;  /* a load: bytes from which it is to be sign-extended */
+    bool fp;       /* wanted in an xmm register */
+    bool boxed;    /* a single: the upper half is all ones */
+    bool box;      /* a load of 4 bytes that is only wanted boxed */
+    uint8_t span;  /* an access: number of its span, or 0 */
+    uint16_t mate; /* half of a product: the instruction that makes the other, or 0 */
 };
 
 /*
@@ -397,6 +398,8 @@ enum x64_reg alloc_dst_apart(struct lower *l);
 enum x64_reg alloc_take_over(struct lower *l, ir_ref a);
 /* A result that is in r, a register from alloc_scratch or alloc_take; all others are done with. */
 void alloc_result(struct lower *l, enum x64_reg r);
+/* Before alloc_result: the result of the later instruction n, in r, a register from alloc_take. */
+void alloc_result_of(struct lower *l, enum x64_reg r, ir_ref n);
 void alloc_slot_get(struct lower *l, unsigned slot);
 void alloc_slot_set(struct lower *l, unsigned slot, ir_ref v);
 /* The result is the operand's register, which it takes over. */
@@ -418,6 +421,8 @@ void alloc_last(struct lower *l, enum x64_reg d, ir_ref v);
 /* --- isel.c --- */
 
 void isel_insn(struct lower *l);
+/* Before the block is lowered: which multiplications are one (val.mate). */
+void isel_find_mates(struct lower *l);
 /* Emits a comparison that was fused into its user; which condition says that it holds. */
 enum x64_cond isel_condition(struct lower *l, ir_ref v);
 

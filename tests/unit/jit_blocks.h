@@ -591,6 +591,28 @@ static inline void make_rotation(struct maker *m)
             IR_NONE);
 }
 
+/* Both halves of a product, or what is nearly that, kept in slots. */
+static inline void make_product(struct maker *m)
+{
+    static const uint8_t halves[] = {IR_mul, IR_mulhu, IR_mulhs, IR_mulhsu};
+    ir_ref a = some_value(m), b = some_value(m);
+    for (unsigned n = 2; n; n--) {
+        unsigned slot = random_slot(m);
+        ir_ref half = ir_pure(m->b, (enum ir_op)halves[below(4)], a, b, IR_NONE);
+        if (one_in(2))
+            make_chain(m);
+        if (one_in(4)) {
+            ir_ref swap = a;
+            a = b;
+            b = swap;
+        }
+        if (m->left)
+            continue;
+        ir_slot_set(m->b, slot, half);
+        m->written |= slots[slot].kind == IR_SLOT_REG;
+    }
+}
+
 static inline void make_insn(struct maker *m)
 {
     bool effects = m->point && !m->left, faults = effects && !m->written;
@@ -633,6 +655,8 @@ static inline void make_insn(struct maker *m)
     case 12:
         if (one_in(6))
             make_rotation(m);
+        else if (one_in(6))
+            make_product(m);
         else
             make_op(m, random_op());
         break;
