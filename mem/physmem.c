@@ -95,7 +95,7 @@ static void *map_at(uint64_t host, uint64_t size, int flags)
 static void *map_near(const struct physmem_config *cfg)
 {
     uint64_t step = (cfg->size + NEAR_STEP - 1) & ~(uint64_t)(NEAR_STEP - 1);
-    for (int64_t k = 0; step <= PHYSMEM_NEAR && k <= NEAR_TRIES; k = k > 0 ? -k : 1 - k) {
+    for (int64_t k = 0; cfg->size <= INT32_MAX && k <= NEAR_TRIES; k = k > 0 ? -k : 1 - k) {
         int64_t add = k * (int64_t)step;
         uint64_t host = cfg->base + (uint64_t)add;
         bool below = add < 0 && cfg->base < (uint64_t)-add + NEAR_STEP;

@@ -70,7 +70,7 @@ struct physmem_hooks {
     void (*watch_written)(void *watch_opaque, gpa_t gpa, uint64_t len);
 };
 
-/* RAM of up to so many bytes is mapped so near to its guest addresses, if the host has the room. */
+/* RAM below 2 GiB is mapped so near to its guest addresses, if the process has the room. */
 #define PHYSMEM_NEAR (1 << 30)
 
 struct physmem_config {

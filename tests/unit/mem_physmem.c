@@ -53,6 +53,33 @@ static void expect_error(struct physmem_config cfg, int code, const char *param)
     assert_true(strlen(mh_last_error()->value) > 0);
 }
 
+/* Each RAM has its own place: at the guest's addresses or near them, while there is room. */
+static void test_places(void **state)
+{
+    enum { MACHINES = 40 };
+    static const struct physmem_config cfg = {
+        .base = RAM_BASE, .size = 64ull << 20, .numa_node = -1};
+    struct physmem *pm[MACHINES];
+    unsigned near = 0;
+    (void)state;
+    for (unsigned i = 0; i < MACHINES; i++) {
+        assert_int_equal(physmem_create(&pm[i], &cfg), 0);
+        int64_t distance = (int64_t)((uintptr_t)pm[i]->host - RAM_BASE);
+        near += distance >= -PHYSMEM_NEAR && distance <= PHYSMEM_NEAR;
+        *physmem_host(pm[i], RAM_BASE) = (uint8_t)i;
+        *physmem_host(pm[i], RAM_BASE + cfg.size - 1) = (uint8_t)i;
+    }
+    for (unsigned i = 0; i < MACHINES; i++) {
+        assert_int_equal(*physmem_host(pm[i], RAM_BASE), i);
+        assert_int_equal(*physmem_host(pm[i], RAM_BASE + cfg.size - 1), i);
+        physmem_destroy(pm[i]);
+    }
+    print_message("%u of %u near the guest's addresses\n", near, MACHINES);
+#if !defined(MH_SANITIZE) /* AddressSanitizer needs the room itself */
+    assert_in_range(near, 8, MACHINES - 1);
+#endif
+}
+
 static void test_bad_config(void **state)
 {
     const struct physmem_config good = {.base = RAM_BASE, .size = RAM_SIZE, .numa_node = -1};
@@ -555,6 +582,7 @@ static void test_code_flag_race(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_bad_config),
         cmocka_unit_test(test_missing_node),
         cmocka_unit_test(test_too_large),
