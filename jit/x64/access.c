@@ -134,109 +134,6 @@ void access_find_spans(struct lower *l)
         l->val[l->span[k].id].last = l->span[k].last;
 }
 
-/*
- * A stream ends so many bytes before its range that the accesses it is for stay inside.  Places
- * that share a stream must agree on how many: streams are divided by size, spans rounded up.  Two
- * of three places are of 8 bytes.
- */
-static const struct {
-    uint16_t first, count;
-} stream_parts[] = {
-    {0, 112},   {112, 48},  {160, 288}, {448, 1232}, {1680, 112},
-    {1792, 96}, {1888, 80}, {1968, 48}, {2016, 16},  {2032, 16},
-};
-_Static_assert(SPAN_BYTES_MAX == 1 << (ARRAY_LEN(stream_parts) - 1), "a part for each size");
-_Static_assert(TLB_BANK_STREAMS == 2048, "as the parts say");
-
-/* The first of a part are kept for registers that lead to the same page in all code. */
-#define STEADY_STREAMS 8
-
-static unsigned stream_number(const struct lower *l, bool steady, unsigned n, unsigned bytes)
-{
-    unsigned c = x64_log2_up(bytes), first = stream_parts[c].first, count = stream_parts[c].count;
-    n = steady ? n % STEADY_STREAMS : STEADY_STREAMS + n % (count - STEADY_STREAMS);
-    return l->r->stream_bank * TLB_BANK_STREAMS + first + n;
-}
-
-/* Of a place alone. */
-static unsigned stream_new(struct lower *l, unsigned bytes)
-{
-    return stream_number(l, false, l->r->stream_base + SLOTS_MAX + l->streams++, bytes);
-}
-
-/*
- * The stream of an access whose address is made of the root.  What is accessed through one register
- * is mostly in one page, all over a region: fewer streams stay in the cache and get into each
- * other's way.
- */
-static unsigned stream_for(struct lower *l, ir_ref root, unsigned bytes)
-{
-    const struct ir_insn *i = &l->b->insns[root];
-    if (i->op != IR_slot_get)
-        return stream_new(l, bytes);
-    if (i->index < 64 && l->g->steady >> i->index & 1)
-        return stream_number(l, true, i->index, bytes);
-    return stream_number(l, false, l->r->stream_base + i->index, bytes);
-}
-
-static enum tlb_kind tlb_kind_of(enum tlb_stream_kind kind)
-{
-    return kind == TLB_STREAM_READ ? TLB_READ : TLB_WRITE;
-}
-
-struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
-                             size_t member)
-{
-    size_t offset = offsetof(struct tlb, stream) +
-                    (kind * TLB_STREAMS + i) * sizeof(struct tlb_stream) + member;
-    return at_hart(l, l->g->tlb + (int32_t)offset);
-}
-
-void access_range_sub(struct lower *l, enum x64_reg r, const struct range *range)
-{
-    if (range->flat)
-        x64_alu_imm(&l->e, ALU_ADD, X64_W, r, (int32_t) - (int64_t)l->r->flat->base);
-    else
-        x64_alu_mem(
-            &l->e, ALU_SUB, X64_W, r,
-            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, start)));
-}
-
-/* The inverse. */
-static void range_add(struct lower *l, enum x64_reg r, const struct range *range)
-{
-    if (range->flat)
-        x64_alu_imm(&l->e, ALU_SUB, X64_W, r, (int32_t) - (int64_t)l->r->flat->base);
-    else
-        x64_alu_mem(
-            &l->e, ALU_ADD, X64_W, r,
-            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, start)));
-}
-
-static uint32_t flat_limit(const struct lower *l, unsigned bytes)
-{
-    return l->r->flat->size - bytes + 1;
-}
-
-void access_range_cmp(struct lower *l, enum x64_reg r, const struct range *range)
-{
-    if (range->flat)
-        x64_alu_imm(&l->e, ALU_CMP, X64_W, r, (int32_t)flat_limit(l, range->bytes));
-    else
-        x64_alu_mem(
-            &l->e, ALU_CMP, X64_W, r,
-            access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, limit)));
-}
-
-void access_range_limit(struct lower *l, enum x64_reg r, const struct range *range)
-{
-    if (range->flat)
-        x64_mov_imm(&l->e, r, flat_limit(l, range->bytes));
-    else
-        x64_load(&l->e, r,
-                 access_stream(l, range->kind, range->stream, offsetof(struct tlb_stream, limit)));
-}
-
 /* The access in hand, hot part. */
 struct access {
     const struct ir_insn *i;
@@ -255,11 +152,8 @@ struct access {
     bool scattered, global;
 };
 
-static struct x64_mem stream_word(const struct lower *l, const struct access *a, size_t member)
-{
-    return access_stream(l, a->range.kind, a->range.stream, member);
-}
-#define STREAM(l, a, member) stream_word(l, a, offsetof(struct tlb_stream, member))
+#define STREAM(l, a, member)                                                                       \
+    stream_word(l, (a)->range.kind, (a)->range.stream, offsetof(struct tlb_stream, member))
 
 /* The address in a register that may be written. */
 static enum x64_reg address(struct lower *l, const struct ir_insn *i, int32_t disp)
@@ -304,7 +198,7 @@ static void place(struct lower *l, struct access *a, int32_t disp)
     else
         x64_mov(&l->e, a->t, a->from);
     if (!once)
-        access_range_sub(l, a->t, &a->range);
+        range_sub(l, a->t, &a->range);
     a->cold->base_reg = (uint8_t)a->from;
     a->cold->disp = disp;
 }
@@ -395,7 +289,7 @@ static void check_entry(struct lower *l, struct access *a, enum x64_reg base, un
 {
     struct x64_buf *e = &l->e;
     size_t ctx = (a->global ? offsetof(struct tlb, global) : offsetof(struct tlb, ctx)) +
-                 8 * tlb_kind_of(a->range.kind);
+                 8 * stream_tlb_kind(a->range.kind);
     /* A span's accesses are aligned or not; it must be in the page.  A single one is aligned. */
     x64_alu_imm(e, ALU_AND, X64_W, a->t, (int32_t)PAGE_MASK | (int32_t)(a->span ? 0 : bytes - 1));
     x64_alu_mem(e, ALU_OR, X64_W, a->t, at_hart(l, l->g->tlb + (int32_t)ctx));
@@ -414,8 +308,9 @@ static void check_tlb(struct lower *l, struct access *a, enum x64_reg base)
     struct cold *c = a->cold;
     const struct val *from = &l->val[a->i->a];
     unsigned bytes = a->span ? (unsigned)(a->span->max - a->span->min) : a->size;
-    int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
-                                          tlb_kind_of(a->range.kind) * sizeof(struct tlb_table));
+    int32_t table =
+        l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
+                              stream_tlb_kind(a->range.kind) * sizeof(struct tlb_table));
     c->scattered = true;
     c->base_in_reg = from->kind == LOC_HOME;
     c->disp = a->i->disp - a->rel;
@@ -487,7 +382,7 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     if (a->span && !a->scattered)
         x64_mov(&l->e, a->host, a->t);
     if (a->span && a->range.flat)
-        access_range_sub(l, a->t, &a->range);
+        range_sub(l, a->t, &a->range);
     if (a->align > 1 && (a->span || !a->scattered)) {
         x64_test8_imm(&l->e, a->t, a->align - 1);
         c->from[3] = x64_jcc(&l->e, CC_NE, 0);
@@ -506,8 +401,8 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
         c->from[2] = x64_jcc(&l->e, CC_NE, 0);
     }
     if (!a->range.flat)
-        access_range_sub(l, a->t, &a->range);
-    access_range_cmp(l, a->t, &a->range);
+        range_sub(l, a->t, &a->range);
+    range_cmp(l, a->t, &a->range);
     c->from[0] = x64_jcc(&l->e, CC_AE, 0);
 }
 
@@ -924,203 +819,6 @@ static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t 
         x64_store(&l->e, to, (enum x64_reg)reg);
 }
 
-/* What the site has for the probe alone, where jit_site leaves room: log2 of the bytes that the
- * access or its span needs. */
-#define SITE_CLASS_SHIFT 12
-#define SITE_CLASS_MASK  15
-
-static uint32_t site_class(unsigned bytes)
-{
-    return x64_log2_up(bytes) << SITE_CLASS_SHIFT;
-}
-
-/* Of the probe: jumps on if the entry at rcx is not that of the page in rax under the context. */
-static uint8_t *probe_tag(struct lower *l, enum tlb_kind kind, size_t ctx)
-{
-    struct x64_buf *e = &l->e;
-    x64_mov(e, RDX, RAX);
-    x64_alu_mem(e, ALU_OR, X64_W, RDX, at_hart(l, l->g->tlb + (int32_t)(ctx + 8 * kind)));
-    x64_alu_mem(e, ALU_CMP, X64_W, RDX, x64_at(RCX, offsetof(struct tlb_entry, tag)));
-    return x64_jcc(e, CC_NE, 0);
-}
-
-/* Which stream: its number in rdx, three times; where it is. */
-static struct x64_mem probe_stream(struct lower *l, enum tlb_stream_kind kind)
-{
-    struct x64_mem index = AT_JIT(l, site), stream = access_stream(l, kind, 0, 0);
-    index.disp += 2;
-    x64_load_zx(&l->e, RDX, index, 2);
-    x64_lea(&l->e, RDX, (struct x64_mem){.base = RDX, .index = RDX, .scale = 1});
-    stream.index = RDX;
-    stream.scale = 3;
-    return stream;
-}
-
-/* Marks the stream as used for the page in rax, which is lost as rdx is. */
-static void probe_mark(struct lower *l, enum tlb_stream_kind kind, bool own)
-{
-    struct x64_buf *e = &l->e;
-    struct x64_mem index = AT_JIT(l, site);
-    struct x64_mem used =
-        at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_used) + kind * TLB_STREAMS));
-    struct x64_mem group =
-        at_hart(l, l->g->tlb + (int32_t)(offsetof(struct tlb, stream_group) +
-                                         (2 * kind + own) * (TLB_STREAMS / TLB_STREAM_GROUP)));
-    index.disp += 2;
-    x64_load_zx(e, RDX, index, 2);
-    x64_shift_imm(e, SH_SHR, 0, RAX, TLB_STREAM_PAGE_BITS);
-    x64_alu_imm(e, ALU_AND, 0, RAX, TLB_STREAM_PAGE);
-    x64_alu_imm(e, ALU_OR, 0, RAX, TLB_STREAM_USED | (own ? TLB_STREAM_OWN : 0));
-    used.index = RDX;
-    x64_store_size(e, used, RAX, 1);
-    x64_shift_imm(e, SH_SHR, 0, RDX, 6);
-    group.index = RDX;
-    x64_store_imm(e, group, 1, 1);
-}
-
-/*
- * And gives the site's stream the page, which is that of the entry; returns from the routine with
- * the host address.  (To look in the stream again at once would wait for what was just stored.)
- */
-static void probe_fill(struct lower *l, enum tlb_stream_kind kind, bool own)
-{
-    struct x64_buf *e = &l->e;
-    x64_load(e, RCX, x64_at(RCX, offsetof(struct tlb_entry, addend)));
-    struct x64_mem stream = probe_stream(l, kind);
-    int32_t base = stream.disp;
-    x64_store(e, stream, RAX);
-    stream.disp = base + (int32_t)offsetof(struct tlb_stream, addend);
-    x64_store(e, stream, RCX);
-    stream.disp = base + (int32_t)offsetof(struct tlb_stream, limit);
-    x64_load(e, RAX, AT_JIT(l, room));
-    x64_store(e, stream, RAX);
-    x64_load(e, RAX, AT_JIT(l, va));
-    x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
-    probe_mark(l, kind, own);
-    x64_mov(e, RAX, RCX);
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
-    x64_ret(e);
-}
-_Static_assert(TLB_STREAM_GROUP == 1 << 6, "an index becomes its group's");
-_Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
-_Static_assert(sizeof(((struct tlb *)0)->stream_used[0]) == TLB_STREAMS, "a byte each");
-
-/* Gives the site's stream the run at rcx, and returns with the host address. */
-static void run_fill(struct lower *l)
-{
-    static const uint8_t words[] = {offsetof(struct tlb_stream, limit),
-                                    offsetof(struct tlb_stream, addend),
-                                    offsetof(struct tlb_stream, start)};
-    struct x64_buf *e = &l->e;
-    struct x64_mem stream = probe_stream(l, TLB_STREAM_READ);
-    int32_t base = stream.disp;
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
-        x64_load(e, RAX, x64_at(RCX, words[i]));
-        stream.disp = base + words[i];
-        x64_store(e, stream, RAX);
-    }
-    probe_mark(l, TLB_STREAM_READ, false);
-    x64_load(e, RAX, AT_JIT(l, va));
-    x64_alu_mem(e, ALU_ADD, X64_W, RAX, x64_at(RCX, offsetof(struct tlb_stream, addend)));
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
-    x64_ret(e);
-}
-
-/* Jumps on if the address in rax is in the run; rcx is lost. */
-static uint8_t *probe_run(struct lower *l, unsigned i)
-{
-    struct x64_buf *e = &l->e;
-    int32_t run = l->g->tlb + (int32_t)(offsetof(struct tlb, run) + i * sizeof(struct tlb_stream));
-    x64_mov(e, RCX, RAX);
-    x64_alu_mem(e, ALU_SUB, X64_W, RCX,
-                at_hart(l, run + (int32_t)offsetof(struct tlb_stream, start)));
-    x64_alu_mem(e, ALU_CMP, X64_W, RCX,
-                at_hart(l, run + (int32_t)offsetof(struct tlb_stream, limit)));
-    return x64_jcc(e, CC_B, 0);
-}
-
-/*
- * Gives the site's stream the run that rax is in, if there is one, and returns from the routine as
- * probe_fill does.  Else rax and rdx are as they were.
- */
-static void probe_runs(struct lower *l)
-{
-    struct x64_buf *e = &l->e;
-    int32_t tlb = l->g->tlb;
-    uint8_t *hit[TLB_RUNS];
-    x64_load(e, RCX, at_hart(l, tlb + (int32_t)(offsetof(struct tlb, global) + 8 * TLB_READ)));
-    x64_alu_mem(e, ALU_CMP, X64_W, RCX, at_hart(l, tlb + (int32_t)offsetof(struct tlb, run_ctx)));
-    uint8_t *none = x64_jcc(e, CC_NE, 0);
-    for (unsigned i = 0; i < TLB_RUNS; i++)
-        hit[i] = probe_run(l, i);
-    uint8_t *miss = x64_jmp(e, 0);
-    uint8_t *found[TLB_RUNS];
-    for (unsigned i = 0; i < TLB_RUNS; i++) {
-        x64_patch(e, hit[i]);
-        x64_lea(
-            e, RCX,
-            at_hart(l, tlb + (int32_t)(offsetof(struct tlb, run) + i * sizeof(struct tlb_stream))));
-        found[i] = x64_jmp(e, 0);
-    }
-    for (unsigned i = 0; i < TLB_RUNS; i++)
-        x64_patch(e, found[i]);
-    run_fill(l);
-    x64_patch(e, none);
-    x64_patch(e, miss);
-}
-
-/*
- * What most accesses off the fast path need is another page, which the TLB has: it is probed here
- * and now, in about forty instructions.  Ends the routine with "below" in the flags or goes on
- * behind.
- */
-void access_probe(struct lower *l, enum tlb_stream_kind kind)
-{
-    struct x64_buf *e = &l->e;
-    int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
-                                          tlb_kind_of(kind) * sizeof(struct tlb_table));
-    uint8_t *no[5];
-    x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
-    no[0] = x64_jcc(e, CC_E, 0);
-    x64_alu_mem_imm(e, ALU_SUB, 0, AT_JIT(l, looks), 1);
-    no[3] = x64_jcc(e, CC_S, 0);
-    x64_alu_mem(e, ALU_CMP, 0, RDX, AT_JIT(l, watched));
-    no[4] = x64_jcc(e, CC_E, 0);
-    if (kind == TLB_STREAM_READ)
-        probe_runs(l);
-    /* At how many distances in a page it fits. */
-    x64_mov32(e, RCX, RDX);
-    x64_shift_imm(e, SH_SHR, 0, RCX, SITE_CLASS_SHIFT);
-    x64_alu_imm(e, ALU_AND, 0, RCX, SITE_CLASS_MASK);
-    x64_mov_imm(e, RDX, UINT32_MAX);
-    x64_shift_cl(e, SH_SHL, 0, RDX);
-    x64_alu_imm(e, ALU_ADD, 0, RDX, (int32_t)PAGE_SIZE + 1);
-    x64_store(e, AT_JIT(l, room), RDX);
-    /* rax the page, rcx the distance in it */
-    x64_mov32(e, RCX, RAX);
-    x64_alu_imm(e, ALU_AND, 0, RCX, (int32_t)(PAGE_SIZE - 1));
-    x64_alu(e, ALU_CMP, 0, RCX, RDX);
-    no[1] = x64_jcc(e, CC_AE, 0);
-    x64_alu(e, ALU_SUB, X64_W, RAX, RCX);
-    /* rcx the entry: as tlb_slot() */
-    x64_mov(e, RCX, RAX);
-    x64_mov(e, RDX, RAX);
-    x64_shift_imm(e, SH_SHR, X64_W, RCX, PAGE_SHIFT - 4);
-    x64_shift_imm(e, SH_SHR, X64_W, RDX, PAGE_SHIFT + 4);
-    x64_alu(e, ALU_XOR, X64_W, RCX, RDX);
-    x64_alu_mem(e, ALU_AND, X64_W, RCX,
-                at_hart(l, table + (int32_t)offsetof(struct tlb_table, mask)));
-    x64_alu_mem(e, ALU_ADD, X64_W, RCX,
-                at_hart(l, table + (int32_t)offsetof(struct tlb_table, entries)));
-    uint8_t *global = probe_tag(l, tlb_kind_of(kind), offsetof(struct tlb, ctx));
-    probe_fill(l, kind, true);
-    x64_patch(e, global);
-    no[2] = probe_tag(l, tlb_kind_of(kind), offsetof(struct tlb, global));
-    probe_fill(l, kind, false);
-    for (size_t i = 0; i < ARRAY_LEN(no); i++)
-        x64_patch(e, no[i]);
-}
-
 static enum tlb_stream_kind stream_kind(uint32_t site)
 {
     return jit_site_writes(site) ? TLB_STREAM_WRITE : TLB_STREAM_READ;
@@ -1155,7 +853,8 @@ static void call_miss(struct lower *l, const struct cold *c)
     struct x64_buf *e = &l->e;
     enum jit_access what = (enum jit_access)(c->site & 15);
     unsigned bytes = c->span ? c->span >> 16 : c->site >> 4 & 15;
-    uint32_t point = c->point | (c->span ? POINT_SPAN : 0), site = c->site | site_class(bytes);
+    uint32_t point = c->point | (c->span ? POINT_SPAN : 0),
+             site = c->site | probe_site_class(bytes);
     uint8_t *aligned = NULL, *done = NULL;
     if (c->span)
         x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
@@ -1221,9 +920,9 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     call_miss(l, c);
     uint8_t *done = x64_jcc8(e, CC_E);
     uint8_t *have = x64_jcc8(e, CC_B);
-    x64_alu_mem(e, ALU_ADD, X64_W, RAX,
-                access_stream(l, kind, c->site >> 16 & JIT_SITE_STREAM,
-                              offsetof(struct tlb_stream, addend)));
+    x64_alu_mem(
+        e, ALU_ADD, X64_W, RAX,
+        stream_word(l, kind, c->site >> 16 & JIT_SITE_STREAM, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
@@ -1249,9 +948,9 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
     enum x64_reg t = (enum x64_reg)c->addr;
     uint8_t *have = x64_jcc8(e, CC_B);
     uint8_t *done = x64_jcc8(e, CC_E);
-    x64_alu_mem(e, ALU_ADD, X64_W, t,
-                access_stream(l, kind, c->site >> 16 & JIT_SITE_STREAM,
-                              offsetof(struct tlb_stream, addend)));
+    x64_alu_mem(
+        e, ALU_ADD, X64_W, t,
+        stream_word(l, kind, c->site >> 16 & JIT_SITE_STREAM, offsetof(struct tlb_stream, addend)));
     x64_patch8(e, have);
     uint8_t *use = x64_jmp8(e);
     x64_patch8(e, done);
@@ -1270,20 +969,15 @@ static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
     struct range range = range_of(c);
     struct x64_mem part = AT_JIT(l, wide);
     if (!range.flat)
-        access_range_sub(l, t, &range);
-    access_range_cmp(l, t, &range);
+        range_sub(l, t, &range);
+    range_cmp(l, t, &range);
     uint8_t *in = x64_jcc8(e, CC_B);
     if (!range.flat)
         range_add(l, t, &range);
     uint8_t *out = x64_jmp8(e);
     x64_patch8(e, in);
     range_add(l, t, &range);
-    if (range.flat)
-        x64_alu_imm(e, ALU_ADD, X64_W, t, l->r->flat->addend);
-    else
-        x64_alu_mem(
-            e, ALU_ADD, X64_W, t,
-            access_stream(l, range.kind, range.stream, offsetof(struct tlb_stream, addend)));
+    range_to_host(l, t, &range);
     x64_store(e, AT_JIT(l, va), t);
     x64_alu_imm(e, ALU_AND, X64_W, t, -16);
     x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(t, 0)); /* movdqa */

@@ -291,7 +291,7 @@ static void miss_routine(struct lower *l, enum call_kind kind)
     x64_store_size(&l->e, AT_JIT(l, point), RCX, 4);
     x64_store_size(&l->e, AT_JIT(l, site), RDX, 4);
     if (kind != CALL_MISS)
-        access_probe(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
+        probe_routine(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
     split_point(l);

@@ -434,17 +434,37 @@ void access_find_spans(struct lower *l);
 ir_ref access_root(const struct lower *l, const struct ir_insn *i, int64_t *rel);
 /* Whether host addresses found before the instruction are not good after it. */
 bool access_loses_places(const struct lower *l, const struct ir_insn *i);
-/* A word of a stream. */
-struct x64_mem access_stream(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
-                             size_t member);
-/* The register less the range's start; compares that with the first that is outside; gets that. */
-void access_range_sub(struct lower *l, enum x64_reg r, const struct range *range);
-void access_range_cmp(struct lower *l, enum x64_reg r, const struct range *range);
-void access_range_limit(struct lower *l, enum x64_reg r, const struct range *range);
 void access_insn(struct lower *l, const struct ir_insn *i);
 void access_cold(struct lower *l, struct cold *c);
 /* Saves what lives across a call of C, or brings it back; keeps the flags. */
 void access_save(struct lower *l, const struct cold *c, bool back);
+
+/* --- range.c --- */
+
+/* The stream of a place alone. */
+unsigned stream_new(struct lower *l, unsigned bytes);
+/* That of an access to so many bytes whose address is made of the root. */
+unsigned stream_for(struct lower *l, ir_ref root, unsigned bytes);
+enum tlb_kind stream_tlb_kind(enum tlb_stream_kind kind);
+struct x64_mem stream_word(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
+                           size_t member);
+/* An address less the range's start, and the other way. */
+void range_sub(struct lower *l, enum x64_reg d, const struct range *r);
+void range_add(struct lower *l, enum x64_reg d, const struct range *r);
+/* Compares the difference with the first that is outside; or gets that. */
+void range_cmp(struct lower *l, enum x64_reg d, const struct range *r);
+void range_limit(struct lower *l, enum x64_reg d, const struct range *r);
+/* An address becomes that in host memory. */
+void range_to_host(struct lower *l, enum x64_reg d, const struct range *r);
+
+/* --- probe.c --- */
+
+/* What a site has for the probe alone, where jit_site leaves room: what is log2 of the bytes that
+ * the access or its span needs. */
+uint32_t probe_site_class(unsigned bytes);
+/* Ends the routine with "below" in the flags, the stream filled and the host address in rax, or
+ * goes on behind. */
+void probe_routine(struct lower *l, enum tlb_stream_kind kind);
 
 /* --- fp.c --- */
 
@@ -511,8 +531,6 @@ void lower_look_for_alarm(struct lower *l, int32_t disp);
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
-/* The first part of those for misses: finds the stream its page in the TLB, if it is there. */
-void access_probe(struct lower *l, enum tlb_stream_kind kind);
 /* The border map. */
 void lower_border(const struct jit_guest *g, struct map *m);
 

@@ -264,7 +264,7 @@ static void turns_by_slot(struct lower *l, const struct stride_group *g, unsigne
     struct x64_buf *e = &l->e;
     const struct stride_term *t = &g->term[0];
     load_slot(l, RCX, t->step_slot);
-    access_range_limit(l, RDX, &g->range);
+    range_limit(l, RDX, &g->range);
     x64_alu(e, ALU_SUB, X64_W, RDX, RAX);
     x64_lea(e, RAX, x64_at(RCX, -1));
     x64_alu_imm(e, ALU_CMP, X64_W, RAX, STEP_SLOT_MAX);
@@ -289,7 +289,7 @@ static void look_at_turns(struct lower *l, const struct stride_group *g, unsigne
     if (t->step_slot) {
         turns_by_slot(l, g, block);
     } else if (t->step > 0) {
-        access_range_limit(l, RCX, &g->range);
+        range_limit(l, RCX, &g->range);
         x64_alu(e, ALU_SUB, X64_W, RCX, RAX);
     } else {
         x64_mov(e, RCX, RAX);
@@ -329,14 +329,14 @@ static void look_at(struct lower *l, unsigned n, unsigned block)
         x64_test8_imm(e, RAX, g->align - 1);
         to_block(l, CC_NE, block);
     }
-    access_range_sub(l, RAX, &g->range);
-    access_range_cmp(l, RAX, &g->range);
+    range_sub(l, RAX, &g->range);
+    range_cmp(l, RAX, &g->range);
     to_block(l, CC_AE, block);
     look_at_turns(l, g, block);
     if (l->r->flat)
         return;
     x64_load(e, RAX,
-             access_stream(l, g->range.kind, g->range.stream, offsetof(struct tlb_stream, addend)));
+             stream_word(l, g->range.kind, g->range.stream, offsetof(struct tlb_stream, addend)));
     x64_store(e, at_stride(l, n), RAX);
 }
 
