@@ -98,8 +98,8 @@ static void *map_near(const struct physmem_config *cfg)
     for (int64_t k = 0; cfg->size <= INT32_MAX && k <= NEAR_TRIES; k = k > 0 ? -k : 1 - k) {
         int64_t add = k * (int64_t)step;
         uint64_t host = cfg->base + (uint64_t)add;
-        bool below = add < 0 && cfg->base < (uint64_t)-add + NEAR_STEP;
-        if (add > PHYSMEM_NEAR || add < -PHYSMEM_NEAR || below)
+        bool below = add < 0 && cfg->base < (uint64_t)-add;
+        if (add > PHYSMEM_NEAR || add < -PHYSMEM_NEAR || below || host < NEAR_STEP)
             continue;
         void *at = map_at(host, cfg->size, MAP_FIXED_NOREPLACE);
         if (at == (void *)(uintptr_t)host)

@@ -181,7 +181,10 @@ static void place(struct lower *l, struct access *a, int32_t disp)
         a->t = address(l, a->i, disp);
         return;
     }
-    if (val->kind == LOC_REG || val->kind == LOC_HOME) {
+    if (l->r->flat && !x64_fits32((int64_t)disp + l->r->flat->addend)) {
+        a->from = address(l, a->i, disp);
+        disp = 0;
+    } else if (val->kind == LOC_REG || val->kind == LOC_HOME) {
         a->from = alloc_use(l, a->i->a);
     } else {
         a->from = alloc_scratch(l);

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# disk.sh MANYHART ENGINE FIRMWARE HARTS: a file system on a disk is written,
-# synced, read back after a reboot, and found clean by the host; a read-only
-# disk refuses writes and keeps its bytes; a snapshot is written but not kept.
+# disk.sh MANYHART ENGINE FIRMWARE HARTS [write]: a file system on a disk is
+# written, synced, and found clean and complete by the host; with "write" that is
+# all.  It is read back after a reboot; a read-only disk refuses writes and keeps
+# its bytes; a snapshot is written but not kept.
 set -u
 manyhart=$1 engine=$2
 . "$(dirname "$0")/lib.sh"
-for tool in mkfs.ext4 e2fsck; do
+for tool in mkfs.ext4 e2fsck debugfs; do
 	command -v $tool >/dev/null || PATH=$PATH:/sbin:/usr/sbin
 	command -v $tool >/dev/null || {
 		echo "needs $tool (package e2fsprogs)"
@@ -63,6 +64,9 @@ EOS
 boot "$3" "$4" "$tmp/write" --disk "$disk"
 sum=$(grep '^sum ' "$tmp/console")
 e2fsck -fn "$disk" || fail "the host finds the file system broken"
+there=$(debugfs -R 'cat data' "$disk" 2>/dev/null | sha256sum | cut -d' ' -f1)
+[ "sum $there" = "$sum" ] || fail "the host reads other data"
+[ "${5:-}" != write ] || exit 0
 boot "$3" "$4" "$tmp/read" --disk "$disk"
 seen "data: OK"
 seen "$sum"

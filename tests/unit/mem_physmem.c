@@ -74,6 +74,12 @@ static void test_places(void **state)
         assert_int_equal(*physmem_host(pm[i], RAM_BASE + cfg.size - 1), i);
         physmem_destroy(pm[i]);
     }
+    /* Not where a null pointer leads to. */
+    struct physmem_config low = cfg;
+    low.base = 0;
+    assert_int_equal(physmem_create(&pm[0], &low), 0);
+    assert_true((uintptr_t)physmem_host(pm[0], 0) > PAGE_SIZE);
+    physmem_destroy(pm[0]);
     print_message("%u of %u near the guest's addresses\n", near, MACHINES);
 #if !defined(MH_SANITIZE) /* AddressSanitizer needs the room itself */
     assert_in_range(near, 8, MACHINES - 1);
