@@ -257,8 +257,7 @@ struct jit_scattered {
 
 /*
  * RAM that the guest reads by its physical addresses: size bytes at base, in host memory so much
- * further on.  base and addend + any access's displacement fit a signed 32-bit number, base as
- * -base.
+ * further on.  -base, size and addend fit a signed 32-bit number.
  */
 struct jit_flat {
     uint64_t base;

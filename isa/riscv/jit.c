@@ -129,7 +129,7 @@ static void note_page(struct rv_jit_bank *b, uint64_t page)
 static uint64_t bank_key(const struct rv_hart *h)
 {
     if (h->priv != PRIV_S || !h->mmu_fetch_on || h->jit.local_code)
-        return h->hart.tlb.ctx[TLB_FETCH] << 1 | h->jit.mode;
+        return h->hart.tlb.ctx[TLB_FETCH] << 1 | h->jit.mode; /* the first above the four bits */
     return GLOBAL_KEY | h->csr.satp >> 60 << 8 | h->jit.mode;
 }
 

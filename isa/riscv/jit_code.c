@@ -77,15 +77,13 @@ static int make_stubs(struct rv_jit *j)
     return 0;
 }
 
-/* Room for an access's displacement beside the two numbers. */
-#define FLAT_SPARE (8 << 20)
-
+/* Whether RAM is as struct jit_flat wants it. */
 static void find_flat(struct rv_jit *j)
 {
     const struct physmem *pm = j->g->env->pm;
     int64_t addend = (int64_t)((uintptr_t)pm->host - pm->base);
     if (addend >= -PHYSMEM_NEAR && addend <= PHYSMEM_NEAR && pm->base <= (uint64_t)INT32_MAX + 1 &&
-        pm->size <= INT32_MAX - FLAT_SPARE)
+        pm->size <= INT32_MAX)
         j->flat = (struct jit_flat){pm->base, (uint32_t)pm->size, (int32_t)addend};
 }
 

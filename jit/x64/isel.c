@@ -162,13 +162,15 @@ void isel_find_mates(struct lower *l)
     }
 }
 
-/* Both halves at the first of the two; false: it has no mate. */
+/* Both halves, at the first of the two; false: it has no mate. */
 static bool mul_both(struct lower *l)
 {
     const struct ir_insn *i = insn(l);
     ir_ref mate = l->val[l->at].mate;
-    if (!mate || mate < l->at)
-        return mate;
+    if (!mate)
+        return false;
+    if (mate < l->at)
+        return true; /* made there */
     bool high = is_high(i);
     bool is_signed = i->op == IR_mulhs || l->b->insns[mate].op == IR_mulhs;
     alloc_take(l, RAX);

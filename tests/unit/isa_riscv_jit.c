@@ -217,7 +217,10 @@ static void test_passes(void **state)
     assert_same(&all, &none);
     assert_same(&all, &one_less);
     assert_true(all.stats.translated_bytes < one_less.stats.translated_bytes);
-    assert_int_not_equal(one_less.stats.translated_bytes, none.stats.translated_bytes);
+    /* Of the loop, whose addresses are physical, none makes less code (1266 bytes for 1856). */
+    struct seen paged = RUN_PAGES("jit"), paged_none = RUN_PAGES("jit", "jit-passes", "none");
+    assert_same(&paged, &paged_none);
+    assert_true(paged.stats.translated_bytes < paged_none.stats.translated_bytes);
 }
 
 static void test_chain(void **state)
