@@ -74,8 +74,10 @@ struct jit_hart {
     uint64_t va, value, desired;
     uint32_t point; /* jit_point() */
     uint64_t room;  /* the host code's own */
-    uint32_t span;  /* jit_span() of an access that stands for several, else 0 */
-    uint32_t site;  /* jit_site() of an access; or which helper is called */
+    uintptr_t
+        missed;    /* the host code's own: where to go on if the TLB does not lead to the place */
+    uint32_t span; /* jit_span() of an access that stands for several, else 0 */
+    uint32_t site; /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
     uint64_t nan[2];              /* the guest's canonical NaN, as a double and as a boxed single */
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */
@@ -271,6 +273,7 @@ struct jit_region {
     unsigned count;
     unsigned stream_bank; /* of mem/tlb.h */
     unsigned stream_base; /* where its streams begin in it, any number */
+    bool by_page;         /* none of the bank's streams reaches over more than a page */
     unsigned near_base;   /* the same for the places of pages: the place of its own page */
     bool strict_align;    /* misaligned accesses are for the slow path */
     bool alone;           /* no other hart sees whether an access was one */
@@ -319,6 +322,7 @@ struct jit_stubs {
     uintptr_t by_address;            /* looks in the jump cache */
     uintptr_t near;                  /* the host's own: a jump by distance that goes not straight */
     uintptr_t stray_return;          /* the host's own */
+    uintptr_t probe[2];              /* the host's own: look in the TLB, for reads and for writes */
     uintptr_t routine[JIT_ROUTINES]; /* the host's own: what regions with the border map call */
 };
 

@@ -103,6 +103,9 @@ int tlb_init(struct tlb *t, unsigned entries)
             return error_set(MH_ERROR_MEMORY, -ENOMEM, NULL, NULL, "out of memory for a TLB");
         }
     }
+    for (int k = 0; k < TLB_STREAM_KINDS; k++)
+        for (unsigned i = 0; i < TLB_STREAMS; i++)
+            tlb_stream_forget(t, (enum tlb_stream_kind)k, i);
     ctx_nowhere(t);
     fetch_goes(t, 0);
     return 0;
@@ -191,7 +194,7 @@ static ALWAYS_INLINE void group_drop(struct tlb *t, enum tlb_stream_kind kind, u
             unsigned i = 8 * w + (unsigned)__builtin_ctzll(meant) / 8;
             if (!stream_goes(&s[i], that, page))
                 continue;
-            s[i].limit = 0;
+            tlb_stream_forget(t, kind, first + i);
             used[i] = 0;
         }
     memcpy(uses, used, sizeof(uses));

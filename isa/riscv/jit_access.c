@@ -64,10 +64,11 @@ static void mark_dirty(struct physmem *pm, uint64_t first, uint64_t end)
     }
 }
 
-/* Where addresses are physical and PMP is open a stream may reach over all of RAM. */
+/* Where addresses are physical and PMP is open a stream may reach over all of RAM; those of U-mode
+ * are of a page each (jit_region.by_page). */
 static bool stream_is_bare(const struct rv_hart *h)
 {
-    return h->data_flat && !h->triggers;
+    return h->data_flat && !h->triggers && rv_stream_bank(h);
 }
 
 static const struct rv_jit_range *range_make(struct rv_hart *h, uint64_t page)
@@ -116,7 +117,8 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
 {
     struct tlb *t = &h->hart.tlb;
     enum tlb_kind kind = writes ? TLB_WRITE : TLB_READ;
-    const struct tlb_stream *run = writes ? NULL : tlb_run(t, va);
+    const struct tlb_stream *run =
+        writes ? NULL : tlb_run(t, va); /* never under U-mode's contexts */
     if (run) {
         tlb_stream_set_run(t, stream, run);
         return true;

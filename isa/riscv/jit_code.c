@@ -446,6 +446,7 @@ static int compile(struct rv_jit *j, struct rv_jit_maker *m, const struct rv_jit
         optimize(j, b);
         b->region.guest = &j->guest;
         b->region.stream_bank = job->mode & RV_JIT_BANK ? 1 : 0;
+        b->region.by_page = !b->region.stream_bank;
         b->region.stream_base = (unsigned)(gpa >> PAGE_SHIFT) * 64 + offset / 16;
         b->region.near_base = (unsigned)(gpa >> PAGE_SHIFT);
         b->region.flat = job->mode & RV_JIT_FLAT ? &j->flat : NULL;

@@ -25,11 +25,16 @@
  */
 #include "jit/x64/lower.h"
 
+/* Whether nobody sees in how many steps the host makes a misaligned access. */
+static bool host_is_whole(const struct lower *l)
+{
+    return l->r->alone || x64_cpu()->line_atomic;
+}
+
 /* What the address of an access of so many bytes must be a multiple of. */
 static unsigned align_of(const struct lower *l, enum jit_access what, unsigned size)
 {
-    bool whole = l->r->alone || x64_cpu()->line_atomic;
-    return what >= JIT_AMO || l->r->strict_align || !whole ? size : 1;
+    return what >= JIT_AMO || l->r->strict_align || !host_is_whole(l) ? size : 1;
 }
 
 /* --- spans --- */
@@ -247,6 +252,13 @@ static int group_of(struct lower *l, const struct access *a, ir_ref root, int64_
                .root = root, .rel = (int32_t)rel, .align = a->align, .range = a->range});
 }
 
+/* Whether one comparison will do, of the page and the alignment. */
+static bool is_by_page(const struct lower *l, const struct access *a)
+{
+    return l->r->by_page && (a->size == 1 || !host_is_whole(l)) && a->what < JIT_AMO &&
+           !a->range.flat && !a->scattered && a->group < 0;
+}
+
 static void begin(struct lower *l, struct access *a, const struct ir_insn *i, enum jit_access what,
                   unsigned size)
 {
@@ -264,6 +276,9 @@ static void begin(struct lower *l, struct access *a, const struct ir_insn *i, en
     if (!span || l->span[span].members < 2) {
         a->range.stream = stream_for(l, root, size);
         a->group = group_of(l, a, root, rel);
+        a->range.by_page = is_by_page(l, a);
+        if (a->range.by_page)
+            a->align = size;
         place(l, a, i->disp);
         return;
     }
@@ -382,6 +397,12 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
     c->retry = x64_here(&l->e);
     c->addr = (uint8_t)a->t;
     c->site = jit_site(a->what, a->size, a->range.stream, op) | (a->range.flat ? JIT_SITE_FLAT : 0);
+    if (a->range.by_page) {
+        range_cmp_page(l, a->t, &a->range);
+        c->from[0] = x64_jcc(&l->e, CC_NE, 0);
+        c->by_page = true;
+        return;
+    }
     if (a->span && !a->scattered)
         x64_mov(&l->e, a->host, a->t);
     if (a->span && a->range.flat)
@@ -394,7 +415,7 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
         check_tlb(l, a, base);
         return;
     }
-    if (a->what < JIT_AMO && !a->span && !l->r->strict_align)
+    if (a->range.flat && !a->span && !l->r->strict_align)
         c->aligned = x64_here(&l->e);
     if (a->what == JIT_LR) {
         x64_alu_mem_imm8(&l->e, ALU_CMP, AT_JIT(l, lr_exact), 0);
@@ -847,10 +868,8 @@ static struct range range_of(const struct cold *c)
                           .bytes = c->span ? c->span >> 16 : c->site >> 4 & 15};
 }
 
-/*
- * Calls for the access at the address in rax.  The probe would make host addresses of those that
- * are not as aligned as they must be.
- */
+/* Calls for the access at the address in rax.  The probe would make a misaligned one where it must
+ * not be made. */
 static void call_miss(struct lower *l, const struct cold *c)
 {
     struct x64_buf *e = &l->e;
@@ -865,7 +884,7 @@ static void call_miss(struct lower *l, const struct cold *c)
         lower_call(l, CALL_MISS, point, site);
         return;
     }
-    if (what < JIT_AMO && jit_site_align(site) > 1) {
+    if (what < JIT_AMO && l->r->strict_align && jit_site_align(site) > 1) {
         x64_test8_imm(e, RAX, jit_site_align(site) - 1);
         aligned = x64_jcc8(e, CC_E);
     }
@@ -901,7 +920,7 @@ static void take_loaded(struct lower *l, const struct cold *c, struct x64_mem m,
 static void take_value(struct lower *l, const struct cold *c, enum jit_access what)
 {
     if (what != JIT_STORE)
-        take_loaded(l, c, AT_JIT(l, value), 8);
+        take_loaded(l, c, AT_JIT(l, value), what == JIT_LOAD ? c->site >> 4 & 15 : 8);
 }
 
 /*
@@ -963,22 +982,16 @@ static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind
 #define WIDE 15 /* an xmm register that is nobody's */
 
 /*
- * The load at the address in t lies inside 16 bytes, which an aligned move of them all reads at
- * once (mem/mag16.c).  Returns the jump with t as it was where the stream does not have it.
+ * The load at the address in t, in jit_region.flat, lies inside 16 bytes, which an aligned move of
+ * them all reads at once (mem/mag16.c).  Returns the jump with t as it was where it is elsewhere.
  */
 static uint8_t *load_wide(struct lower *l, const struct cold *c, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
     struct range range = range_of(c);
     struct x64_mem part = AT_JIT(l, wide);
-    if (!range.flat)
-        range_sub(l, t, &range);
     range_cmp(l, t, &range);
-    uint8_t *in = x64_jcc8(e, CC_B);
-    if (!range.flat)
-        range_add(l, t, &range);
-    uint8_t *out = x64_jmp8(e);
-    x64_patch8(e, in);
+    uint8_t *out = x64_jcc8(e, CC_AE);
     range_add(l, t, &range);
     range_to_host(l, t, &range);
     x64_store(e, AT_JIT(l, va), t);
@@ -1009,18 +1022,12 @@ static uint8_t *misaligned(struct lower *l, const struct cold *c, enum x64_reg t
     return (c->site & 15) == JIT_LOAD && x64_cpu()->avx ? load_wide(l, c, t) : NULL;
 }
 
-void access_cold(struct lower *l, struct cold *c)
+/* Makes the address, and whatever it takes to go on in the fast path after all. */
+static void off_range(struct lower *l, struct cold *c, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
-    enum jit_access what = (enum jit_access)(c->site & 15);
     struct range range = range_of(c);
-    enum x64_reg t = (enum x64_reg)c->addr;
-    x64_patch(e, c->from[0]);
-    if (c->again) {
-        again_cold(l, c, what);
-        return;
-    }
-    if (c->scattered && c->base_in_reg)
+    if (c->by_page || (c->scattered && c->base_in_reg))
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
     else if (c->scattered)
         x64_load(e, t, AT_JIT(l, va));
@@ -1038,6 +1045,20 @@ void access_cold(struct lower *l, struct cold *c)
     }
     if (range.flat)
         range_add(l, t, &range);
+}
+
+void access_cold(struct lower *l, struct cold *c)
+{
+    struct x64_buf *e = &l->e;
+    enum jit_access what = (enum jit_access)(c->site & 15);
+    struct range range = range_of(c);
+    enum x64_reg t = (enum x64_reg)c->addr;
+    x64_patch(e, c->from[0]);
+    if (c->again) {
+        again_cold(l, c, what);
+        return;
+    }
+    off_range(l, c, t);
     set_aside(l, c);
     if (t != RAX)
         x64_mov(e, RAX, t);

@@ -333,6 +333,17 @@ static inline void x64_lea32(struct x64_buf *e, enum x64_reg d, struct x64_mem m
     x64_rm(e, 0x8d, 0, d, m);
 }
 
+/* The address of what is at `to` (of the buffer), and so much. */
+static inline void x64_lea_rip(struct x64_buf *e, enum x64_reg r, const uint8_t *to, unsigned plus)
+{
+    x64_rm(e, 0x8d, X64_W, r, x64_at(RBP, 0)); /* lea r, [rip + ...]: patched below */
+    if (!e->full) {
+        e->p[-2] = (uint8_t)(0x05 | (r & 7) << 3); /* mod 0, rm 5: relative to rip */
+        e->p--;
+        x64_dword(e, (uint32_t)(to - (e->p + 4)) + plus);
+    }
+}
+
 static inline void x64_xchg(struct x64_buf *e, enum x64_reg a, enum x64_reg b)
 {
     x64_rr(e, 0x87, X64_W, a, b);

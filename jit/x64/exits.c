@@ -102,22 +102,11 @@ static void align_distance(struct x64_buf *e)
     x64_nop(e, (unsigned)-(x64_here(e) + 1) & 3);
 }
 
-/* The address of what is at `to` (of the buffer), and so much. */
-static void lea_rip(struct x64_buf *e, enum x64_reg r, const uint8_t *to, unsigned plus)
-{
-    x64_rm(e, 0x8d, X64_W, r, x64_at(RBP, 0)); /* lea r, [rip + ...]: patched below */
-    if (!e->full) {
-        e->p[-2] = (uint8_t)(0x05 | (r & 7) << 3); /* mod 0, rm 5: relative to rip */
-        e->p--;
-        x64_dword(e, (uint32_t)(to - (e->p + 4)) + plus);
-    }
-}
-
 /* Where the jump or call at site leads at first: to the engine, which may lead it elsewhere. */
 static void unchained(struct lower *l, const uint8_t *site, int32_t disp)
 {
     struct x64_buf *e = &l->e;
-    lea_rip(e, RDX, site, l->r->any_mode);
+    x64_lea_rip(e, RDX, site, l->r->any_mode);
     to_stub(l, l->s->chain, disp);
 }
 
@@ -210,8 +199,8 @@ static void near_cold(struct lower *l, struct cold *c)
     x64_patch(e, c->from[3]);
     if (disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, disp);
-    lea_rip(e, RDX, c->from[3], l->r->any_mode);
-    lea_rip(e, RCX, c->number, 0);
+    x64_lea_rip(e, RDX, c->from[3], l->r->any_mode);
+    x64_lea_rip(e, RCX, c->number, 0);
     x64_store_imm(e, AT_JIT(l, near_place), near_place(l, c->exit.disp), 8);
     if (c->exit.link) {
         x64_call(e, l->s->near);

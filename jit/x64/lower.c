@@ -285,13 +285,15 @@ static void split_point(struct lower *l)
     x64_store_size(e, AT_JIT(l, point), RCX, 4);
 }
 
-static void miss_routine(struct lower *l, enum call_kind kind)
+static void store_miss(struct lower *l)
 {
     x64_store(&l->e, AT_JIT(l, va), RAX);
     x64_store_size(&l->e, AT_JIT(l, point), RCX, 4);
     x64_store_size(&l->e, AT_JIT(l, site), RDX, 4);
-    if (kind != CALL_MISS)
-        probe_routine(l, kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE);
+}
+
+static void miss_by_c(struct lower *l)
+{
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
     split_point(l);
@@ -302,6 +304,24 @@ static void miss_routine(struct lower *l, enum call_kind kind)
     homes_load(l, ~X64_CALL_SAVED);
     x64_load(&l->e, RAX, AT_JIT(l, va));
     x64_ret(&l->e);
+}
+
+/* The probe returns, or goes on to what comes first here. */
+static uintptr_t miss_routine(struct lower *l, enum call_kind kind)
+{
+    uintptr_t start = x64_here(&l->e);
+    const uint8_t *missed = l->e.p;
+    if (kind == CALL_MISS)
+        store_miss(l);
+    miss_by_c(l);
+    if (kind == CALL_MISS)
+        return start;
+    start = x64_here(&l->e);
+    store_miss(l);
+    x64_lea_rip(&l->e, RCX, missed, 0);
+    x64_store(&l->e, AT_JIT(l, missed), RCX);
+    x64_jmp(&l->e, l->s->probe[kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE]);
+    return start;
 }
 
 static void helper_routine(struct lower *l, bool regs)
@@ -327,11 +347,10 @@ static void helper_routine(struct lower *l, bool regs)
 
 uintptr_t lower_routine(struct lower *l, enum call_kind kind)
 {
-    uintptr_t start = x64_here(&l->e);
     if (kind <= CALL_MISS)
-        miss_routine(l, kind);
-    else
-        helper_routine(l, kind == CALL_HELPER_REGS);
+        return miss_routine(l, kind);
+    uintptr_t start = x64_here(&l->e);
+    helper_routine(l, kind == CALL_HELPER_REGS);
     return start;
 }
 

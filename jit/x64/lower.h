@@ -131,6 +131,7 @@ struct unsettled {
 struct range {
     enum tlb_stream_kind kind;
     bool flat;
+    bool by_page; /* and the stream is of one page: of a single access, aligned */
     unsigned stream, bytes;
 };
 
@@ -152,6 +153,7 @@ struct cold {
     uintptr_t retry, after;
     const uint8_t *number; /* of COLD_NEAR: where it stands */
     uintptr_t aligned;     /* behind the look at the alignment that from[3] leads away from; or 0 */
+    bool by_page;          /* range.by_page: the address is base_reg and disp */
     uintptr_t direct;      /* the access itself, once its host address is known */
     uint8_t base;        /* which then is in this register; less base_reg and disp if it is addr */
     uint32_t saved;      /* temporaries that live across it */
@@ -448,6 +450,9 @@ unsigned stream_for(struct lower *l, ir_ref root, unsigned bytes);
 enum tlb_kind stream_tlb_kind(enum tlb_stream_kind kind);
 struct x64_mem stream_word(const struct lower *l, enum tlb_stream_kind kind, unsigned i,
                            size_t member);
+/* Compares the page of an address, and whether it is aligned, with the stream's: equal, if it is in
+ * the range; d is lost. */
+void range_cmp_page(struct lower *l, enum x64_reg d, const struct range *r);
 /* An address less the range's start, and the other way. */
 void range_sub(struct lower *l, enum x64_reg d, const struct range *r);
 void range_add(struct lower *l, enum x64_reg d, const struct range *r);
@@ -464,7 +469,7 @@ void range_to_host(struct lower *l, enum x64_reg d, const struct range *r);
 uint32_t probe_site_class(unsigned bytes);
 /* Ends the routine with "below" in the flags, the stream filled and the host address in rax, or
  * goes on behind. */
-void probe_routine(struct lower *l, enum tlb_stream_kind kind);
+uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind);
 
 /* --- fp.c --- */
 

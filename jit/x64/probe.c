@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What most accesses off the fast path need is another page, which the TLB has:
- * it is probed in host code, in about forty instructions, before C is asked.
+ * it is probed in host code, in about fifty instructions, before C is asked.  So
+ * are misaligned accesses, which host code can make where their stream leads.
  */
 #include "jit/x64/lower.h"
 
@@ -11,6 +12,13 @@
 uint32_t probe_site_class(unsigned bytes)
 {
     return x64_log2_up(bytes) << SITE_CLASS_SHIFT;
+}
+
+/* Returns from the routine with the host address in rax. */
+static void return_host(struct lower *l)
+{
+    x64_alu_imm(&l->e, ALU_CMP, X64_W, RSP, -1); /* below */
+    x64_ret(&l->e);
 }
 
 /* Jumps on if the entry at rcx is not that of the page in rax under the context. */
@@ -77,8 +85,7 @@ static void probe_fill(struct lower *l, enum tlb_stream_kind kind, bool own)
     x64_alu(e, ALU_ADD, X64_W, RCX, RAX);
     probe_mark(l, kind, own);
     x64_mov(e, RAX, RCX);
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
-    x64_ret(e);
+    return_host(l);
 }
 _Static_assert(TLB_STREAM_GROUP == 1 << 6, "an index becomes its group's");
 _Static_assert(sizeof(struct tlb_stream) == 24, "an index becomes an offset by * 3 * 8");
@@ -101,8 +108,7 @@ static void run_fill(struct lower *l)
     probe_mark(l, TLB_STREAM_READ, false);
     x64_load(e, RAX, AT_JIT(l, va));
     x64_alu_mem(e, ALU_ADD, X64_W, RAX, x64_at(RCX, offsetof(struct tlb_stream, addend)));
-    x64_alu_imm(e, ALU_CMP, X64_W, RSP, -1); /* below */
-    x64_ret(e);
+    return_host(l);
 }
 
 /* Jumps on if the address in rax is in the run; rcx is lost. */
@@ -148,12 +154,97 @@ static void probe_runs(struct lower *l)
     x64_patch(e, miss);
 }
 
-void probe_routine(struct lower *l, enum tlb_stream_kind kind)
+/* Jumps on if rax is not as aligned as the site in rdx says; rcx is lost. */
+static uint8_t *probe_align(struct lower *l)
 {
     struct x64_buf *e = &l->e;
+    x64_mov32(e, RCX, RDX);
+    x64_shift_imm(e, SH_SHR, 0, RCX, 8 + JIT_SITE_ALIGN_SHIFT);
+    x64_alu_imm(e, ALU_AND, 0, RCX, 3);
+    x64_mov32(e, RDX, RAX);
+    x64_shift_cl(e, SH_SHR, 0, RDX);
+    x64_shift_cl(e, SH_SHL, 0, RDX);
+    x64_alu(e, ALU_CMP, 0, RDX, RAX);
+    uint8_t *misaligned = x64_jcc(e, CC_NE, 0);
+    x64_load_zx(e, RDX, AT_JIT(l, site), 4);
+    return misaligned;
+}
+
+#define WIDE 15 /* an xmm register that is nobody's */
+
+/*
+ * The load at the host address in rax lies inside 16 bytes, which an aligned move of them all reads
+ * at once (mem/mag16.c).  Over 8 of them, so 8 bytes from its first on are inside, too.
+ */
+static void load_wide(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    struct x64_mem part = AT_JIT(l, wide);
+    x64_mov32(e, RDX, RAX);
+    x64_alu_imm(e, ALU_AND, 0, RDX, 15);
+    x64_alu_imm(e, ALU_AND, X64_W, RAX, -16);
+    x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(RAX, 0)); /* movdqa */
+    x64_rm(e, 0x0f29, 0, WIDE, part);               /* movaps */
+    part.index = RDX;
+    x64_load(e, RAX, part);
+    x64_store(e, AT_JIT(l, value), RAX);
+    x64_alu(e, ALU_CMP, 0, RAX, RAX); /* equal: it is made */
+    x64_ret(e);
+}
+
+/* Jumps on if the access at rax, of ecx bytes, ends so many behind a multiple of `unit` at most, or
+ * if not.  rdx is lost. */
+static uint8_t *ends_inside(struct lower *l, unsigned unit, enum x64_cond cc)
+{
+    struct x64_buf *e = &l->e;
+    x64_mov32(e, RDX, RAX);
+    x64_alu_imm(e, ALU_AND, 0, RDX, (int32_t)unit - 1);
+    x64_alu(e, ALU_ADD, 0, RDX, RCX);
+    x64_alu_imm(e, ALU_CMP, 0, RDX, (int32_t)unit);
+    return x64_jcc(e, cc, 0);
+}
+
+/*
+ * Misaligned, on a host that may make it in two steps which another hart sees.  One in the stream's
+ * range that lies inside 8 bytes, or over a border of 16, may be made by the host as it is; of the
+ * rest loads have a way of their own.  Jumps to no[] are for C.
+ */
+static void probe_misaligned(struct lower *l, enum tlb_stream_kind kind, uint8_t *no[3])
+{
+    struct x64_buf *e = &l->e;
+    x64_alu_mem_imm(e, ALU_CMP, 0, AT_JIT(l, point), 0); /* POINT_SPAN is its sign */
+    no[0] = x64_jcc(e, CC_S, 0);
+    struct x64_mem stream = probe_stream(l, kind);
+    int32_t base = stream.disp;
+    x64_mov(e, RCX, RAX);
+    stream.disp = base + (int32_t)offsetof(struct tlb_stream, start);
+    x64_alu_mem(e, ALU_SUB, X64_W, RCX, stream);
+    stream.disp = base + (int32_t)offsetof(struct tlb_stream, limit);
+    x64_alu_mem(e, ALU_CMP, X64_W, RCX, stream);
+    no[1] = x64_jcc(e, CC_AE, 0);
+    stream.disp = base + (int32_t)offsetof(struct tlb_stream, addend);
+    x64_alu_mem(e, ALU_ADD, X64_W, RAX, stream);
+    x64_load_zx(e, RCX, AT_JIT(l, site), 4);
+    x64_shift_imm(e, SH_SHR, 0, RCX, 4);
+    x64_alu_imm(e, ALU_AND, 0, RCX, 15);
+    uint8_t *inside = ends_inside(l, 8, CC_BE), *over = ends_inside(l, 16, CC_A);
+    if (kind == TLB_STREAM_READ && x64_cpu()->avx)
+        load_wide(l);
+    else
+        no[2] = x64_jmp(e, 0);
+    x64_patch(e, inside);
+    x64_patch(e, over);
+    return_host(l);
+}
+
+uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind)
+{
+    struct x64_buf *e = &l->e;
+    uintptr_t start = x64_here(e);
     int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
                                           stream_tlb_kind(kind) * sizeof(struct tlb_table));
-    uint8_t *no[5];
+    uint8_t *no[8] = {NULL};
+    uint8_t *misaligned = probe_align(l);
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
     x64_alu_mem_imm(e, ALU_SUB, 0, AT_JIT(l, looks), 1);
@@ -191,6 +282,11 @@ void probe_routine(struct lower *l, enum tlb_stream_kind kind)
     x64_patch(e, global);
     no[2] = probe_tag(l, stream_tlb_kind(kind), offsetof(struct tlb, global));
     probe_fill(l, kind, false);
+    x64_patch(e, misaligned);
+    probe_misaligned(l, kind, no + 5);
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
-        x64_patch(e, no[i]);
+        if (no[i])
+            x64_patch(e, no[i]);
+    x64_jmp_mem(e, AT_JIT(l, missed));
+    return start;
 }

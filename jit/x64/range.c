@@ -67,6 +67,12 @@ static struct x64_mem word_of(const struct lower *l, const struct range *r, size
     return stream_word(l, r->kind, r->stream, member);
 }
 
+void range_cmp_page(struct lower *l, enum x64_reg d, const struct range *r)
+{
+    x64_alu_imm(&l->e, ALU_AND, X64_W, d, (int32_t)PAGE_MASK | (int32_t)(r->bytes - 1));
+    x64_alu_mem(&l->e, ALU_CMP, X64_W, d, word_of(l, r, offsetof(struct tlb_stream, start)));
+}
+
 /* What is added to an address to have the distance from flat RAM's start. */
 static int32_t flat_start(const struct lower *l)
 {

@@ -7,7 +7,8 @@
  * out of the region as well, and what is off the fast path.  With "~" the
  * accesses scatter (jit_region.scattered), with "^" in global pages; with "%" the
  * host may make what is misaligned in two, and another hart would see it; with
- * "#" addresses are physical, and RAM is where its addresses say (jit_region.flat).
+ * "#" addresses are physical, and RAM is where its addresses say (jit_region.flat);
+ * with "@" streams are of a page each (jit_region.by_page).
  *
  * Places in the hart, stubs and C functions have names, jumps have labels, and
  * the processor is one with all that we ask for; so the text changes with the
@@ -60,19 +61,20 @@ static unsigned assemble(char *texts, uint32_t *code)
 
 /* What a case's marks ask for. */
 struct marks {
-    bool whole, scattered, global, torn, flat;
+    bool whole, scattered, global, torn, flat, by_page;
     unsigned len;
 };
 
 static struct marks marks_of(const char *line)
 {
     struct marks m = {0};
-    for (m.len = 1; strchr("+~^%#", line[m.len]); m.len++) {
+    for (m.len = 1; strchr("+~^%#@", line[m.len]); m.len++) {
         m.whole |= line[m.len] == '+';
         m.scattered |= line[m.len] == '~' || line[m.len] == '^';
         m.global |= line[m.len] == '^';
         m.torn |= line[m.len] == '%';
         m.flat |= line[m.len] == '#';
+        m.by_page |= line[m.len] == '@';
     }
     return m;
 }
@@ -95,6 +97,7 @@ static void translate(const uint32_t *code, unsigned insns, const struct marks *
     memset(builder.scattered.here, 0xff, sizeof(builder.scattered.here));
     memset(builder.scattered.global, marks->global ? 0xff : 0, sizeof(builder.scattered.global));
     builder.region.flat = marks->flat ? &flat : NULL;
+    builder.region.by_page = marks->by_page;
     builder.region.alone = !marks->torn;
     cpu.line_atomic = !marks->torn;
     room->used = 0;
@@ -140,6 +143,7 @@ static void hart_place(char *out, size_t size, int64_t offset)
                   JIT(desired),
                   JIT(point),
                   JIT(room),
+                  JIT(missed),
                   JIT(span),
                   JIT(site),
                   JIT(box),
@@ -208,6 +212,8 @@ static const char *stub_name(uintptr_t at)
         STUB(interp),
         STUB(by_address),
         STUB(near),
+        STUB(probe[TLB_STREAM_READ]),
+        STUB(probe[TLB_STREAM_WRITE]),
         STUB(stray_return),
 #undef STUB
 #define ROUTINE(kind) {#kind, stubs.routine[kind]}

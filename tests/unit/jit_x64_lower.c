@@ -70,7 +70,7 @@ static void forget_streams(struct test_hart *h)
 {
     for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
         for (unsigned i = 0; i < TLB_STREAMS; i++)
-            h->tlb.stream[kind][i].limit = 0;
+            tlb_stream_forget(&h->tlb, kind, i);
 }
 
 static void forget_pages(struct test_hart *h)
@@ -237,6 +237,18 @@ static void open_tlb(struct tlb *t)
 
 static struct test_hart hart;
 
+/* What earlier regions left in the streams, which places of other regions share; with the window's
+ * pages in order another. */
+static struct tlb_stream streams[2][TLB_STREAM_KINDS][TLB_STREAMS];
+_Static_assert(sizeof(streams[0]) == sizeof(hart.tlb.stream), "all of them");
+
+static void no_streams(void)
+{
+    forget_streams(&hart);
+    for (unsigned i = 0; i < ARRAY_LEN(streams); i++)
+        memcpy(streams[i], hart.tlb.stream, sizeof(streams[i]));
+}
+
 static uint8_t memory_here[2][WINDOW_PAGES * PAGE_SIZE];
 static uint8_t *memory[2] = {memory_here[0], memory_here[1]};
 /* The second at a distance from the window that code may know, if the process has the room. */
@@ -290,6 +302,7 @@ static int open_host(void **state)
     }
     room = codemem_room(mem, codemem_take(mem));
     open_tlb(&hart.tlb);
+    no_streams();
     return open_seed(state);
 }
 
@@ -539,11 +552,6 @@ static void fill_jumps(const struct made *m, const struct jit_code *code)
             jumps[jit_jump_index(va)] = (struct jit_jump){va, code->entry[k]};
         }
 }
-
-/* What earlier regions left in the streams, which places of other regions share; with the window's
- * pages in order another. */
-static struct tlb_stream streams[2][TLB_STREAM_KINDS][TLB_STREAMS];
-_Static_assert(sizeof(streams[0]) == sizeof(hart.tlb.stream), "all of them");
 
 static uint64_t foreign = 77;
 
@@ -826,6 +834,7 @@ static void some_choices(struct made *m)
     m->r.scattered = one_in(2) ? &m->scattered : NULL;
     m->r.flat = flat.size && one_in(3) ? &flat : NULL;
     m->r.stream_bank = below(TLB_STREAM_BANKS);
+    m->r.by_page = one_in(2);
     m->r.stream_base = below(one_in(2) ? 8 : 4 * TLB_STREAMS);
     for (unsigned k = 0; k < m->r.count; k++) {
         m->blocks[k].entry = k == m->entry || one_in(3);
@@ -1389,7 +1398,7 @@ static void run_pair(bool exact, uint64_t reserved, bool out)
 {
     struct jit_code code;
     struct left left;
-    memset(streams, 0, sizeof(streams));
+    no_streams();
     for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
         for (unsigned i = 0; i < TLB_STREAMS; i++)
             streams[0][kind][i] = (struct tlb_stream){
