@@ -452,13 +452,6 @@ static struct x64_mem host_place(struct lower *l, struct access *a, enum x64_reg
     return x64_at_index(a->t, a->from, a->disp);
 }
 
-/* Where the cold code may come back to with the host address, in base, or less what is added. */
-static void direct(struct lower *l, struct access *a, enum x64_reg base)
-{
-    a->cold->direct = x64_here(&l->e);
-    a->cold->base = (uint8_t)base;
-}
-
 static void end(struct lower *l, struct access *a)
 {
     a->cold->after = x64_here(&l->e);
@@ -518,7 +511,6 @@ static void load_fp(struct lower *l, const struct ir_insn *i)
     a.cold->dst_x = true;
     a.cold->box = box;
     struct x64_mem m = host_place(l, &a, base);
-    direct(l, &a, base);
     x64_load_xmm(&l->e, x, m, i->sub);
     if (box)
         x64_rm(&l->e, 0x0f56, 0, x, AT_JIT(l, box)); /* orps */
@@ -544,7 +536,6 @@ static void load(struct lower *l, const struct ir_insn *i)
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
     a.cold->sign = (uint8_t)sign;
     struct x64_mem m = host_place(l, &a, base);
-    direct(l, &a, base);
     if (sign)
         x64_load_sx(&l->e, d, m, i->sub);
     else
@@ -553,6 +544,16 @@ static void load(struct lower *l, const struct ir_insn *i)
 }
 
 /* --- stores --- */
+
+static void store_operand(struct lower *l, const struct cold *c, struct x64_mem m, unsigned size)
+{
+    if (c->value_x)
+        x64_store_xmm(&l->e, m, c->value, size);
+    else if (c->value == X64_NO_REG)
+        x64_store_imm(&l->e, m, c->value_imm, size);
+    else
+        x64_store_size(&l->e, m, (enum x64_reg)c->value, size);
+}
 
 static void store(struct lower *l, const struct ir_insn *i)
 {
@@ -570,14 +571,7 @@ static void store(struct lower *l, const struct ir_insn *i)
     enum x64_reg base = host_register(l, &a, X64_NO_REG);
     keep(l, &a, a.span ? X64_NO_REG : base);
     check(l, &a, base);
-    struct x64_mem m = host_place(l, &a, base);
-    direct(l, &a, base);
-    if (c->value_x)
-        x64_store_xmm(&l->e, m, c->value, i->sub);
-    else if (c->value == X64_NO_REG)
-        x64_store_imm(&l->e, m, c->value_imm, i->sub);
-    else
-        x64_store_size(&l->e, m, (enum x64_reg)c->value, i->sub);
+    store_operand(l, c, host_place(l, &a, base), i->sub);
     end(l, &a);
 }
 
@@ -891,6 +885,7 @@ static void call_miss(struct lower *l, const struct cold *c)
     if (what >= JIT_AMO || aligned)
         lower_call(l, CALL_MISS, point, site);
     if (aligned) {
+        x64_lea(e, RAX, AT_JIT(l, value));
         done = x64_jmp8(e);
         x64_patch8(e, aligned);
     }
@@ -930,7 +925,6 @@ static void take_value(struct lower *l, const struct cold *c, enum jit_access wh
 static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
-    enum tlb_stream_kind kind = stream_kind(c->site);
     unsigned size = c->site >> 4 & 15;
     set_aside(l, c);
     if (c->base_in_reg)
@@ -940,12 +934,6 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     if (c->disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
     call_miss(l, c);
-    uint8_t *done = x64_jcc8(e, CC_E);
-    uint8_t *have = x64_jcc8(e, CC_B);
-    x64_alu_mem(
-        e, ALU_ADD, X64_W, RAX,
-        stream_word(l, kind, c->site >> 16 & JIT_SITE_STREAM, offsetof(struct tlb_stream, addend)));
-    x64_patch8(e, have);
     if (what == JIT_LOAD) {
         x64_load_zx(e, RAX, x64_at(RAX, 0), size);
         x64_store(e, AT_JIT(l, value), RAX);
@@ -953,30 +941,9 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
         x64_load(e, RCX, AT_JIT(l, value));
         x64_store_size(e, x64_at(RAX, 0), RCX, size);
     }
-    x64_patch8(e, done);
     access_save(l, c, true);
     take_value(l, c, what);
     x64_jmp(e, c->after);
-}
-
-/*
- * After a miss of a place that looks in the TLB: if it is to be tried again its stream has the
- * page, which the TLB may not show there.  Returns the jump with the host address in c->addr; goes
- * on if the access has been made.
- */
-static uint8_t *use_stream(struct lower *l, struct cold *c, enum tlb_stream_kind kind)
-{
-    struct x64_buf *e = &l->e;
-    enum x64_reg t = (enum x64_reg)c->addr;
-    uint8_t *have = x64_jcc8(e, CC_B);
-    uint8_t *done = x64_jcc8(e, CC_E);
-    x64_alu_mem(
-        e, ALU_ADD, X64_W, t,
-        stream_word(l, kind, c->site >> 16 & JIT_SITE_STREAM, offsetof(struct tlb_stream, addend)));
-    x64_patch8(e, have);
-    uint8_t *use = x64_jmp8(e);
-    x64_patch8(e, done);
-    return use;
 }
 
 #define WIDE 15 /* an xmm register that is nobody's */
@@ -1047,11 +1014,46 @@ static void off_range(struct lower *l, struct cold *c, enum x64_reg t)
         range_add(l, t, &range);
 }
 
+/* C has made the access, unless it is to be tried again. */
+static void made_by_c(struct lower *l, const struct cold *c, enum jit_access what)
+{
+    take_value(l, c, what);
+    if (c->host != X64_NO_REG)
+        x64_mov_imm(&l->e, (enum x64_reg)c->host, 0);
+    x64_jmp(&l->e, c->after);
+}
+
+/* The access itself. */
+static void make_at(struct lower *l, const struct cold *c, enum jit_access what, struct x64_mem m)
+{
+    if (what == JIT_LOAD)
+        take_loaded(l, c, m, c->site >> 4 & 15);
+    else
+        store_operand(l, c, m, c->site >> 4 & 15);
+    x64_jmp(&l->e, c->after);
+}
+
+/* The first access of a span, with the span's host address in t, or made by C. */
+static void make_first(struct lower *l, const struct cold *c, enum jit_access what, enum x64_reg t)
+{
+    struct x64_buf *e = &l->e;
+    int32_t addend = l->r->flat ? l->r->flat->addend : 0;
+    enum x64_reg host = (enum x64_reg)c->host;
+    uint8_t *done = x64_jcc8(e, CC_E);
+    if (addend)
+        x64_lea(e, host, x64_at(t, -addend));
+    else
+        x64_mov(e, host, t);
+    make_at(l, c, what, x64_at(host, (int32_t)(c->span & 0xffff) + addend));
+    x64_patch8(e, done);
+    made_by_c(l, c, what);
+}
+
 void access_cold(struct lower *l, struct cold *c)
 {
     struct x64_buf *e = &l->e;
     enum jit_access what = (enum jit_access)(c->site & 15);
-    struct range range = range_of(c);
+    bool flat = c->site & JIT_SITE_FLAT;
     enum x64_reg t = (enum x64_reg)c->addr;
     x64_patch(e, c->from[0]);
     if (c->again) {
@@ -1066,28 +1068,13 @@ void access_cold(struct lower *l, struct cold *c)
     if (t != RAX)
         x64_mov(e, t, RAX);
     access_save(l, c, true);
-    uint8_t *below = NULL;
-    if (c->scattered)
-        below = use_stream(l, c, range.kind);
-    else if (!range.flat) {
-        x64_jcc(e, CC_A, c->retry);
-        below = what < JIT_AMO ? x64_jcc8(e, CC_B) : NULL;
+    if (what >= JIT_AMO || flat) {
+        if (!flat)
+            x64_jcc(e, CC_A, c->retry);
+        made_by_c(l, c, what);
+    } else if (c->host != X64_NO_REG) {
+        make_first(l, c, what, t);
+    } else {
+        make_at(l, c, what, x64_at(t, 0));
     }
-    take_value(l, c, what);
-    if (c->host != X64_NO_REG)
-        x64_mov_imm(e, (enum x64_reg)c->host, 0);
-    x64_jmp(e, c->after);
-    if (!below)
-        return;
-    x64_patch8(e, below);
-    if (c->base != (uint8_t)t) {
-        x64_mov(e, (enum x64_reg)c->base, t);
-        if (l->r->flat)
-            x64_alu_imm(e, ALU_SUB, X64_W, (enum x64_reg)c->base, l->r->flat->addend);
-    } else if (!l->r->flat) {
-        x64_alu(e, ALU_SUB, X64_W, t, (enum x64_reg)c->base_reg);
-        if (c->disp)
-            x64_alu_imm(e, ALU_SUB, X64_W, t, c->disp);
-    }
-    x64_jmp(e, c->direct);
 }

@@ -292,7 +292,12 @@ static void store_miss(struct lower *l)
     x64_store_size(&l->e, AT_JIT(l, site), RDX, 4);
 }
 
-static void miss_by_c(struct lower *l)
+static enum tlb_stream_kind miss_kind(enum call_kind kind)
+{
+    return kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE;
+}
+
+static void miss_by_c(struct lower *l, enum call_kind kind)
 {
     homes_store(l);
     x64_store(&l->e, at_hart(l, l->g->insns), NOW);
@@ -302,6 +307,10 @@ static void miss_by_c(struct lower *l)
     x64_alu_imm(&l->e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
     x64_jcc(&l->e, CC_B, l->s->fault);
     homes_load(l, ~X64_CALL_SAVED);
+    if (kind != CALL_MISS) {
+        probe_after_c(l, miss_kind(kind));
+        return;
+    }
     x64_load(&l->e, RAX, AT_JIT(l, va));
     x64_ret(&l->e);
 }
@@ -313,14 +322,14 @@ static uintptr_t miss_routine(struct lower *l, enum call_kind kind)
     const uint8_t *missed = l->e.p;
     if (kind == CALL_MISS)
         store_miss(l);
-    miss_by_c(l);
+    miss_by_c(l, kind);
     if (kind == CALL_MISS)
         return start;
     start = x64_here(&l->e);
     store_miss(l);
     x64_lea_rip(&l->e, RCX, missed, 0);
     x64_store(&l->e, AT_JIT(l, missed), RCX);
-    x64_jmp(&l->e, l->s->probe[kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE]);
+    x64_jmp(&l->e, l->s->probe[miss_kind(kind)]);
     return start;
 }
 

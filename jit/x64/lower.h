@@ -154,13 +154,11 @@ struct cold {
     const uint8_t *number; /* of COLD_NEAR: where it stands */
     uintptr_t aligned;     /* behind the look at the alignment that from[3] leads away from; or 0 */
     bool by_page;          /* range.by_page: the address is base_reg and disp */
-    uintptr_t direct;      /* the access itself, once its host address is known */
-    uint8_t base;        /* which then is in this register; less base_reg and disp if it is addr */
-    uint32_t saved;      /* temporaries that live across it */
-    uint32_t xsaved;     /* and xmm registers */
-    bool value_x, dst_x; /* the register is an xmm one */
-    bool gives;          /* the operand is in `value`, or value_imm, and not where C looks for it */
-    bool box;            /* the value loaded is boxed */
+    uint32_t saved;        /* temporaries that live across it */
+    uint32_t xsaved;       /* and xmm registers */
+    bool value_x, dst_x;   /* the register is an xmm one */
+    bool gives; /* the operand is in `value`, or value_imm, and not where C looks for it */
+    bool box;   /* the value loaded is boxed */
     /* an operation done inline: its operands' registers */
     struct fp_arg {
         bool xmm;
@@ -225,9 +223,10 @@ struct stride {
  * The routines through which C is called: a region with a map of its own has its own, the others
  * share those of the stubs.  They are told in ecx the point and in edx what: the site of a miss,
  * the number of a helper.  An access that stands for a span has left it in struct jit_hart, and
- * POINT_SPAN in its point.  rax is the address of a miss; rcx and rdx may be overwritten.  After a
- * miss the flags say "below": rax is the host address; "equal": the access has been made; "above":
- * it is to be tried again, rax is as it was.  (CALL_MISS never says "below".)
+ * POINT_SPAN in its point.  rax is the address of a miss; rcx and rdx may be overwritten.  After
+ * CALL_MISS the flags say "equal": the access has been made; "above": it is to be tried again, rax
+ * is as it was.  After the two before it rax is the host address where the access is to be made;
+ * "equal": C has made it, and that is of jit_hart.value, which has what was loaded.
  */
 enum call_kind {
     CALL_MISS_READ,
@@ -470,6 +469,9 @@ uint32_t probe_site_class(unsigned bytes);
 /* Ends the routine with "below" in the flags, the stream filled and the host address in rax, or
  * goes on behind. */
 uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind);
+/* Ends the routine after C; flags "equal": it has made the access, else the site's stream leads to
+ * the place. */
+void probe_after_c(struct lower *l, enum tlb_stream_kind kind);
 
 /* --- fp.c --- */
 

@@ -174,7 +174,7 @@ static uint8_t *probe_align(struct lower *l)
 
 /*
  * The load at the host address in rax lies inside 16 bytes, which an aligned move of them all reads
- * at once (mem/mag16.c).  Over 8 of them, so 8 bytes from its first on are inside, too.
+ * at once (mem/mag16.c).  Returns with where it is in a copy.
  */
 static void load_wide(struct lower *l)
 {
@@ -186,10 +186,8 @@ static void load_wide(struct lower *l)
     x64_rm(e, 0x66000f6f, 0, WIDE, x64_at(RAX, 0)); /* movdqa */
     x64_rm(e, 0x0f29, 0, WIDE, part);               /* movaps */
     part.index = RDX;
-    x64_load(e, RAX, part);
-    x64_store(e, AT_JIT(l, value), RAX);
-    x64_alu(e, ALU_CMP, 0, RAX, RAX); /* equal: it is made */
-    x64_ret(e);
+    x64_lea(e, RAX, part);
+    return_host(l);
 }
 
 /* Jumps on if the access at rax, of ecx bytes, ends so many behind a multiple of `unit` at most, or
@@ -235,6 +233,20 @@ static void probe_misaligned(struct lower *l, enum tlb_stream_kind kind, uint8_t
     x64_patch(e, inside);
     x64_patch(e, over);
     return_host(l);
+}
+
+void probe_after_c(struct lower *l, enum tlb_stream_kind kind)
+{
+    struct x64_buf *e = &l->e;
+    uint8_t *done = x64_jcc8(e, CC_E);
+    struct x64_mem stream = probe_stream(l, kind);
+    stream.disp += (int32_t)offsetof(struct tlb_stream, addend);
+    x64_load(e, RAX, AT_JIT(l, va));
+    x64_alu_mem(e, ALU_ADD, X64_W, RAX, stream);
+    return_host(l);
+    x64_patch8(e, done);
+    x64_lea(e, RAX, AT_JIT(l, value));
+    x64_ret(e);
 }
 
 uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind)
