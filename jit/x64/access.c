@@ -470,16 +470,12 @@ static enum x64_reg host_register(struct lower *l, const struct access *a, enum 
     return d == X64_NO_REG || l->map.homes & X64_BIT(d) ? alloc_scratch(l) : d;
 }
 
-/* Temporaries that the cold code must keep: all but the address and the result, which may be where
- * the address came from. */
+/* What the cold code must keep of what the routine for misses does not: rax is only in the way of
+ * an access that has no register for its address. */
 static void keep(struct lower *l, struct access *a, enum x64_reg dst)
 {
     uint32_t used = X64_ALL_TEMPS & ~l->map.homes & ~l->free;
-    if (a->t != X64_NO_REG)
-        used &= ~X64_BIT(a->t);
-    if (dst != X64_NO_REG && dst != a->from)
-        used &= ~X64_BIT(dst);
-    a->cold->saved = used;
+    a->cold->saved = a->cold->again && dst != RAX ? used & X64_BIT(RAX) : 0;
     a->cold->xsaved = alloc_live_xtemps(l);
 }
 
@@ -530,8 +526,6 @@ static void load(struct lower *l, const struct ir_insn *i)
     enum x64_reg d = used ? alloc_dst(l) : alloc_scratch(l);
     enum x64_reg base = host_register(l, &a, d);
     keep(l, &a, d);
-    if (a.scattered && !a.span)
-        a.cold->saved &= ~X64_BIT(base);
     check(l, &a, base);
     a.cold->dst = (uint8_t)(used ? d : X64_NO_REG);
     a.cold->sign = (uint8_t)sign;
@@ -705,7 +699,6 @@ static void amo(struct lower *l, const struct ir_insn *i)
     enum x64_reg result = plain ? a.t : RAX;
     enum x64_reg base = alloc_scratch(l);
     keep(l, &a, result);
-    a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = (uint8_t)result;
     if (plain)
         amo_plain(l, &a, base);
@@ -725,7 +718,6 @@ static void cas(struct lower *l, const struct ir_insn *i)
     begin(l, &a, i, JIT_CAS, i->sub);
     enum x64_reg base = alloc_scratch(l);
     keep(l, &a, RAX);
-    a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = RAX;
     check(l, &a, X64_NO_REG);
     struct x64_mem m = host_address(l, &a, base);
@@ -768,7 +760,6 @@ static void store_conditional(struct lower *l, const struct ir_insn *i)
     begin(l, &a, i, JIT_SC, i->sub);
     enum x64_reg base = alloc_scratch(l);
     keep(l, &a, RAX);
-    a.cold->saved &= ~X64_BIT(base);
     a.cold->dst = RAX;
     check(l, &a, X64_NO_REG);
     struct x64_mem m = host_address(l, &a, base);
@@ -842,7 +833,7 @@ static enum tlb_stream_kind stream_kind(uint32_t site)
     return jit_site_writes(site) ? TLB_STREAM_WRITE : TLB_STREAM_READ;
 }
 
-/* The operand, where C looks for it; and nothing that lives on is left in rax, rcx or rdx. */
+/* The operand, where C looks for it, and what must be kept. */
 static void set_aside(struct lower *l, const struct cold *c)
 {
     struct x64_buf *e = &l->e;
@@ -875,7 +866,7 @@ static void call_miss(struct lower *l, const struct cold *c)
     if (c->span)
         x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
     if (site & JIT_SITE_FLAT) {
-        lower_call(l, CALL_MISS, point, site);
+        lower_miss(l, CALL_MISS, point, site);
         return;
     }
     if (what < JIT_AMO && l->r->strict_align && jit_site_align(site) > 1) {
@@ -883,14 +874,14 @@ static void call_miss(struct lower *l, const struct cold *c)
         aligned = x64_jcc8(e, CC_E);
     }
     if (what >= JIT_AMO || aligned)
-        lower_call(l, CALL_MISS, point, site);
+        lower_miss(l, CALL_MISS, point, site);
     if (aligned) {
         x64_lea(e, RAX, AT_JIT(l, value));
         done = x64_jmp8(e);
         x64_patch8(e, aligned);
     }
     if (what < JIT_AMO)
-        lower_call(l, jit_site_writes(site) ? CALL_MISS_WRITE : CALL_MISS_READ, point, site);
+        lower_miss(l, jit_site_writes(site) ? CALL_MISS_WRITE : CALL_MISS_READ, point, site);
     if (done)
         x64_patch8(e, done);
 }
@@ -918,6 +909,15 @@ static void take_value(struct lower *l, const struct cold *c, enum jit_access wh
         take_loaded(l, c, AT_JIT(l, value), what == JIT_LOAD ? c->site >> 4 & 15 : 8);
 }
 
+/* The access itself. */
+static void make_at(struct lower *l, const struct cold *c, enum jit_access what, struct x64_mem m)
+{
+    if (what == JIT_LOAD)
+        take_loaded(l, c, m, c->site >> 4 & 15);
+    else
+        store_operand(l, c, m, c->site >> 4 & 15);
+}
+
 /*
  * The span has no host address, often because it reaches over a page's end: the access is made
  * here, by a stream of its own, or by C.
@@ -925,24 +925,24 @@ static void take_value(struct lower *l, const struct cold *c, enum jit_access wh
 static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
-    unsigned size = c->site >> 4 & 15;
+    bool in_the_way = what == JIT_STORE && !c->value_x && c->value == RAX;
     set_aside(l, c);
     if (c->base_in_reg)
-        x64_mov(e, RAX, (enum x64_reg)c->base_reg);
+        x64_lea(e, RAX, x64_at((enum x64_reg)c->base_reg, c->disp));
     else
         x64_load(e, RAX, c->base_mem);
-    if (c->disp)
+    if (!c->base_in_reg && c->disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
     call_miss(l, c);
-    if (what == JIT_LOAD) {
-        x64_load_zx(e, RAX, x64_at(RAX, 0), size);
-        x64_store(e, AT_JIT(l, value), RAX);
-    } else {
+    if (in_the_way) {
+        x64_push(e, RCX);
         x64_load(e, RCX, AT_JIT(l, value));
-        x64_store_size(e, x64_at(RAX, 0), RCX, size);
+        x64_store_size(e, x64_at(RAX, 0), RCX, c->site >> 4 & 15);
+        x64_pop(e, RCX);
+    } else {
+        make_at(l, c, what, x64_at(RAX, 0));
     }
     access_save(l, c, true);
-    take_value(l, c, what);
     x64_jmp(e, c->after);
 }
 
@@ -1023,16 +1023,6 @@ static void made_by_c(struct lower *l, const struct cold *c, enum jit_access wha
     x64_jmp(&l->e, c->after);
 }
 
-/* The access itself. */
-static void make_at(struct lower *l, const struct cold *c, enum jit_access what, struct x64_mem m)
-{
-    if (what == JIT_LOAD)
-        take_loaded(l, c, m, c->site >> 4 & 15);
-    else
-        store_operand(l, c, m, c->site >> 4 & 15);
-    x64_jmp(&l->e, c->after);
-}
-
 /* The first access of a span, with the span's host address in t, or made by C. */
 static void make_first(struct lower *l, const struct cold *c, enum jit_access what, enum x64_reg t)
 {
@@ -1045,6 +1035,7 @@ static void make_first(struct lower *l, const struct cold *c, enum jit_access wh
     else
         x64_mov(e, host, t);
     make_at(l, c, what, x64_at(host, (int32_t)(c->span & 0xffff) + addend));
+    x64_jmp(e, c->after);
     x64_patch8(e, done);
     made_by_c(l, c, what);
 }
@@ -1062,11 +1053,9 @@ void access_cold(struct lower *l, struct cold *c)
     }
     off_range(l, c, t);
     set_aside(l, c);
-    if (t != RAX)
-        x64_mov(e, RAX, t);
+    x64_xchg_rax(e, t);
     call_miss(l, c);
-    if (t != RAX)
-        x64_mov(e, t, RAX);
+    x64_xchg_rax(e, t);
     access_save(l, c, true);
     if (what >= JIT_AMO || flat) {
         if (!flat)
@@ -1076,5 +1065,6 @@ void access_cold(struct lower *l, struct cold *c)
         make_first(l, c, what, t);
     } else {
         make_at(l, c, what, x64_at(t, 0));
+        x64_jmp(e, c->after);
     }
 }

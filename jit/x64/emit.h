@@ -344,6 +344,12 @@ static inline void x64_lea_rip(struct x64_buf *e, enum x64_reg r, const uint8_t 
     }
 }
 
+static inline void x64_xchg_rax(struct x64_buf *e, enum x64_reg r)
+{
+    if (r != RAX)
+        x64_opcode(e, 0x90u | (r & 7u), X64_W, 0, 0, r);
+}
+
 static inline void x64_xchg(struct x64_buf *e, enum x64_reg a, enum x64_reg b)
 {
     x64_rr(e, 0x87, X64_W, a, b);
@@ -541,9 +547,27 @@ static inline void x64_pop(struct x64_buf *e, enum x64_reg r)
     x64_opcode(e, 0x58u | (r & 7u), 0, 0, 0, r);
 }
 
+static inline void x64_push_imm(struct x64_buf *e, int32_t v)
+{
+    bool small = v >= INT8_MIN && v <= INT8_MAX;
+    x64_opcode(e, small ? 0x6a : 0x68, 0, 0, 0, 0);
+    if (small)
+        x64_byte(e, (uint8_t)v);
+    else
+        x64_dword(e, (uint32_t)v);
+}
+
 static inline void x64_ret(struct x64_buf *e)
 {
     x64_opcode(e, 0xc3, 0, 0, 0, 0);
+}
+
+/* Takes so many bytes from the stack, besides. */
+static inline void x64_ret_drop(struct x64_buf *e, uint8_t bytes)
+{
+    x64_opcode(e, 0xc2, 0, 0, 0, 0);
+    x64_byte(e, bytes);
+    x64_byte(e, 0);
 }
 
 /* A relative jump or call to a place of the running view, or to be patched (0). */

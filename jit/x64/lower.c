@@ -228,10 +228,8 @@ static void lower_block(struct lower *l, unsigned k)
 
 /* --- calls of C --- */
 
-void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what)
+static void call_routine(struct lower *l, enum call_kind kind)
 {
-    x64_mov_imm(&l->e, RCX, point);
-    x64_mov_imm(&l->e, RDX, what);
     uint8_t *from = x64_call(&l->e, l->r->own_map ? 0 : l->s->routine[kind]);
     if (!l->r->own_map)
         return;
@@ -241,6 +239,20 @@ void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t w
     }
     l->call[l->calls].from = from;
     l->call[l->calls++].kind = (uint8_t)kind;
+}
+
+void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what)
+{
+    x64_mov_imm(&l->e, RCX, point);
+    x64_mov_imm(&l->e, RDX, what);
+    call_routine(l, kind);
+}
+
+void lower_miss(struct lower *l, enum call_kind kind, uint32_t point, uint32_t site)
+{
+    x64_push_imm(&l->e, (int32_t)point);
+    x64_push_imm(&l->e, (int32_t)site);
+    call_routine(l, kind);
 }
 
 static void homes_store(struct lower *l)
@@ -285,51 +297,66 @@ static void split_point(struct lower *l)
     x64_store_size(e, AT_JIT(l, point), RCX, 4);
 }
 
-static void store_miss(struct lower *l)
-{
-    x64_store(&l->e, AT_JIT(l, va), RAX);
-    x64_store_size(&l->e, AT_JIT(l, point), RCX, 4);
-    x64_store_size(&l->e, AT_JIT(l, site), RDX, 4);
-}
-
 static enum tlb_stream_kind miss_kind(enum call_kind kind)
 {
     return kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE;
 }
 
+/* The temporaries, but for rax. */
+static void temps_save(struct lower *l, bool back)
+{
+    for (uint32_t held = X64_ALL_TEMPS & ~l->map.homes & ~X64_BIT(RAX); held; held &= held - 1) {
+        enum x64_reg r = (enum x64_reg)__builtin_ctz(held);
+        if (back)
+            x64_load(&l->e, r, at_save(l, r));
+        else
+            x64_store(&l->e, at_save(l, r), r);
+    }
+}
+
+/* The stack is as probe_enter() leaves it. */
 static void miss_by_c(struct lower *l, enum call_kind kind)
 {
+    struct x64_buf *e = &l->e;
+    x64_pop(e, RDX);
+    x64_pop(e, RCX);
+    temps_save(l, false);
     homes_store(l);
-    x64_store(&l->e, at_hart(l, l->g->insns), NOW);
+    x64_pop(e, RDX);
+    x64_lea(e, RSP, x64_at(RSP, MISS_BYTES));
+    x64_push(e, RDX); /* the return address: as in all routines that call C */
+    x64_store(e, at_hart(l, l->g->insns), NOW);
     split_point(l);
-    x64_mov_imm(&l->e, RAX, (uintptr_t)l->g->slow);
+    x64_mov_imm(e, RAX, (uintptr_t)l->g->slow);
     call_c(l);
-    x64_alu_imm(&l->e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
-    x64_jcc(&l->e, CC_B, l->s->fault);
+    x64_alu_imm(e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
+    x64_jcc(e, CC_B, l->s->fault);
     homes_load(l, ~X64_CALL_SAVED);
-    if (kind != CALL_MISS) {
+    if (kind == CALL_MISS)
+        x64_load(e, RAX, AT_JIT(l, va));
+    else
         probe_after_c(l, miss_kind(kind));
-        return;
-    }
-    x64_load(&l->e, RAX, AT_JIT(l, va));
-    x64_ret(&l->e);
+    temps_save(l, true);
+    x64_ret(e);
 }
 
 /* The probe returns, or goes on to what comes first here. */
 static uintptr_t miss_routine(struct lower *l, enum call_kind kind)
 {
-    uintptr_t start = x64_here(&l->e);
-    const uint8_t *missed = l->e.p;
-    if (kind == CALL_MISS)
-        store_miss(l);
-    miss_by_c(l, kind);
-    if (kind == CALL_MISS)
+    struct x64_buf *e = &l->e;
+    uintptr_t start = x64_here(e);
+    const uint8_t *missed = e->p;
+    if (kind == CALL_MISS) {
+        x64_push(e, RCX);
+        probe_enter(l);
+        miss_by_c(l, kind);
         return start;
-    start = x64_here(&l->e);
-    store_miss(l);
-    x64_lea_rip(&l->e, RCX, missed, 0);
-    x64_store(&l->e, AT_JIT(l, missed), RCX);
-    x64_jmp(&l->e, l->s->probe[miss_kind(kind)]);
+    }
+    miss_by_c(l, kind);
+    start = x64_here(e);
+    x64_push(e, RCX);
+    x64_lea_rip(e, RCX, missed, 0);
+    x64_jmp(e, l->s->probe[miss_kind(kind)]);
     return start;
 }
 

@@ -221,12 +221,16 @@ struct stride {
 
 /*
  * The routines through which C is called: a region with a map of its own has its own, the others
- * share those of the stubs.  They are told in ecx the point and in edx what: the site of a miss,
- * the number of a helper.  An access that stands for a span has left it in struct jit_hart, and
- * POINT_SPAN in its point.  rax is the address of a miss; rcx and rdx may be overwritten.  After
- * CALL_MISS the flags say "equal": the access has been made; "above": it is to be tried again, rax
- * is as it was.  After the two before it rax is the host address where the access is to be made;
- * "equal": C has made it, and that is of jit_hart.value, which has what was loaded.
+ * share those of the stubs.
+ *
+ * A helper's is told in ecx the point and in edx which; it keeps the homes.
+ *
+ * Those for misses find the point and the site on the stack and take them from it; rax is the
+ * address.  They keep all other registers but those of xmm that are no homes.  An access that
+ * stands for a span has left it in struct jit_hart, and POINT_SPAN in its point.  After CALL_MISS
+ * the flags say "equal": the access has been made; "above": it is to be tried again, rax is as it
+ * was.  After the two before it rax is the host address where the access is to be made; "equal": C
+ * has made it, and that is of jit_hart.value, which has what was loaded.
  */
 enum call_kind {
     CALL_MISS_READ,
@@ -239,6 +243,7 @@ enum call_kind {
 _Static_assert(CALL_KINDS <= JIT_ROUTINES, "the stubs have them all");
 
 #define POINT_SPAN 0x80000000u
+#define MISS_BYTES 16 /* of point and site on the stack */
 
 /* By block: no store waits to be seen where it begins; its entry sees to that by a fence. */
 struct order {
@@ -469,8 +474,11 @@ uint32_t probe_site_class(unsigned bytes);
 /* Ends the routine with "below" in the flags, the stream filled and the host address in rax, or
  * goes on behind. */
 uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind);
-/* Ends the routine after C; flags "equal": it has made the access, else the site's stream leads to
- * the place. */
+/* Begins a routine for misses, with rcx on the stack: puts rdx there, too, and what it is told into
+ * the hart; edx becomes the site. */
+void probe_enter(struct lower *l);
+/* After C; flags "equal": it has made the access, else the site's stream leads to the place.  What
+ * the routine returns, but for registers: rcx and rdx may be lost. */
 void probe_after_c(struct lower *l, enum tlb_stream_kind kind);
 
 /* --- fp.c --- */
@@ -533,9 +541,9 @@ void lower_jump_block(struct lower *l, uint8_t *from, unsigned block);
 int lower_find_block(const struct lower *l, int32_t disp);
 /* Leaves if the alarm is due, to go on at disp; registers are in the region's map. */
 void lower_look_for_alarm(struct lower *l, int32_t disp);
-/* The call, with point and what in their registers.  CALL_MISS: an access that may not be tried
- * again. */
+/* The call of a helper's routine, or one for misses. */
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);
+void lower_miss(struct lower *l, enum call_kind kind, uint32_t point, uint32_t site);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
 /* The border map. */

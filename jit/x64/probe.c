@@ -14,11 +14,30 @@ uint32_t probe_site_class(unsigned bytes)
     return x64_log2_up(bytes) << SITE_CLASS_SHIFT;
 }
 
+void probe_enter(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    x64_push(e, RDX);
+    x64_store(e, AT_JIT(l, va), RAX);
+    /* rdx, rcx, the return address, the site, the point */
+    x64_load_zx(e, RDX, x64_at(RSP, 4 * 8), 4);
+    x64_store_size(e, AT_JIT(l, point), RDX, 4);
+    x64_load_zx(e, RDX, x64_at(RSP, 3 * 8), 4);
+    x64_store_size(e, AT_JIT(l, site), RDX, 4);
+}
+
+static void say_below(struct lower *l)
+{
+    x64_alu_imm(&l->e, ALU_CMP, X64_W, RSP, -1);
+}
+
 /* Returns from the routine with the host address in rax. */
 static void return_host(struct lower *l)
 {
-    x64_alu_imm(&l->e, ALU_CMP, X64_W, RSP, -1); /* below */
-    x64_ret(&l->e);
+    say_below(l);
+    x64_pop(&l->e, RDX);
+    x64_pop(&l->e, RCX);
+    x64_ret_drop(&l->e, MISS_BYTES);
 }
 
 /* Jumps on if the entry at rcx is not that of the page in rax under the context. */
@@ -243,10 +262,11 @@ void probe_after_c(struct lower *l, enum tlb_stream_kind kind)
     stream.disp += (int32_t)offsetof(struct tlb_stream, addend);
     x64_load(e, RAX, AT_JIT(l, va));
     x64_alu_mem(e, ALU_ADD, X64_W, RAX, stream);
-    return_host(l);
+    say_below(l);
+    uint8_t *end = x64_jmp8(e);
     x64_patch8(e, done);
     x64_lea(e, RAX, AT_JIT(l, value));
-    x64_ret(e);
+    x64_patch8(e, end);
 }
 
 uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind)
@@ -256,6 +276,8 @@ uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind)
     int32_t table = l->g->tlb + (int32_t)(offsetof(struct tlb, table) +
                                           stream_tlb_kind(kind) * sizeof(struct tlb_table));
     uint8_t *no[8] = {NULL};
+    x64_store(e, AT_JIT(l, missed), RCX);
+    probe_enter(l);
     uint8_t *misaligned = probe_align(l);
     x64_alu_mem_imm8(e, ALU_CMP, at_hart(l, l->g->paged), 0);
     no[0] = x64_jcc(e, CC_E, 0);
