@@ -470,13 +470,22 @@ static enum x64_reg host_register(struct lower *l, const struct access *a, enum 
     return d == X64_NO_REG || l->map.homes & X64_BIT(d) ? alloc_scratch(l) : d;
 }
 
-/* What the cold code must keep of what the routine for misses does not: rax is only in the way of
- * an access that has no register for its address. */
+/*
+ * What the cold code must keep, the routine for misses keeps but for some xmm registers.  An access
+ * that has no register for its address gets one that is not in use, or the result's if no fault
+ * must find what that has now; else rax, which is kept then.
+ */
 static void keep(struct lower *l, struct access *a, enum x64_reg dst)
 {
-    uint32_t used = X64_ALL_TEMPS & ~l->map.homes & ~l->free;
-    a->cold->saved = a->cold->again && dst != RAX ? used & X64_BIT(RAX) : 0;
-    a->cold->xsaved = alloc_live_xtemps(l);
+    struct cold *c = a->cold;
+    c->xsaved = alloc_live_xtemps(l);
+    if (!c->again)
+        return;
+    uint32_t free = l->free;
+    if (dst != X64_NO_REG)
+        free |= X64_BIT(dst) & ~l->map.homes;
+    c->addr = (uint8_t)(free ? (unsigned)__builtin_ctz(free) : RAX);
+    c->saved = free ? 0 : X64_BIT(RAX);
 }
 
 /* The operand in a register or as a constant; the cold code gives it to C. */
@@ -863,6 +872,7 @@ static void call_miss(struct lower *l, const struct cold *c)
     uint32_t point = c->point | (c->span ? POINT_SPAN : 0),
              site = c->site | probe_site_class(bytes);
     uint8_t *aligned = NULL, *done = NULL;
+    struct x64_mem made = AT_JIT(l, value);
     if (c->span)
         x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
     if (site & JIT_SITE_FLAT) {
@@ -876,7 +886,8 @@ static void call_miss(struct lower *l, const struct cold *c)
     if (what >= JIT_AMO || aligned)
         lower_miss(l, CALL_MISS, point, site);
     if (aligned) {
-        x64_lea(e, RAX, AT_JIT(l, value));
+        made.disp -= (int32_t)(c->span & 0xffff);
+        x64_lea(e, RAX, made);
         done = x64_jmp8(e);
         x64_patch8(e, aligned);
     }
@@ -925,22 +936,24 @@ static void make_at(struct lower *l, const struct cold *c, enum jit_access what,
 static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
 {
     struct x64_buf *e = &l->e;
-    bool in_the_way = what == JIT_STORE && !c->value_x && c->value == RAX;
+    enum x64_reg t = (enum x64_reg)c->addr;
     set_aside(l, c);
     if (c->base_in_reg)
-        x64_lea(e, RAX, x64_at((enum x64_reg)c->base_reg, c->disp));
+        x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
     else
-        x64_load(e, RAX, c->base_mem);
+        x64_load(e, t, c->base_mem);
     if (!c->base_in_reg && c->disp)
-        x64_alu_imm(e, ALU_ADD, X64_W, RAX, c->disp);
+        x64_alu_imm(e, ALU_ADD, X64_W, t, c->disp);
+    x64_xchg_rax(e, t);
     call_miss(l, c);
-    if (in_the_way) {
+    x64_xchg_rax(e, t);
+    if (what == JIT_STORE && !c->value_x && c->value == t) {
         x64_push(e, RCX);
         x64_load(e, RCX, AT_JIT(l, value));
-        x64_store_size(e, x64_at(RAX, 0), RCX, c->site >> 4 & 15);
+        x64_store_size(e, x64_at(t, 0), RCX, c->site >> 4 & 15);
         x64_pop(e, RCX);
     } else {
-        make_at(l, c, what, x64_at(RAX, 0));
+        make_at(l, c, what, x64_at(t, 0));
     }
     access_save(l, c, true);
     x64_jmp(e, c->after);
@@ -1023,21 +1036,20 @@ static void made_by_c(struct lower *l, const struct cold *c, enum jit_access wha
     x64_jmp(&l->e, c->after);
 }
 
-/* The first access of a span, with the span's host address in t, or made by C. */
+/* The first access of a span, with the span's host address in t, or where it finds what C did. */
 static void make_first(struct lower *l, const struct cold *c, enum jit_access what, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
     int32_t addend = l->r->flat ? l->r->flat->addend : 0;
     enum x64_reg host = (enum x64_reg)c->host;
-    uint8_t *done = x64_jcc8(e, CC_E);
     if (addend)
         x64_lea(e, host, x64_at(t, -addend));
     else
         x64_mov(e, host, t);
     make_at(l, c, what, x64_at(host, (int32_t)(c->span & 0xffff) + addend));
+    x64_jcc(e, CC_NE, c->after);
+    x64_mov_imm(e, host, 0);
     x64_jmp(e, c->after);
-    x64_patch8(e, done);
-    made_by_c(l, c, what);
 }
 
 void access_cold(struct lower *l, struct cold *c)

@@ -230,7 +230,7 @@ struct stride {
  * stands for a span has left it in struct jit_hart, and POINT_SPAN in its point.  After CALL_MISS
  * the flags say "equal": the access has been made; "above": it is to be tried again, rax is as it
  * was.  After the two before it rax is the host address where the access is to be made; "equal": C
- * has made it, and that is of jit_hart.value, which has what was loaded.
+ * has made it, and there is jit_hart.value, which has what was loaded.
  */
 enum call_kind {
     CALL_MISS_READ,

@@ -266,6 +266,9 @@ void probe_after_c(struct lower *l, enum tlb_stream_kind kind)
     uint8_t *end = x64_jmp8(e);
     x64_patch8(e, done);
     x64_lea(e, RAX, AT_JIT(l, value));
+    x64_load_zx(e, RCX, AT_JIT(l, span), 2);
+    x64_alu(e, ALU_SUB, X64_W, RAX, RCX);
+    x64_alu(e, ALU_CMP, 0, RAX, RAX);
     x64_patch8(e, end);
 }
 
