@@ -319,6 +319,7 @@ struct jit_room {
 /* The code that all regions share, made once per code cache. */
 struct jit_stubs {
     uintptr_t enter, fault, trap, chain, find, find_at, leave, leave_at, alarm, alarm_at, interp;
+    uintptr_t chain_here;            /* the host's own: as chain, for the jump before the call */
     uintptr_t by_address;            /* looks in the jump cache */
     uintptr_t near;                  /* the host's own: a jump by distance that goes not straight */
     uintptr_t stray_return;          /* the host's own */

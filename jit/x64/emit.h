@@ -547,14 +547,20 @@ static inline void x64_pop(struct x64_buf *e, enum x64_reg r)
     x64_opcode(e, 0x58u | (r & 7u), 0, 0, 0, r);
 }
 
+static inline void x64_push_imm32(struct x64_buf *e, int32_t v)
+{
+    x64_opcode(e, 0x68, 0, 0, 0, 0);
+    x64_dword(e, (uint32_t)v);
+}
+
 static inline void x64_push_imm(struct x64_buf *e, int32_t v)
 {
-    bool small = v >= INT8_MIN && v <= INT8_MAX;
-    x64_opcode(e, small ? 0x6a : 0x68, 0, 0, 0, 0);
-    if (small)
-        x64_byte(e, (uint8_t)v);
-    else
-        x64_dword(e, (uint32_t)v);
+    if (v < INT8_MIN || v > INT8_MAX) {
+        x64_push_imm32(e, v);
+        return;
+    }
+    x64_opcode(e, 0x6a, 0, 0, 0, 0);
+    x64_byte(e, (uint8_t)v);
 }
 
 static inline void x64_ret(struct x64_buf *e)

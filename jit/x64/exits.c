@@ -19,6 +19,8 @@
 
 #include <string.h>
 
+#include "sim/base/log.h"
+
 static void border_stores(struct lower *l, const struct map *from, const struct map *to, bool all)
 {
     for (unsigned r = 0; r < 16; r++) {
@@ -102,18 +104,22 @@ static void align_distance(struct x64_buf *e)
     x64_nop(e, (unsigned)-(x64_here(e) + 1) & 3);
 }
 
-/* Where the jump or call at site leads at first: to the engine, which may lead it elsewhere. */
-static void unchained(struct lower *l, const uint8_t *site, int32_t disp)
+/* Where the call at site leads at first: to the engine, which may lead it elsewhere. */
+static void unchained_call(struct lower *l, const uint8_t *site, int32_t disp)
 {
-    struct x64_buf *e = &l->e;
-    x64_lea_rip(e, RDX, site, l->r->any_mode);
+    x64_lea_rip(&l->e, RDX, site, l->r->any_mode);
     to_stub(l, l->s->chain, disp);
 }
 
+/* The same of a jump that ends here: its distance is so far before what the call returns to. */
 static void chainable_jump(struct lower *l, int32_t disp)
 {
-    align_distance(&l->e);
-    unchained(l, x64_jmp(&l->e, x64_here(&l->e) + 5), disp);
+    struct x64_buf *e = &l->e;
+    align_distance(e);
+    const uint8_t *site = x64_jmp(e, x64_here(e) + 5);
+    x64_push_imm32(e, disp << 1 | l->r->any_mode);
+    x64_call(e, l->s->chain_here);
+    BUG_ON(!e->full && e->p - site != CHAIN_HERE_BYTES);
 }
 
 /* --- jumps by distance to other pages (JIT_NEAR) --- */
@@ -200,8 +206,9 @@ static void near_cold(struct lower *l, struct cold *c)
     if (disp)
         x64_alu_imm(e, ALU_ADD, X64_W, RAX, disp);
     x64_lea_rip(e, RDX, c->from[3], l->r->any_mode);
-    x64_lea_rip(e, RCX, c->number, 0);
-    x64_store_imm(e, AT_JIT(l, near_place), near_place(l, c->exit.disp), 8);
+    uint32_t back = (uint32_t)(c->from[3] - c->number) + l->r->any_mode;
+    BUG_ON(!e->full && back >= 1u << (32 - NEAR_PLACE_BITS));
+    x64_mov_imm(e, RCX, (uint32_t)near_place(l, c->exit.disp) | back << NEAR_PLACE_BITS);
     if (c->exit.link) {
         x64_call(e, l->s->near);
         x64_jmp(e, c->after);
@@ -489,7 +496,7 @@ void exits_cold(struct lower *l, struct cold *c)
         return;
     }
     if (c->kind == COLD_CALL) {
-        unchained(l, c->from[0], c->exit.disp);
+        unchained_call(l, c->from[0], c->exit.disp);
         return;
     }
     if (c->kind == COLD_EXIT) {

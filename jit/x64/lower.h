@@ -242,6 +242,15 @@ enum call_kind {
 };
 _Static_assert(CALL_KINDS <= JIT_ROUTINES, "the stubs have them all");
 
+/* What jit_stubs.near is told in ecx: where the bank has the page, and above that how far the
+ * number is before what is in rdx. */
+#define NEAR_PLACE_BITS 24
+_Static_assert((JIT_JUMPS + JIT_NEAR) * sizeof(struct jit_jump) <= 1u << NEAR_PLACE_BITS,
+               "all places");
+
+/* From the distance of a jump that may be chained to what the call behind it returns to. */
+#define CHAIN_HERE_BYTES 14
+
 #define POINT_SPAN 0x80000000u
 #define MISS_BYTES 16 /* of point and site on the stack */
 

@@ -97,6 +97,21 @@ static uintptr_t make_disp(struct stubs *s, enum jit_left why)
     return start;
 }
 
+/* To what is on the stack, above a bit as the lowest of exit_site, from the page's start. */
+static uintptr_t make_chain_here(struct stubs *s)
+{
+    struct x64_buf *e = &s->l->e;
+    uintptr_t start = x64_here(e);
+    x64_pop(e, RDX);
+    x64_pop(e, RCX);
+    x64_mov32(e, RAX, RCX);
+    x64_alu_imm(e, ALU_AND, 0, RAX, 1);
+    x64_shift_imm(e, SH_SHR, 0, RCX, 1);
+    x64_lea(e, RDX, x64_at_index(RDX, RAX, -CHAIN_HERE_BYTES));
+    (void)make_disp(s, JIT_LEFT_CHAIN);
+    return start;
+}
+
 static uintptr_t make_why(struct stubs *s, enum jit_left why, uintptr_t to)
 {
     uintptr_t start = x64_here(&s->l->e);
@@ -116,7 +131,7 @@ static uintptr_t make_by_address(struct lower *l, const struct jit_stubs *out)
 }
 
 /*
- * To rax, by the jump at rdx that is linked for the number at rcx.  To the engine where it is not
+ * To rax, by the jump at rdx; ecx says more (NEAR_PLACE_BITS).  To the engine where it is not
  * linked, or nothing is known of the page: else by the jump cache.
  */
 static uintptr_t make_near(struct stubs *s, const struct jit_stubs *out)
@@ -125,10 +140,15 @@ static uintptr_t make_near(struct stubs *s, const struct jit_stubs *out)
     struct x64_buf *e = &l->e;
     uintptr_t start = x64_here(e);
     x64_store(e, AT_JIT(l, near_site), RDX);
-    x64_store(e, AT_JIT(l, near_number), RCX);
-    x64_alu_mem_imm(e, ALU_CMP, 0, x64_at(RCX, 0), 0);
+    x64_store_size(e, AT_JIT(l, near_place), RCX, 4);
+    x64_shift_imm(e, SH_SHR, 0, RCX, NEAR_PLACE_BITS);
+    x64_alu(e, ALU_SUB, X64_W, RDX, RCX);
+    x64_store(e, AT_JIT(l, near_number), RDX);
+    x64_load_zx(e, RCX, AT_JIT(l, near_place), 4);
+    x64_alu_imm(e, ALU_AND, 0, RCX, (1 << NEAR_PLACE_BITS) - 1);
+    x64_store(e, AT_JIT(l, near_place), RCX);
+    x64_alu_mem_imm(e, ALU_CMP, 0, x64_at(RDX, 0), 0);
     uint8_t *not_linked = x64_jcc8(e, CC_E);
-    x64_load(e, RCX, AT_JIT(l, near_place));
     x64_alu_mem(e, ALU_ADD, X64_W, RCX, AT_JIT(l, jumps));
     x64_alu_mem_imm(e, ALU_CMP, X64_W, x64_at(RCX, offsetof(struct jit_jump, va)), 1);
     uint8_t *known = x64_jcc8(e, CC_NE);
@@ -171,6 +191,7 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     out->fault = make_why(&s, JIT_LEFT_FAULT, s.epilogue);
     out->trap = make_why(&s, JIT_LEFT_TRAP, s.leave);
     out->chain = make_disp(&s, JIT_LEFT_CHAIN);
+    out->chain_here = make_chain_here(&s);
     out->find = make_disp(&s, JIT_LEFT_FIND);
     out->leave = make_disp(&s, JIT_LEFT_LEAVE);
     out->alarm = make_disp(&s, JIT_LEFT_ALARM);

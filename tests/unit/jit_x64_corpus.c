@@ -203,6 +203,7 @@ static const char *stub_name(uintptr_t at)
         STUB(fault),
         STUB(trap),
         STUB(chain),
+        STUB(chain_here),
         STUB(find),
         STUB(find_at),
         STUB(leave),
