@@ -67,17 +67,22 @@ enum jit_access { JIT_LOAD, JIT_STORE, JIT_AMO, JIT_CAS, JIT_LR, JIT_SC };
 
 #define JIT_FRAME_WORDS 160
 
+/* The first members are what host code names most; JIT_HART_NEAR bytes of them. */
+#define JIT_HART_NEAR 48
+
+/* What host code and those around it share, of one hart. */
 struct jit_hart {
-    struct jit_jump *jumps; /* the bank in force */
+    uint64_t value;
+    uint32_t span;          /* jit_span() of an access that stands for several, else 0 */
+    uint32_t point;         /* jit_point() */
     uint64_t rsp;           /* of the running code's frame: the bottom of its stack of calls */
     uint64_t calls_end;     /* where that stack is full; the host code's own */
-    uint64_t va, value, desired;
-    uint32_t point; /* jit_point() */
-    uint64_t room;  /* the host code's own */
-    uintptr_t
-        missed;    /* the host code's own: where to go on if the TLB does not lead to the place */
-    uint32_t span; /* jit_span() of an access that stands for several, else 0 */
-    uint32_t site; /* jit_site() of an access; or which helper is called */
+    struct jit_jump *jumps; /* the bank in force */
+    uint64_t va;
+    uint64_t desired;
+    uint64_t room;    /* the host code's own */
+    uintptr_t missed; /* the host code's own: where a miss goes on that the TLB has no answer to */
+    uint32_t site;    /* jit_site() of an access; or which helper is called */
     uint64_t args[IR_ARGS_MAX];
     uint64_t nan[2];              /* the guest's canonical NaN, as a double and as a boxed single */
     _Alignas(16) uint64_t box[2]; /* the upper half of a single, for host code: 16 bytes, aligned */

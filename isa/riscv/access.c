@@ -598,7 +598,7 @@ struct rv_load rv_lr(struct rv_hart *h, gva_t va, unsigned size)
             return (struct rv_load){0};
         value = reservation_load(h->guest->env->pm, &h->hart.reservation, p.gpa, size);
     } while (h->hart.served != served);
-    h->jit.run.lr_host = 0;
+    h->run.lr_host = 0;
     return (struct rv_load){value, true};
 }
 
@@ -617,10 +617,10 @@ static struct rv_load sc_result(struct rv_hart *h, bool stored)
 static bool sc_noted(struct rv_hart *h, gpa_t gpa, unsigned size, uint64_t v)
 {
     struct physmem *pm = h->guest->env->pm;
-    gpa_t read = pm->base + (h->jit.run.lr_host - (uintptr_t)pm->host);
+    gpa_t read = pm->base + (h->run.lr_host - (uintptr_t)pm->host);
     rv_reservation_drop(h);
-    bool ok = reservation_store_noted(pm, read, h->jit.run.lr_foreign, gpa, size, v);
-    h->jit.run.lr_exact = !ok && reservation_same_granule(read, gpa);
+    bool ok = reservation_store_noted(pm, read, h->run.lr_foreign, gpa, size, v);
+    h->run.lr_exact = !ok && reservation_same_granule(read, gpa);
     return ok;
 }
 
@@ -628,7 +628,7 @@ static bool sc_reserved(struct rv_hart *h, gpa_t gpa, unsigned size, uint64_t v)
 {
     bool ok = reservation_store(h->guest->env->pm, &h->hart.reservation, gpa, size, v);
     if (ok)
-        h->jit.run.lr_exact = 0;
+        h->run.lr_exact = 0;
     return ok;
 }
 
@@ -637,34 +637,34 @@ struct rv_load rv_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t v)
     struct place p;
     if (!resolve_atomic(h, va, size, RV_TRIGGER_STORE, &p))
         return (struct rv_load){0};
-    return sc_result(h, h->jit.run.lr_host ? sc_noted(h, p.gpa, size, v)
-                                           : sc_reserved(h, p.gpa, size, v));
+    return sc_result(h,
+                     h->run.lr_host ? sc_noted(h, p.gpa, size, v) : sc_reserved(h, p.gpa, size, v));
 }
 
 void rv_reservation_drop(struct rv_hart *h)
 {
-    h->jit.run.lr_host = 0;
+    h->run.lr_host = 0;
     reservation_drop(h->guest->env->pm, &h->hart.reservation);
 }
 
 struct rv_load rv_pair_lr(struct rv_hart *h, gva_t va, unsigned size)
 {
     struct place p;
-    if (h->jit.run.lr_exact)
+    if (h->run.lr_exact)
         return rv_lr(h, va, size);
     h->stats.lr++;
     if (!resolve_atomic(h, va, size, RV_TRIGGER_LOAD, &p))
         return (struct rv_load){0};
-    h->jit.run.lr_host = (uintptr_t)p.host;
-    h->jit.run.lr_foreign = load_acquire(&h->guest->env->pm->foreign_writes);
+    h->run.lr_host = (uintptr_t)p.host;
+    h->run.lr_foreign = load_acquire(&h->guest->env->pm->foreign_writes);
     return (struct rv_load){host_load(p.host, size), true};
 }
 
 struct rv_load rv_pair_sc(struct rv_hart *h, gva_t va, unsigned size, uint64_t expected, uint64_t v)
 {
     struct place p;
-    if (!h->jit.run.lr_host) { /* its LR made a reservation */
-        h->jit.run.lr_exact = 0;
+    if (!h->run.lr_host) { /* its LR made a reservation */
+        h->run.lr_exact = 0;
         return rv_sc(h, va, size, v);
     }
     if (!resolve_atomic(h, va, size, RV_TRIGGER_STORE, &p))

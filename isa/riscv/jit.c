@@ -204,7 +204,7 @@ static bool bank_select(struct rv_hart *h, uint64_t key)
     b->key = key;
     b->epoch = h->hart.tlb.fetch_epoch;
     j->now = b;
-    j->run.jumps = b->jumps;
+    h->run.jumps = b->jumps;
     return true;
 }
 
@@ -240,13 +240,13 @@ static bool interpret_block(struct rv_hart *h)
 /* A fault, at its point. */
 static void take_point(struct rv_hart *h)
 {
-    h->pc = h->page_va + jit_point_disp(h->jit.run.point);
+    h->pc = h->page_va + jit_point_disp(h->run.point);
 }
 
 static void record_trap(struct rv_hart *h)
 {
-    h->insns += jit_point_retired(h->jit.run.point);
-    rv_raise(h, (enum rv_cause)h->jit.run.site, h->jit.run.value);
+    h->insns += jit_point_retired(h->run.point);
+    rv_raise(h, (enum rv_cause)h->run.site, h->run.value);
     take_point(h);
 }
 
@@ -325,7 +325,7 @@ static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f, bool near
     note_page(b, (uintptr_t)f->ops);
     bank_set(b, jit_jump_index(h->pc), h->pc, f->code);
     if (near)
-        bank_set(b, h->jit.run.near_place / (unsigned)sizeof(struct jit_jump), h->pc & PAGE_MASK,
+        bank_set(b, h->run.near_place / (unsigned)sizeof(struct jit_jump), h->pc & PAGE_MASK,
                  rv_code_number(h->guest->code, f->ops));
     h->jit.stats.finds++;
 }
@@ -333,7 +333,7 @@ static void jump_fill(struct rv_hart *h, const struct rv_jit_found *f, bool near
 /* Before the hart's first run: what host code finds in it. */
 static void prepare(const struct rv_jit *j, struct rv_hart *h)
 {
-    struct jit_hart *r = &h->jit.run;
+    struct jit_hart *r = &h->run;
     r->foreign = &h->guest->env->pm->foreign_writes;
     r->nan[0] = 0x7ff8000000000000;
     r->nan[1] = 0xffffffff7fc00000;
@@ -344,11 +344,11 @@ static void prepare(const struct rv_jit *j, struct rv_hart *h)
 void rv_jit_run(struct rv_hart *h, bool everything)
 {
     struct rv_jit *j = h->guest->jit;
-    if (unlikely(!h->jit.run.foreign))
+    if (unlikely(!h->run.foreign))
         prepare(j, h);
     rv_code_enter(h->guest->code, h);
     bool goes_on = true;
-    h->jit.run.exit_site = 0;
+    h->run.exit_site = 0;
     h->jit.near = h->jit.leaves = false;
     while (h->insns < load_relaxed(&h->hart.shared.until)) {
         if (!goes_on && (h->jit.leaves || !rv_go_on(h)))
@@ -356,20 +356,20 @@ void rv_jit_run(struct rv_hart *h, bool everything)
         if (unlikely(!settle(h)))
             break;
         if (!goes_on) {
-            h->jit.run.exit_site = 0; /* it led elsewhere */
+            h->run.exit_site = 0; /* it led elsewhere */
             h->jit.near = false;
         }
         goes_on = true;
-        const struct jit_jump *jump = &h->jit.run.jumps[jit_jump_index(h->pc)];
+        const struct jit_jump *jump = &h->run.jumps[jit_jump_index(h->pc)];
         struct rv_jit_found f;
-        if (jump->va == h->pc && !h->jit.run.exit_site && !h->jit.near && likely(!h->triggers)) {
+        if (jump->va == h->pc && !h->run.exit_site && !h->jit.near && likely(!h->triggers)) {
             goes_on = run_code(j, h, jump->code);
             continue;
         }
         bool has_code = find(j, h, h->pc, everything, &f);
-        uintptr_t site = h->jit.run.exit_site;
+        uintptr_t site = h->run.exit_site;
         bool near = h->jit.near;
-        h->jit.run.exit_site = 0;
+        h->run.exit_site = 0;
         h->jit.near = false;
         if (!has_code) {
             goes_on = !h->trap.pending && !h->attention && interpret_block(h) && !h->jit.leaves;

@@ -38,7 +38,6 @@ struct rv_jit_maker {
 
 /* Owner hart only. */
 struct rv_jit_hart {
-    struct jit_hart run;
     struct rv_jit_maker maker;
     struct rv_jit_bank {
         struct jit_jump *jumps;

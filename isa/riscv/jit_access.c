@@ -137,7 +137,7 @@ static bool stream_fill(struct rv_hart *h, bool writes, unsigned stream, unsigne
 
 static bool access_c(struct rv_hart *h, enum jit_access what, unsigned size, unsigned op)
 {
-    struct jit_hart *r = &h->jit.run;
+    struct jit_hart *r = &h->run;
     struct rv_load v = {0};
     switch (what) {
     case JIT_LOAD:
@@ -172,14 +172,14 @@ static bool is_for_code(const struct jit_hart *r, unsigned size)
 /* Whether the code would come back at once: reservations are C's business. */
 static bool is_for_c(const struct rv_hart *h, enum jit_access what)
 {
-    return (what == JIT_LR && h->jit.run.lr_exact) ||
+    return (what == JIT_LR && h->run.lr_exact) ||
            (what == JIT_SC && reservation_alive(&h->hart.reservation));
 }
 
 int rv_jit_access(void *hart)
 {
     struct rv_hart *h = hart;
-    struct jit_hart *r = &h->jit.run;
+    struct jit_hart *r = &h->run;
     enum jit_access what = (enum jit_access)(r->site & 15);
     unsigned size = r->site >> 4 & 15, op = r->site >> 8 & 15;
     unsigned stream = r->site >> 16 & JIT_SITE_STREAM;

@@ -27,6 +27,11 @@
 /* Slots by falling use in compiled code: sp, s0, a0, a5, a4, a1, a2, a3, s1, ra. */
 static const uint8_t border[] = {2, 8, 10, 15, 14, 11, 12, 13, 9, 1, 0};
 
+/* Distances of a byte reach from the registers that compiled code seldom has without a home to what
+ * host code names most. */
+#define NEAR_END (offsetof(struct rv_hart, run) + JIT_HART_NEAR)
+_Static_assert(offsetof(struct rv_hart, x[8]) == NEAR_END - 256, "what is near is together");
+
 const struct jit_guest rv_jit_guest = {
     .ir = &rv_ir_guest,
     .insns = offsetof(struct rv_hart, insns),
@@ -34,8 +39,8 @@ const struct jit_guest rv_jit_guest = {
     .page_va = offsetof(struct rv_hart, page_va),
     .pc = offsetof(struct rv_hart, pc),
     .tlb = offsetof(struct rv_hart, hart.tlb),
-    .jit = offsetof(struct rv_hart, jit.run),
-    .bias = offsetof(struct rv_hart, x[16]),
+    .jit = offsetof(struct rv_hart, run),
+    .bias = NEAR_END - 128,
     .border = border,
     .link = 1,
     .paged = offsetof(struct rv_hart, mmu_data_on),
@@ -376,9 +381,9 @@ void rv_jit_chain(struct rv_jit *j, struct rv_hart *h, uintptr_t site,
  */
 void rv_jit_link(struct rv_jit *j, struct rv_hart *h, const struct rv_jit_found *to)
 {
-    uint32_t *place = (uint32_t *)(void *)codemem_rw(j->mem, h->jit.run.near_number);
+    uint32_t *place = (uint32_t *)(void *)codemem_rw(j->mem, h->run.near_number);
     uint32_t none = 0, number = rv_code_number(j->g->code, to->ops);
-    uintptr_t site = h->jit.run.near_site;
+    uintptr_t site = h->run.near_site;
     bool from_any = site & 1;
     site &= ~(uintptr_t)1;
     /* As in rv_jit_chain. */

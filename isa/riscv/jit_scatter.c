@@ -102,16 +102,16 @@ static const struct rv_op *running_page(struct rv_hart *h)
 
 static gva_t running_pc(const struct rv_hart *h)
 {
-    return h->page_va | jit_point_disp(h->jit.run.point);
+    return h->page_va | jit_point_disp(h->run.point);
 }
 
 /* Takes the place of the access in view; false: there is no need. */
 static bool begin(struct rv_jit *j, struct rv_hart *h)
 {
     const struct rv_op *ops = running_page(h);
-    if (!ops || jit_site_settled(h->jit.run.site) || j->cfg.level < 2)
+    if (!ops || jit_site_settled(h->run.site) || j->cfg.level < 2)
         return false;
-    gpa_t insn = rv_code_gpa(j->g->code, ops) | jit_point_disp(h->jit.run.point);
+    gpa_t insn = rv_code_gpa(j->g->code, ops) | jit_point_disp(h->run.point);
     if (verdict_of(j, insn) != NONE) {
         heat(j, ops);
         return false;
@@ -124,8 +124,8 @@ static bool begin(struct rv_jit *j, struct rv_hart *h)
 static bool is_global(const struct rv_hart *h)
 {
     const struct tlb *t = &h->hart.tlb;
-    gva_t va = h->jit.run.va;
-    enum tlb_kind kind = jit_site_writes(h->jit.run.site) ? TLB_WRITE : TLB_READ;
+    gva_t va = h->run.va;
+    enum tlb_kind kind = jit_site_writes(h->run.site) ? TLB_WRITE : TLB_READ;
     return tlb_slot(t, kind, va)->tag == ((va & PAGE_MASK) | t->global[kind]);
 }
 
@@ -142,8 +142,8 @@ static void judge(struct rv_jit *j, struct rv_hart *h, const struct rv_jit_watch
 /* One more access of the place in view; true: it was the last one. */
 static bool is_last(struct rv_hart *h, struct rv_jit_watch *w)
 {
-    gva_t va = h->jit.run.va, page = va >> PAGE_SHIFT;
-    unsigned size = h->jit.run.site >> 4 & 15;
+    gva_t va = h->run.va, page = va >> PAGE_SHIFT;
+    unsigned size = h->run.site >> 4 & 15;
     /* What is misaligned is for the stream. */
     w->same += page == w->page || va & (size - 1);
     w->page = page;
@@ -154,7 +154,7 @@ bool rv_jit_look(struct rv_hart *h)
 {
     struct rv_jit *j = h->guest->jit;
     struct rv_jit_watch *w = &h->jit.watch;
-    struct jit_hart *r = &h->jit.run;
+    struct jit_hart *r = &h->run;
     if (r->looks < 0) {
         r->looks = (int32_t)j->cfg.looks;
         r->watched = begin(j, h) ? r->site : 0;

@@ -132,9 +132,8 @@ static void wait_for_reservation(struct rv_hart *h)
 {
     /* What the LR of a pair noted nobody kills: then it does not wait (a stall may end any time).
      */
-    while (!h->jit.run.lr_host && reservation_alive(&h->hart.reservation) &&
-           !rv_interrupt_pending(h) && clock_now_ns() < h->wrs_deadline_ns &&
-           load_relaxed(&h->hart.shared.until)) {
+    while (!h->run.lr_host && reservation_alive(&h->hart.reservation) && !rv_interrupt_pending(h) &&
+           clock_now_ns() < h->wrs_deadline_ns && load_relaxed(&h->hart.shared.until)) {
         cpu_relax();
         if (h->hart.smp->crowded)
             sched_yield();

@@ -204,19 +204,20 @@ struct rv_entropy {
 
 struct rv_hart {
     uint64_t x[33];      /* x[32] takes what is written to x0 */
+    gva_t page_va;       /* page of the instruction being executed */
+    struct jit_hart run; /* what translated code uses most comes first: see rv_jit_guest.bias */
     uint64_t f[32];      /* NaN-boxed */
     uint64_t pc;         /* true outside the interpreter; inside, d and page_va give it */
     uint64_t insns;      /* retired; inside the interpreter brought up to date before each helper,
                             and before each access off the fast path */
-    gva_t page_va;       /* page of the instruction being executed */
     uint64_t fetch_mask; /* PAGE_MASK, and bit 1 where IALIGN is 32 */
     uint8_t priv;
     bool mmu_data_on, mmu_fetch_on; /* translation active for data (with MPRV) and fetch */
-    bool data_flat; /* data addresses are physical as they are, and PMP allows all of them */
-    uint8_t masked_bits;            /* of data addresses, pointer masking's PMLEN */
-    uint8_t fp_ready;               /* rm values that the host's rounding mode serves now: fp.h */
-    uint8_t fp_ready_fma;           /* the same for fused operations: 0 if the host has none */
-    bool fp_entered;          /* the host's FP control register holds the guest's mode and flags */
+    bool data_flat;       /* data addresses are physical as they are, and PMP allows all of them */
+    uint8_t masked_bits;  /* of data addresses, pointer masking's PMLEN */
+    uint8_t fp_ready;     /* rm values that the host's rounding mode serves now: fp.h */
+    uint8_t fp_ready_fma; /* the same for fused operations: 0 if the host has none */
+    bool fp_entered;      /* the host's FP control register holds the guest's mode and flags */
     uint32_t fp_host_control; /* the host's own, while fp_entered */
     uint32_t attention;       /* enum rv_attention */
     struct rv_trap trap;
@@ -248,7 +249,7 @@ struct rv_hart {
     struct rv_straddle *straddle; /* interp.c: an instruction across two pages */
     uint64_t code_epoch; /* codecache.c: generation it entered with, UINT64_MAX outside; atomic */
     uint64_t
-        code_seen; /* codecache.c: generation whose given-up pages it has dropped; own thread */
+        code_seen;    /* codecache.c: generation whose given-up pages it has dropped; own thread */
     uint64_t decodes; /* of instructions; written by the owner, atomic */
     struct rv_jit_hart jit;
     struct hart hart;

@@ -338,7 +338,7 @@ static void test_pairs(void **state)
     assert_true(rv_lr(h, va, 8).ok);
     assert_true(rv_sc(h, va + 64, 8, 1).value == 1);
     assert_true(h->stats.lr == 7 && h->stats.sc_success == 2 && h->stats.sc_fail == 4);
-    assert_false(h->jit.run.lr_exact);
+    assert_false(h->run.lr_exact);
     fixture_close(&a.f);
 }
 
@@ -354,19 +354,19 @@ static void test_pair_exact(void **state)
     rv_mmu_update(other);
     assert_true(rv_pair_lr(h, va, 8).ok);
     assert_true(rv_sc(h, va + 64, 8, 1).value == 1); /* it would have failed anyway */
-    assert_false(h->jit.run.lr_exact);
+    assert_false(h->run.lr_exact);
     assert_true(rv_pair_lr(h, va, 8).ok);
     assert_true(rv_sc(h, va, 8, 1).value == 1);
-    assert_true(h->jit.run.lr_exact);
+    assert_true(h->run.lr_exact);
     assert_true(rv_pair_lr(h, va, 8).ok);
     assert_true(reservation_alive(&h->hart.reservation));
     assert_true(store_of(other, va, 8, 0)); /* as it was */
     assert_true(rv_sc(h, va, 8, 1).value == 1);
-    assert_true(h->jit.run.lr_exact);
+    assert_true(h->run.lr_exact);
     assert_true(rv_pair_lr(h, va, 8).ok);
     assert_true(rv_sc(h, va, 8, 1).value == 0);
     assert_true(bytes(&a, va, 8) == 1);
-    assert_false(h->jit.run.lr_exact);
+    assert_false(h->run.lr_exact);
     /* What a pair stores breaks the reservations of others. */
     assert_true(rv_lr(other, va, 8).value == 1);
     assert_true(rv_pair_lr(h, va, 8).value == 1);
