@@ -328,6 +328,7 @@ struct jit_stubs {
     uintptr_t by_address;            /* looks in the jump cache */
     uintptr_t near;                  /* the host's own: a jump by distance that goes not straight */
     uintptr_t stray_return;          /* the host's own */
+    uintptr_t slow;                  /* the host's own: the part of routines that asks C */
     uintptr_t probe[2];              /* the host's own: look in the TLB, for reads and for writes */
     uintptr_t routine[JIT_ROUTINES]; /* the host's own: what regions with the border map call */
 };

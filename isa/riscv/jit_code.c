@@ -60,7 +60,7 @@ _Static_assert(RESERVATION_NONE == UINT64_MAX, "as host code has it");
 
 static void stubs_tell_gdb(struct rv_jit *j, const struct jit_room *room, int chunk)
 {
-    const uintptr_t routines = j->stubs.routine[0];
+    const uintptr_t routines = j->stubs.slow; /* and behind it those that go on there */
     const struct jit_gdb_part parts[] = {
         {"manyhart:stubs", room->rx, routines - room->rx, false},
         {"manyhart:calls", routines, room->rx + room->used - routines, true}};

@@ -811,7 +811,7 @@ void access_insn(struct lower *l, const struct ir_insn *i)
 
 /* --- off the fast path --- */
 
-void access_save(struct lower *l, const struct cold *c, bool back)
+static void save_xmm(struct lower *l, const struct cold *c, bool back)
 {
     for (uint32_t xs = c->xsaved; xs; xs &= xs - 1) {
         unsigned x = (unsigned)__builtin_ctz(xs);
@@ -820,6 +820,10 @@ void access_save(struct lower *l, const struct cold *c, bool back)
         else
             x64_store_xmm(&l->e, at_xsave(l, x), x, 8);
     }
+}
+
+static void save_regs(struct lower *l, const struct cold *c, bool back)
+{
     for (uint32_t regs = c->saved; regs; regs &= regs - 1) {
         enum x64_reg r = (enum x64_reg)__builtin_ctz(regs);
         if (back)
@@ -827,6 +831,12 @@ void access_save(struct lower *l, const struct cold *c, bool back)
         else
             x64_store(&l->e, at_save(l, r), r);
     }
+}
+
+void access_save(struct lower *l, const struct cold *c, bool back)
+{
+    save_xmm(l, c, back);
+    save_regs(l, c, back);
 }
 
 static void give_value(struct lower *l, struct x64_mem to, uint8_t reg, int32_t imm)
@@ -947,6 +957,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     x64_xchg_rax(e, t);
     call_miss(l, c);
     x64_xchg_rax(e, t);
+    save_xmm(l, c, true);
     if (what == JIT_STORE && !c->value_x && c->value == t) {
         x64_push(e, RCX);
         x64_load(e, RCX, AT_JIT(l, value));
@@ -955,7 +966,7 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     } else {
         make_at(l, c, what, x64_at(t, 0));
     }
-    access_save(l, c, true);
+    save_regs(l, c, true);
     x64_jmp(e, c->after);
 }
 
@@ -1070,8 +1081,12 @@ void access_cold(struct lower *l, struct cold *c)
     x64_xchg_rax(e, t);
     access_save(l, c, true);
     if (what >= JIT_AMO || flat) {
-        if (!flat)
-            x64_jcc(e, CC_A, c->retry);
+        uint8_t *made = flat ? NULL : x64_jcc8(e, CC_E);
+        if (made) {
+            x64_load(e, t, AT_JIT(l, va));
+            x64_jmp(e, c->retry);
+            x64_patch8(e, made);
+        }
         made_by_c(l, c, what);
     } else if (c->host != X64_NO_REG) {
         make_first(l, c, what, t);

@@ -333,6 +333,8 @@ static inline void x64_lea32(struct x64_buf *e, enum x64_reg d, struct x64_mem m
     x64_rm(e, 0x8d, 0, d, m);
 }
 
+#define LEA_RIP_BYTES 7
+
 /* The address of what is at `to` (of the buffer), and so much. */
 static inline void x64_lea_rip(struct x64_buf *e, enum x64_reg r, const uint8_t *to, unsigned plus)
 {

@@ -297,11 +297,6 @@ static void split_point(struct lower *l)
     x64_store_size(e, AT_JIT(l, point), RCX, 4);
 }
 
-static enum tlb_stream_kind miss_kind(enum call_kind kind)
-{
-    return kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE;
-}
-
 /* The temporaries, but for rax. */
 static void temps_save(struct lower *l, bool back)
 {
@@ -314,8 +309,24 @@ static void temps_save(struct lower *l, bool back)
     }
 }
 
+uintptr_t lower_slow(struct lower *l)
+{
+    struct x64_buf *e = &l->e;
+    uintptr_t start = x64_here(e);
+    x64_store(e, AT_JIT(l, missed), RCX);
+    x64_store(e, at_hart(l, l->g->insns), NOW);
+    split_point(l);
+    x64_mov_imm(e, RAX, (uintptr_t)l->g->slow);
+    call_c(l);
+    x64_alu_imm(e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
+    x64_jcc(e, CC_B, l->s->fault);
+    probe_after_c(l);
+    x64_jmp_mem(e, AT_JIT(l, missed));
+    return start;
+}
+
 /* The stack is as probe_enter() leaves it. */
-static void miss_by_c(struct lower *l, enum call_kind kind)
+static void miss_by_c(struct lower *l)
 {
     struct x64_buf *e = &l->e;
     x64_pop(e, RDX);
@@ -324,39 +335,34 @@ static void miss_by_c(struct lower *l, enum call_kind kind)
     homes_store(l);
     x64_pop(e, RDX);
     x64_lea(e, RSP, x64_at(RSP, MISS_BYTES));
-    x64_push(e, RDX); /* the return address: as in all routines that call C */
-    x64_store(e, at_hart(l, l->g->insns), NOW);
-    split_point(l);
-    x64_mov_imm(e, RAX, (uintptr_t)l->g->slow);
-    call_c(l);
-    x64_alu_imm(e, ALU_CMP, 0, RAX, JIT_SLOW_DONE);
-    x64_jcc(e, CC_B, l->s->fault);
+    x64_push(e, RDX);          /* the return address: as in all routines that call C */
+    const unsigned behind = 5; /* the jump */
+    x64_lea_rip(e, RCX, e->p + LEA_RIP_BYTES, behind);
+    x64_jmp(e, l->s->slow);
     homes_load(l, ~X64_CALL_SAVED);
-    if (kind == CALL_MISS)
-        x64_load(e, RAX, AT_JIT(l, va));
-    else
-        probe_after_c(l, miss_kind(kind));
     temps_save(l, true);
     x64_ret(e);
 }
 
-/* The probe returns, or goes on to what comes first here. */
+/* The probe returns, or goes on to where C is asked. */
 static uintptr_t miss_routine(struct lower *l, enum call_kind kind)
 {
     struct x64_buf *e = &l->e;
     uintptr_t start = x64_here(e);
-    const uint8_t *missed = e->p;
     if (kind == CALL_MISS) {
         x64_push(e, RCX);
         probe_enter(l);
-        miss_by_c(l, kind);
+        miss_by_c(l);
         return start;
     }
-    miss_by_c(l, kind);
+    if (!l->missed) {
+        l->missed = e->p;
+        miss_by_c(l);
+    }
     start = x64_here(e);
     x64_push(e, RCX);
-    x64_lea_rip(e, RCX, missed, 0);
-    x64_jmp(e, l->s->probe[miss_kind(kind)]);
+    x64_lea_rip(e, RCX, l->missed, 0);
+    x64_jmp(e, l->s->probe[kind == CALL_MISS_READ ? TLB_STREAM_READ : TLB_STREAM_WRITE]);
     return start;
 }
 
@@ -394,6 +400,7 @@ uintptr_t lower_routine(struct lower *l, enum call_kind kind)
 static void make_routines(struct lower *l)
 {
     uintptr_t start[CALL_KINDS] = {0};
+    l->missed = NULL;
     for (unsigned i = 0; i < l->calls; i++) {
         unsigned kind = l->call[i].kind;
         uint8_t *from = l->call[i].from;

@@ -227,10 +227,10 @@ struct stride {
  *
  * Those for misses find the point and the site on the stack and take them from it; rax is the
  * address.  They keep all other registers but those of xmm that are no homes.  An access that
- * stands for a span has left it in struct jit_hart, and POINT_SPAN in its point.  After CALL_MISS
- * the flags say "equal": the access has been made; "above": it is to be tried again, rax is as it
- * was.  After the two before it rax is the host address where the access is to be made; "equal": C
- * has made it, and there is jit_hart.value, which has what was loaded.
+ * stands for a span has left it in struct jit_hart, and POINT_SPAN in its point.  Afterwards rax is
+ * the host address where the access is to be made; "equal" in the flags: C has made it, and there
+ * is jit_hart.value, which has what was loaded.  After CALL_MISS, where what is not made is to be
+ * tried again, rax is nothing.
  */
 enum call_kind {
     CALL_MISS_READ,
@@ -299,6 +299,8 @@ struct lower {
         uint8_t kind; /* enum call_kind */
     } call[CALLS_MAX];
     unsigned calls;
+    const uint8_t
+        *missed;      /* where C is asked, for all routines for misses that probe; NULL: not yet */
     unsigned streams; /* given out so far */
     struct order order;
     struct stride stride[STRIDES_MAX];
@@ -486,9 +488,9 @@ uintptr_t probe_routine(struct lower *l, enum tlb_stream_kind kind);
 /* Begins a routine for misses, with rcx on the stack: puts rdx there, too, and what it is told into
  * the hart; edx becomes the site. */
 void probe_enter(struct lower *l);
-/* After C; flags "equal": it has made the access, else the site's stream leads to the place.  What
- * the routine returns, but for registers: rcx and rdx may be lost. */
-void probe_after_c(struct lower *l, enum tlb_stream_kind kind);
+/* After C; flags "equal": it has made the access, else the site's stream leads to the place.  Makes
+ * what the routine returns; rcx and rdx are lost. */
+void probe_after_c(struct lower *l);
 
 /* --- fp.c --- */
 
@@ -553,6 +555,8 @@ void lower_look_for_alarm(struct lower *l, int32_t disp);
 /* The call of a helper's routine, or one for misses. */
 void lower_call(struct lower *l, enum call_kind kind, uint32_t point, uint32_t what);
 void lower_miss(struct lower *l, enum call_kind kind, uint32_t point, uint32_t site);
+/* The part of routines for misses that all share: C is asked, and it goes on where rcx says. */
+uintptr_t lower_slow(struct lower *l);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
 /* The border map. */

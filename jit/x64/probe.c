@@ -254,14 +254,24 @@ static void probe_misaligned(struct lower *l, enum tlb_stream_kind kind, uint8_t
     return_host(l);
 }
 
-void probe_after_c(struct lower *l, enum tlb_stream_kind kind)
+void probe_after_c(struct lower *l)
 {
     struct x64_buf *e = &l->e;
     uint8_t *done = x64_jcc8(e, CC_E);
-    struct x64_mem stream = probe_stream(l, kind);
-    stream.disp += (int32_t)offsetof(struct tlb_stream, addend);
     x64_load(e, RAX, AT_JIT(l, va));
+    x64_load_zx(e, RCX, AT_JIT(l, site), 4);
+    struct x64_mem stream = probe_stream(l, TLB_STREAM_READ);
+    stream.disp += (int32_t)offsetof(struct tlb_stream, addend);
+    _Static_assert(!JIT_LOAD, "what is not 0, or has JIT_SITE_WRITES, goes by a stream of writes");
+    x64_alu_imm(e, ALU_AND, 0, RCX, 15 | JIT_SITE_WRITES << 8);
+    uint8_t *reads = x64_jcc8(e, CC_E);
+    stream.disp += (int32_t)(TLB_STREAM_WRITE * TLB_STREAMS * sizeof(struct tlb_stream));
     x64_alu_mem(e, ALU_ADD, X64_W, RAX, stream);
+    stream.disp -= (int32_t)(TLB_STREAM_WRITE * TLB_STREAMS * sizeof(struct tlb_stream));
+    uint8_t *wrote = x64_jmp8(e);
+    x64_patch8(e, reads);
+    x64_alu_mem(e, ALU_ADD, X64_W, RAX, stream);
+    x64_patch8(e, wrote);
     say_below(l);
     uint8_t *end = x64_jmp8(e);
     x64_patch8(e, done);

@@ -207,6 +207,8 @@ int x64_stubs(struct jit_stubs *out, const struct jit_guest *g, struct jit_room 
     l->map = l->border;
     for (unsigned kind = 0; kind < TLB_STREAM_KINDS; kind++)
         out->probe[kind] = probe_routine(l, (enum tlb_stream_kind)kind);
+    l->missed = NULL;
+    out->slow = lower_slow(l);
     for (unsigned kind = 0; kind < CALL_KINDS; kind++)
         out->routine[kind] = lower_routine(l, (enum call_kind)kind);
     if (l->e.full)

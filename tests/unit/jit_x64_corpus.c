@@ -213,6 +213,7 @@ static const char *stub_name(uintptr_t at)
         STUB(interp),
         STUB(by_address),
         STUB(near),
+        STUB(slow),
         STUB(probe[TLB_STREAM_READ]),
         STUB(probe[TLB_STREAM_WRITE]),
         STUB(stray_return),

@@ -58,11 +58,15 @@ static void destroy_registers(void)
 {
 #if defined(__x86_64__)
     __asm__ volatile("mov $-1, %%rcx\n\tmov %%rcx, %%rsi\n\tmov %%rcx, %%rdi\n\tmov %%rcx, %%r8\n\t"
-                     "mov %%rcx, %%r9\n\tmov %%rcx, %%r10\n\tmov %%rcx, %%r11\n\t"
-                     "movq %%rcx, %%xmm14\n\tmovq %%rcx, %%xmm15"
+                     "mov %%rcx, %%r9\n\tmov %%rcx, %%r10\n\tmov %%rcx, %%r11"
                      :
                      :
-                     : "rcx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm14", "xmm15", "cc");
+                     : "rcx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
+#define DESTROY(n) __asm__ volatile("pcmpeqd %%xmm" #n ", %%xmm" #n : : : "xmm" #n);
+    DESTROY(0)
+    DESTROY(1)
+    DESTROY(2) DESTROY(3) DESTROY(4) DESTROY(5) DESTROY(6) DESTROY(7) DESTROY(8) DESTROY(9)
+        DESTROY(10) DESTROY(11) DESTROY(12) DESTROY(13) DESTROY(14) DESTROY(15)
 #endif
 }
 
@@ -209,6 +213,12 @@ static const uint8_t borders[][G14 + 1] = {
 };
 #define GUESTS ARRAY_LEN(borders)
 
+/* Registers of which the host may think that they hold floating-point values. */
+static const uint64_t float_slots[] = {1 << G1 | 1 << (G1 + 2) | 1 << (G7 + 4) | 1 << G14,
+                                       1 << G1 | 1 << (G1 + 1) | 1 << G6 | 1 << G7,
+                                       1 << (G7 + 5) | 1 << (G7 + 6), 1 << (G7 + 3), 0};
+_Static_assert(ARRAY_LEN(float_slots) == GUESTS, "one each");
+
 static struct jit_guest guests[GUESTS];
 static struct jit_stubs stubs[GUESTS];
 static const struct jit_host *host;
@@ -296,6 +306,7 @@ static int open_host(void **state)
             .bias = (int32_t)(16 * i),
             .border = borders[i],
             .link = i == 2 ? 0 : LINK,
+            .fp_slots = float_slots[i],
             .slow = slow,
         };
         assert_int_equal(host->stubs(&stubs[i], &guests[i], &r), 0);
