@@ -1191,10 +1191,11 @@ static void copy_region(struct made *m, unsigned slot)
     ir_ref v = ir_load(b, point, 8, base);
     ir_slot_set(b, slot, v);
     for (unsigned i = 1; i < 6; i++) {
+        point = ir_point(b, (int32_t)(4 * i), i);
         ir_store(b, point, one_in(2) ? 8 : 4, base, v);
         b->insns[b->count - 1].disp = (int32_t)(8 * i);
     }
-    ir_exit(b, IR_EXIT_LEAVE, 1, 4);
+    ir_exit(b, IR_EXIT_LEAVE, 6, 24);
     some_choices(m);
     m->r.scattered = NULL;
 }
