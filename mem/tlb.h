@@ -65,10 +65,10 @@ struct tlb_table {
 
 /*
  * What the last access of a place in translated code found: an access at va with
- * va - start < limit lies at va + addend, as one of an entry does.  start is a page's, and the range
- * whole pages but for what an access needs behind its first byte.  One without a range has limit 0
- * and TLB_STREAM_NOWHERE, which is no page's address, as its start.  Good for the context of its
- * bank; flushes forget all streams, of a page those that hold it.
+ * va - start < limit lies at va + addend, as one of an entry does.  start is a page's, and the
+ * range whole pages but for what an access needs behind its first byte.  One without a range has
+ * limit 0 and TLB_STREAM_NOWHERE, which is no page's address, as its start.  Good for the context
+ * of its bank; flushes forget all streams, of a page those that hold it.
  */
 #define TLB_STREAM_NOWHERE (PAGE_SIZE / 2)
 struct tlb_stream {
