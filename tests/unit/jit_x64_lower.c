@@ -62,13 +62,13 @@ static void destroy_registers(void)
                      :
                      :
                      : "rcx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
-#define DESTROY(n) __asm__ volatile("pcmpeqd %%xmm" #n ", %%xmm" #n : : : "xmm" #n);
-    DESTROY(0)
-    DESTROY(1)
-    DESTROY(2)
-    DESTROY(3)
-    DESTROY(4) DESTROY(5) DESTROY(6) DESTROY(7) DESTROY(8) DESTROY(9) DESTROY(10) DESTROY(11)
-        DESTROY(12) DESTROY(13) DESTROY(14) DESTROY(15)
+#define ONES(n) "pcmpeqd %%xmm" #n ", %%xmm" #n "\n\t"
+#define DESTROY(a, b, c, d)                                                                        \
+    __asm__ volatile(ONES(a) ONES(b) ONES(c) ONES(d) : : : "xmm" #a, "xmm" #b, "xmm" #c, "xmm" #d)
+    DESTROY(0, 1, 2, 3);
+    DESTROY(4, 5, 6, 7);
+    DESTROY(8, 9, 10, 11);
+    DESTROY(12, 13, 14, 15);
 #endif
 }
 
