@@ -948,12 +948,13 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     struct x64_buf *e = &l->e;
     enum x64_reg t = (enum x64_reg)c->addr;
     set_aside(l, c);
-    if (c->base_in_reg)
+    if (c->base_in_reg) {
         x64_lea(e, t, x64_at((enum x64_reg)c->base_reg, c->disp));
-    else
+    } else {
         x64_load(e, t, c->base_mem);
-    if (!c->base_in_reg && c->disp)
-        x64_alu_imm(e, ALU_ADD, X64_W, t, c->disp);
+        if (c->disp)
+            x64_alu_imm(e, ALU_ADD, X64_W, t, c->disp);
+    }
     x64_xchg_rax(e, t);
     call_miss(l, c);
     x64_xchg_rax(e, t);
@@ -969,8 +970,6 @@ static void again_cold(struct lower *l, struct cold *c, enum jit_access what)
     save_regs(l, c, true);
     x64_jmp(e, c->after);
 }
-
-#define WIDE 15 /* an xmm register that is nobody's */
 
 /*
  * The load at the address in t, in jit_region.flat, lies inside 16 bytes, which an aligned move of
@@ -1013,7 +1012,8 @@ static uint8_t *misaligned(struct lower *l, const struct cold *c, enum x64_reg t
     return (c->site & 15) == JIT_LOAD && x64_cpu()->avx ? load_wide(l, c, t) : NULL;
 }
 
-/* Makes the address, and whatever it takes to go on in the fast path after all. */
+/* Makes the address in t what it was.  A misaligned load from flat RAM is made here, or goes back.
+ */
 static void off_range(struct lower *l, struct cold *c, enum x64_reg t)
 {
     struct x64_buf *e = &l->e;
@@ -1038,7 +1038,7 @@ static void off_range(struct lower *l, struct cold *c, enum x64_reg t)
         range_add(l, t, &range);
 }
 
-/* C has made the access, unless it is to be tried again. */
+/* C has made the access. */
 static void made_by_c(struct lower *l, const struct cold *c, enum jit_access what)
 {
     take_value(l, c, what);
@@ -1081,8 +1081,8 @@ void access_cold(struct lower *l, struct cold *c)
     x64_xchg_rax(e, t);
     access_save(l, c, true);
     if (what >= JIT_AMO || flat) {
-        uint8_t *made = flat ? NULL : x64_jcc8(e, CC_E);
-        if (made) {
+        if (!flat) {
+            uint8_t *made = x64_jcc8(e, CC_E);
             x64_load(e, t, AT_JIT(l, va));
             x64_jmp(e, c->retry);
             x64_patch8(e, made);

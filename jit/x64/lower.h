@@ -30,6 +30,8 @@
 #define HART RBP
 #define NOW  R15
 
+#define WIDE 15 /* an xmm register that is nobody's: for moves of 16 bytes */
+
 /* Homes, in the order in which the border map fills them. */
 #define X64_HOMES 10
 extern const uint8_t x64_homes[X64_HOMES];

@@ -189,8 +189,6 @@ static uint8_t *probe_align(struct lower *l)
     return misaligned;
 }
 
-#define WIDE 15 /* an xmm register that is nobody's */
-
 /*
  * The load at the host address in rax lies inside 16 bytes, which an aligned move of them all reads
  * at once (mem/mag16.c).  Returns with where it is in a copy.
