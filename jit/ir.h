@@ -169,6 +169,8 @@ struct ir_block {
     struct ir_insn *insns; /* the caller's */
     unsigned count, capacity;
     const struct ir_guest *guest;
+    bool forgot; /* a pass made a value of fewer others than the guest did: its dependencies on the
+                    rest, which memory models speak of, are not to be seen any more */
 };
 
 /* Begins a block in the caller's array of 2 to IR_MAX instructions. */

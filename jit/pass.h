@@ -6,7 +6,8 @@
  *
  * What a pass may not change: outcome, slots at every way out, the sequence of
  * memory accesses, fences and calls, and what a fault or a helper finds in the
- * slots (ir.h, "Precise faults").  tests/unit/jit_pass.c holds every pass and
+ * slots (ir.h, "Precise faults"); nor on which values another depends, without saying so
+ * (ir_block.forgot).  tests/unit/jit_pass.c holds every pass and
  * every choice of passes to that, on random blocks.
  *
  * A pass works in place, in time linear in the block, and calls no allocator.
@@ -67,6 +68,17 @@ void ir_optimize(struct ir_block *b, uint32_t mask, ir_pass_hook *hook, void *op
 static inline void ir_replace(struct ir_block *b, unsigned at, ir_ref by)
 {
     b->insns[at] = (struct ir_insn){.op = IR_nop, .a = by};
+}
+
+/*
+ * Before the instruction becomes one that has `kept` (or IR_NONE) as its only operand that is no
+ * constant, or that is it: notes whether it forgets another.
+ */
+static inline void ir_forget_others(struct ir_block *b, const struct ir_insn *i, ir_ref kept)
+{
+    const ir_ref operands[] = {i->a, i->b, i->c};
+    for (unsigned n = 0; n < 3; n++)
+        b->forgot |= operands[n] && operands[n] != kept && b->insns[operands[n]].op != IR_const;
 }
 
 /* What the reference stands for by now. */

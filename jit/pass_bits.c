@@ -314,8 +314,10 @@ static void forward(struct bits *s)
         }
         drop_sign(s, i);
         learn(s, at);
-        if (!~s->mask[at] && ir_computes((enum ir_op)i->op))
+        if (!~s->mask[at] && ir_computes((enum ir_op)i->op)) {
+            ir_forget_others(s->b, i, IR_NONE);
             *i = (struct ir_insn){.op = IR_const};
+        }
     }
 }
 

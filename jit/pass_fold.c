@@ -120,11 +120,13 @@ static bool become_op(struct fold *f, enum ir_op op, ir_ref a, ir_ref b)
 
 static bool become_const(struct fold *f, uint64_t k)
 {
+    ir_forget_others(f->b, f->i, IR_NONE);
     return become(f, (struct ir_insn){.op = IR_const, .imm = k});
 }
 
 static bool become_value(struct fold *f, ir_ref ref)
 {
+    ir_forget_others(f->b, f->i, ref);
     f->uses[ref] = (uint16_t)(f->uses[ref] + f->uses[f->at]);
     become(f, (struct ir_insn){.op = IR_nop});
     ir_replace(f->b, f->at, ref);

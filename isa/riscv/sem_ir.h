@@ -180,7 +180,10 @@ static inline void tr_store(struct rv_tr *t, unsigned size, val addr, val value)
 
 static inline val tr_amo(struct rv_tr *t, unsigned size, enum amo_op op, val addr, val value)
 {
-    return (val){ir_amo(t->b, t->point, size, op, addr.ref, value.ref)};
+    ir_ref old = ir_amo(t->b, t->point, size, op, addr.ref, value.ref);
+    if (t->insn->aq)
+        ir_fence(t->b, IR_BEFORE_R | IR_AFTER_R | IR_AFTER_W);
+    return (val){old};
 }
 
 static inline val tr_cas(struct rv_tr *t, unsigned size, val addr, val expected, val desired)

@@ -676,6 +676,10 @@ static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
     bool used = l->val[l->at].uses, by_alu = op != AMO_SWAP && !used;
     check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
+    if (op == AMO_SWAP && !used && l->order.stores[l->block]) {
+        store_operand(l, c, m, a->size);
+        return;
+    }
     enum x64_reg v = a->t;
     if (c->value == X64_NO_REG)
         x64_mov_imm(&l->e, v, (uint64_t)(int64_t)c->value_imm);
@@ -883,6 +887,8 @@ static void call_miss(struct lower *l, const struct cold *c)
              site = c->site | probe_site_class(bytes);
     uint8_t *aligned = NULL, *done = NULL;
     struct x64_mem made = AT_JIT(l, value);
+    if (c->owes)
+        x64_lock_fence(e);
     if (c->span)
         x64_store_imm(e, AT_JIT(l, span), (int32_t)c->span, 4);
     if (site & JIT_SITE_FLAT) {

@@ -484,6 +484,8 @@ void exits_cold(struct lower *l, struct cold *c)
         return;
     }
     x64_patch(&l->e, c->from[0]);
+    if (c->owes)
+        x64_lock_fence(&l->e);
     if (c->kind == COLD_ALARM) {
         exits_to_border(l);
         to_stub(l, l->s->alarm, c->exit.disp);

@@ -528,12 +528,6 @@ static void call(struct lower *l)
         alloc_result(l, RAX);
 }
 
-static void fence(struct lower *l)
-{
-    if (order_needs_fence(insn(l), l->drained))
-        x64_lock_fence(&l->e);
-}
-
 /* --- all of them --- */
 
 static void set_kind(struct lower *l, enum loc_kind kind)
@@ -734,8 +728,7 @@ void isel_insn(struct lower *l)
     case IR_sc:
         access_insn(l, i);
         break;
-    case IR_fence:
-        fence(l);
+    case IR_fence: /* lower_insns() */
         break;
     case IR_call:
         if (!fp_inline(l, i))

@@ -156,7 +156,8 @@ struct cold *lower_cold(struct lower *l)
                        .dst = X64_NO_REG,
                        .value = X64_NO_REG,
                        .host = X64_NO_REG,
-                       .unsettled = l->unsettled};
+                       .unsettled = l->unsettled,
+                       .owes = l->walk.now.owes};
     return c;
 }
 
@@ -203,12 +204,16 @@ void lower_insns(struct lower *l, unsigned k)
     const struct jit_block *jb = &l->r->blocks[k];
     l->block = k;
     l->counted = 0;
-    l->drained = l->order.drained[k];
     l->unsettled.is = false;
+    order_begin(&l->walk, &l->order, k);
     alloc_block(l, &jb->ir);
     for (l->at = 1; l->at < jb->ir.count && !l->too_much && !l->e.full; l->at++) {
+        if (order_wants_fence(l, &l->walk, &jb->ir.insns[l->at])) {
+            x64_lock_fence(&l->e);
+            order_fenced(&l->walk);
+        }
         isel_insn(l);
-        l->drained = order_drained_after(&jb->ir.insns[l->at], l->drained);
+        order_step(&l->walk, &l->order, &jb->ir, l->at);
     }
 }
 
@@ -221,6 +226,7 @@ static void lower_block(struct lower *l, unsigned k)
     }
     l->label[k] = x64_here(&l->e);
     stride_plan(l, k);
+    order_begin(&l->walk, &l->order, k);
     if (jb->header)
         lower_look_for_alarm(l, jb->disp);
     lower_insns(l, k);

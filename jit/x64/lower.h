@@ -7,7 +7,7 @@
  *   alloc.c   where values are: homes, temporaries, spills
  *   isel.c    an instruction for each operation
  *   access.c  loads, stores, atomics
- *   order.c   fences that the host gives already
+ *   order.c   fences that the host gives already, atomics that are stores
  *   stride.c  loops whose accesses need not be looked at in each turn
  *   exits.c   ways out of a block
  *   stubs.c   code that all regions share
@@ -175,6 +175,7 @@ struct cold {
     uint32_t span;              /* jit_span() */
     uint8_t host;               /* register that is to become 0: the span has no host address */
     struct unsettled unsettled; /* an access: what is so where it begins */
+    bool owes;                  /* and of order_state; paid before C or other code comes */
     bool again;       /* an access of a span that has none: its address is base and disp */
     bool scattered;   /* the TLB was looked in; the address is base_reg and disp, or in jit_hart */
     bool base_in_reg; /* where base is */
@@ -256,9 +257,25 @@ _Static_assert((JIT_JUMPS + JIT_NEAR) * sizeof(struct jit_jump) <= 1u << NEAR_PL
 #define POINT_SPAN 0x80000000u
 #define MISS_BYTES 16 /* of point and site on the stack */
 
-/* By block: no store waits to be seen where it begins; its entry sees to that by a fence. */
+/* Of the order of accesses, at a place in the code: order.c. */
+struct order_state {
+    bool drained;   /* no store waits to be seen */
+    bool owes;      /* an atomic that is a store may wait to be seen */
+    uint64_t slots; /* depend on a load since; bit 0: those from 64 on */
+};
+
+/* By block. */
 struct order {
-    bool drained[JIT_BLOCKS_MAX], fenced_entry[JIT_BLOCKS_MAX];
+    struct order_state start[JIT_BLOCKS_MAX]; /* where it begins */
+    bool fenced_entry[JIT_BLOCKS_MAX];        /* its entry sees to `drained` by a fence */
+    bool stores[JIT_BLOCKS_MAX];              /* its swaps without result are stores */
+};
+
+/* Through a block, instruction by instruction. */
+struct order_walk {
+    unsigned block;
+    struct order_state now;
+    bool follows[VALUES_MAX]; /* if it owes: the value depends on a load since */
 };
 
 struct lower {
@@ -284,7 +301,6 @@ struct lower {
     uint16_t frame[FRAME_SLOTS]; /* value in each place */
     unsigned frame_top;          /* places above were not used in this block */
     unsigned counted;            /* retired instructions that NOW has already */
-    bool drained;                /* no store waits to be seen */
     struct unsettled unsettled;
 
     /* the region */
@@ -305,6 +321,7 @@ struct lower {
         *missed;      /* where C is asked, for all routines for misses that probe; NULL: not yet */
     unsigned streams; /* given out so far */
     struct order order;
+    struct order_walk walk;
     struct stride stride[STRIDES_MAX];
     unsigned strides;
     struct stride *stride_now; /* that of the block being lowered, or NULL */
@@ -514,10 +531,13 @@ void fp_cold(struct lower *l, struct cold *c);
 
 /* Before the region is lowered: finds the fences that are not needed, for l->order. */
 void order_plan(struct lower *l);
-/* Whether no store waits after the instruction, if one did or did not before it. */
-bool order_drained_after(const struct ir_insn *i, bool drained);
-/* Whether it is a fence that the host has to be told of. */
-bool order_needs_fence(const struct ir_insn *i, bool drained);
+/* A walk from the block's start, over all instructions from 1 on, in turn. */
+void order_begin(struct order_walk *w, const struct order *o, unsigned block);
+/* Whether a fence of the host's has to be before the instruction, or be it; and one is. */
+bool order_wants_fence(const struct lower *l, const struct order_walk *w, const struct ir_insn *i);
+void order_fenced(struct order_walk *w);
+/* And behind the instruction at `at`. */
+void order_step(struct order_walk *w, const struct order *o, const struct ir_block *b, unsigned at);
 
 /* --- stride.c --- */
 

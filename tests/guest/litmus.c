@@ -89,12 +89,38 @@ THREAD(sb_y_fence_first, "fence rw,rw\n sd %[one], 0(%[y])\n fence w,r\n ld %[a]
 /* An atomic is a load as well: a fence of loads orders it. */
 THREAD(sb_x_amo_rr, "amoswap.d zero, %[one], (%[x])\n fence r,r\n ld %[a], 0(%[y])\n")
 THREAD(sb_y_amo_rr, "amoswap.d zero, %[one], (%[y])\n fence r,r\n ld %[a], 0(%[x])\n")
-/* And nobody reads early what an atomic of its own wrote (rule 3), on which the next load depends.
+/*
+ * And nobody reads early what an atomic of its own wrote (rule 3), on which the next load depends:
+ * its address is the other word's whatever is loaded, but what is loaded counts.
  */
-THREAD(sb_x_amo_rfi, "amoswap.d zero, %[one], (%[x])\n ld t0, 0(%[x])\n xor t0, t0, t0\n add t0, "
-                     "t0, %[y]\n ld %[a], 0(t0)\n")
-THREAD(sb_y_amo_rfi, "amoswap.d zero, %[one], (%[y])\n ld t0, 0(%[y])\n xor t0, t0, t0\n add t0, "
-                     "t0, %[x]\n ld %[a], 0(t0)\n")
+#define LOAD_BY(own, other)                                                                        \
+    "ld t0, 0(" own ")\n xor t0, t0, t0\n add t0, t0, " other "\n ld %[a], 0(t0)\n"
+THREAD(sb_x_amo_rfi, "amoswap.d zero, %[one], (%[x])\n" LOAD_BY("%[x]", "%[y]"))
+THREAD(sb_y_amo_rfi, "amoswap.d zero, %[one], (%[y])\n" LOAD_BY("%[y]", "%[x]"))
+/*
+ * The same where a translator may take the swap for a store: in a loop that a fence is in as well,
+ * whose second turn leaves it with no fence in between.
+ */
+#define SWAP_LOOP_TO(word, begin, end)                                                             \
+    "mv t2, %[z]\n li t1, 2\n" begin "1: amoswap.d zero, %[one], (t2)\n sd %[one], 8(%[z])\n"      \
+    "addi t1, t1, -1\n beqz t1, 2f\n mv t2, " word "\n fence rw,rw\n j 1b\n" end "2: "
+#define SWAP_LOOP(word) SWAP_LOOP_TO(word, "", "")
+/* It is the last of a page, and leads to the next one. */
+#define SWAP_LOOP_OUT(word)                                                                        \
+    SWAP_LOOP_TO(word, ".option push\n .option norelax\n j 1f\n .balign 4096\n .skip 4032\n",      \
+                 ".balign 4096\n .option pop\n")
+THREAD(sb_x_loop_rr, SWAP_LOOP("%[x]") "fence r,r\n ld %[a], 0(%[y])\n")
+THREAD(sb_y_loop_rr, SWAP_LOOP("%[y]") "fence r,r\n ld %[a], 0(%[x])\n")
+THREAD(sb_x_loop_rfi, SWAP_LOOP("%[x]") LOAD_BY("%[x]", "%[y]"))
+THREAD(sb_y_loop_rfi, SWAP_LOOP("%[y]") LOAD_BY("%[y]", "%[x]"))
+#define LOAD_BY_BIT(own, other)                                                                    \
+    "ld t0, 0(" own ")\n andi t0, t0, 2\n add t0, t0, " other "\n ld %[a], 0(t0)\n"
+THREAD(sb_x_loop_bit, SWAP_LOOP("%[x]") LOAD_BY_BIT("%[x]", "%[y]"))
+THREAD(sb_y_loop_bit, SWAP_LOOP("%[y]") LOAD_BY_BIT("%[y]", "%[x]"))
+THREAD(sb_x_loop_out, SWAP_LOOP_OUT("%[x]") LOAD_BY_BIT("%[x]", "%[y]"))
+THREAD(sb_y_loop_out, SWAP_LOOP_OUT("%[y]") LOAD_BY_BIT("%[y]", "%[x]"))
+THREAD(sb_x_loop_jump, SWAP_LOOP("%[x]") "lla t0, 3f\n jr t0\n 3: " LOAD_BY_BIT("%[x]", "%[y]"))
+THREAD(sb_y_loop_jump, SWAP_LOOP("%[y]") "lla t0, 3f\n jr t0\n 3: " LOAD_BY_BIT("%[y]", "%[x]"))
 /* RCsc: a release that the same hart's acquire follows. */
 THREAD(sb_x_rcsc, "amoadd.d.rl zero, %[one], (%[x])\n lr.d.aq %[a], (%[y])\n")
 THREAD(sb_y_rcsc, "amoadd.d.rl zero, %[one], (%[y])\n lr.d.aq %[a], (%[x])\n")
@@ -165,6 +191,11 @@ static const struct shape buffering[] = {
     {"SB+amo.first+fence.first", false, 2, {sb_x_amo_first, sb_y_fence_first}, sb_both},
     {"SB+amo.fence.r.r", false, 2, {sb_x_amo_rr, sb_y_amo_rr}, sb_both},
     {"SB+amo.rfi.addr", false, 2, {sb_x_amo_rfi, sb_y_amo_rfi}, sb_both},
+    {"SB+loop.amo.fence.r.r", false, 2, {sb_x_loop_rr, sb_y_loop_rr}, sb_both},
+    {"SB+loop.amo.rfi.addr", false, 2, {sb_x_loop_rfi, sb_y_loop_rfi}, sb_both},
+    {"SB+loop.amo.rfi.bit.addr", false, 2, {sb_x_loop_bit, sb_y_loop_bit}, sb_both},
+    {"SB+loop.amo.page.rfi.addr", false, 2, {sb_x_loop_out, sb_y_loop_out}, sb_both},
+    {"SB+loop.amo.jump.rfi.addr", false, 2, {sb_x_loop_jump, sb_y_loop_jump}, sb_both},
     {"SB+amo.rl.lr.aq", false, 2, {sb_x_rcsc, sb_y_rcsc}, sb_both},
     {"SB+amo.aqrl", false, 2, {sb_x_aqrl, sb_y_aqrl}, sb_both},
     {"SB+sc.fence", false, 2, {sb_x_sc, sb_y_sc}, sb_both},

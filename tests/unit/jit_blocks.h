@@ -350,6 +350,7 @@ struct maker {
     unsigned retired;
     bool written, left; /* by the current instruction: a register; the block, as retired */
     bool all_regs;      /* not only r1 to r6 */
+    bool orders;        /* many fences and atomics */
     /* of a region: where blocks begin, this one among them */
     const uint16_t *targets;
     unsigned target_count, disp;
@@ -470,7 +471,8 @@ static inline void make_memory(struct maker *m)
                                              : (int32_t)below(64) - 32;
     switch (below(5)) {
     case 0:
-        ir_amo(m->b, m->point, random_size(), (enum amo_op)below(AMO_MAXU + 1), addr, value);
+        ir_amo(m->b, m->point, random_size(),
+               one_in(3) ? AMO_SWAP : (enum amo_op)below(AMO_MAXU + 1), addr, value);
         break;
     case 1:
         ir_cas(m->b, m->point, random_size(), addr, value, some_value(m));
@@ -562,11 +564,16 @@ static inline unsigned random_slot(const struct maker *m)
     return G1 + below(m->all_regs ? SLOT_COUNT - G1 : G7 - G1);
 }
 
-static inline void make_set(struct maker *m)
+static inline void make_set_of(struct maker *m, ir_ref value)
 {
     unsigned slot = random_slot(m);
-    ir_slot_set(m->b, slot, some_value(m));
+    ir_slot_set(m->b, slot, value);
     m->written |= slots[slot].kind == IR_SLOT_REG;
+}
+
+static inline void make_set(struct maker *m)
+{
+    make_set_of(m, some_value(m));
 }
 
 static inline ir_ref make_extended(struct maker *m, ir_ref v)
@@ -613,9 +620,46 @@ static inline void make_product(struct maker *m)
     }
 }
 
+/* Made of what is in a register, perhaps since a load in another block. */
+static inline ir_ref held_address(struct maker *m)
+{
+    return ir_pure(m->b, IR_add, ir_const(m->b, m->window), ir_slot_get(m->b, random_slot(m)),
+                   IR_NONE);
+}
+
+/* A store, a load, or a swap that nobody looks at; or a fence. */
+static inline void make_ordered(struct maker *m)
+{
+    ir_ref addr = one_in(2) ? some_address(m) : held_address(m),
+           point = ir_point(m->b, 0, m->retired += !!m->point);
+    m->point = point;
+    m->written = m->left = false;
+    m->lr = IR_NONE;
+    switch (below(7)) {
+    case 0:
+        ir_store(m->b, point, random_size(), addr, some_value(m));
+        break;
+    case 1:
+    case 2:
+        make_set_of(m, ir_load(m->b, point, random_size(), addr));
+        break;
+    case 3:
+    case 4:
+        ir_fence(m->b, below(16));
+        break;
+    default:
+        ir_amo(m->b, point, random_size(), AMO_SWAP, addr, some_value(m));
+        make_point(m); /* so that it is not the last value */
+    }
+}
+
 static inline void make_insn(struct maker *m)
 {
     bool effects = m->point && !m->left, faults = effects && !m->written;
+    if (m->orders && one_in(6)) {
+        make_ordered(m);
+        return;
+    }
     switch (below(16)) {
     case 0:
     case 1:
@@ -727,6 +771,7 @@ static inline void make_block(struct maker *m, struct ir_block *b, struct ir_ins
     unsigned wanted = 4 + below(BLOCK_MAX - 36);
     m->b = b;
     m->all_regs = one_in(2);
+    m->orders = one_in(4);
     m->lr = IR_NONE;
     ir_begin(b, &guest, insns, BLOCK_MAX);
     while (b->count < wanted)
