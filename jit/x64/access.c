@@ -387,7 +387,7 @@ static void check(struct lower *l, struct access *a, enum x64_reg base)
         return;
     }
     c->kind = COLD_ACCESS;
-    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    c->point = lower_point(l, point);
     if (c->again) {
         c->site = jit_site(a->what, a->size, a->range.stream, op);
         x64_test(&l->e, X64_W, a->host, a->host);

@@ -510,10 +510,12 @@ static void move_out(struct lower *l, ir_ref v)
     else
         x64_load(&l->e, r, at_slot(l, l->val[v].slot));
     give(l, r, v);
-    l->pinned |= X64_BIT(r);
 }
 
-/* The slot is about to be overwritten: what lives on is moved out. */
+/*
+ * The slot is about to be overwritten: what lives on is moved out; on to the frame, if the
+ * instruction needs more registers than that leaves.
+ */
 static void clobber(struct lower *l, unsigned slot)
 {
     for (ir_ref v = l->in_slot[slot], next; v; v = next) {
@@ -531,10 +533,8 @@ static void clobber(struct lower *l, unsigned slot)
 void alloc_clobber_all(struct lower *l)
 {
     for (unsigned slot = 1; slot < l->g->ir->slot_count; slot++)
-        if (l->g->ir->slots[slot].kind == IR_SLOT_REG) {
+        if (l->g->ir->slots[slot].kind == IR_SLOT_REG)
             clobber(l, slot);
-            l->pinned = 0; /* on to the frame if there are many */
-        }
 }
 
 void alloc_slot_get(struct lower *l, unsigned slot)
@@ -683,16 +683,22 @@ enum x64_reg alloc_use(struct lower *l, ir_ref v)
     return r;
 }
 
+bool alloc_from_memory(const struct lower *l, ir_ref v)
+{
+    const struct val *val = &l->val[v];
+    return (val->kind == LOC_SLOT || val->kind == LOC_FRAME) && val->last == l->at;
+}
+
 struct opnd alloc_operand(struct lower *l, ir_ref v)
 {
     const struct val *val = &l->val[v];
     int64_t k;
     if (alloc_const(l, v, &k) && x64_fits32(k))
         return (struct opnd){.kind = OPND_IMM, .imm = (int32_t)k};
-    if (val->kind == LOC_SLOT && val->last == l->at)
-        return (struct opnd){.kind = OPND_MEM, .mem = at_slot(l, val->slot)};
-    if (val->kind == LOC_FRAME && val->last == l->at)
-        return (struct opnd){.kind = OPND_MEM, .mem = at_frame(l, val->slot)};
+    if (alloc_from_memory(l, v))
+        return (struct opnd){.kind = OPND_MEM,
+                             .mem = val->kind == LOC_SLOT ? at_slot(l, val->slot)
+                                                          : at_frame(l, val->slot)};
     return (struct opnd){.kind = OPND_REG, .reg = alloc_use(l, v)};
 }
 

@@ -351,11 +351,19 @@ static void return_to(struct lower *l, enum x64_reg r)
 /* --- in the block --- */
 
 /* Brings the count up to date; keeps the flags. */
-static void count(struct lower *l, unsigned retired)
+static void count(struct lower *l, int retired)
 {
     if (retired != l->counted)
-        x64_lea(&l->e, NOW, x64_at(NOW, (int32_t)(retired - l->counted)));
+        x64_lea(&l->e, NOW, x64_at(NOW, retired - l->counted));
     l->counted = retired;
+}
+
+/* The same before a jump to the block, unless that goes on with what is left to be counted. */
+static void count_before(struct lower *l, unsigned block, int retired)
+{
+    if (!flow_has(l->flow.goes_on, block) || retired < l->counted)
+        count(l, retired);
+    l->uncounted[block] = retired - l->counted;
 }
 
 /*
@@ -376,6 +384,7 @@ static void cold_exit(struct lower *l, uint8_t *from, const struct ir_insn *i)
     c->from[0] = from;
     c->exit = *i;
     c->site = l->block;
+    c->uncounted = i->index - l->counted;
 }
 
 static void jump_inside(struct lower *l, uint8_t *from, unsigned block)
@@ -387,7 +396,8 @@ static void jump_inside(struct lower *l, uint8_t *from, unsigned block)
 static void exit_if(struct lower *l, const struct ir_insn *i)
 {
     int block = exits_inside(l, l->block, i);
-    count(l, i->index);
+    if (block >= 0)
+        count_before(l, (unsigned)block, i->index);
     enum x64_cond cc = isel_condition(l, i->a);
     uint8_t *from = x64_jcc(&l->e, cc, 0);
     if (block >= 0)
@@ -399,7 +409,10 @@ static void exit_if(struct lower *l, const struct ir_insn *i)
 static void exit_always(struct lower *l, const struct ir_insn *i)
 {
     int block = exits_inside(l, l->block, i);
-    count(l, i->index);
+    if (block >= 0 && !exits_is_call(l, i))
+        count_before(l, (unsigned)block, i->index);
+    else
+        count(l, i->index);
     if (exits_is_call(l, i)) {
         call_out(l, i);
         return;
@@ -457,7 +470,7 @@ static void trap(struct lower *l, const struct ir_insn *i)
     c->from[0] = from;
     c->value = (uint8_t)tval;
     c->site = i->index;
-    c->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    c->point = lower_point(l, point);
 }
 
 void exits_insn(struct lower *l, const struct ir_insn *i)
@@ -503,6 +516,8 @@ void exits_cold(struct lower *l, struct cold *c)
     }
     if (c->kind == COLD_EXIT) {
         l->block = c->site;
+        l->counted = 0;
+        count(l, c->uncounted);
         leave_region(l, (enum ir_exit_kind)c->exit.sub, c->exit.disp);
         return;
     }

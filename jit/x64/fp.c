@@ -420,7 +420,7 @@ bool fp_inline(struct lower *l, const struct ir_insn *i)
     o.cold = lower_cold(l);
     o.cold->kind = COLD_FP;
     o.cold->site = i->index;
-    o.cold->point = jit_point((unsigned)point->disp, point->index - l->counted);
+    o.cold->point = lower_point(l, point);
     o.cold->args = (uint8_t)o.args;
     o.cold->rounds = in->as < JIT_INLINE_NO_ROUNDING;
     take_operands(l, &o);

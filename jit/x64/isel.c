@@ -439,12 +439,17 @@ static enum x64_cond compare(struct lower *l, const struct ir_insn *i)
     enum x64_cond cc = condition_of(i->op);
     ir_ref a = i->a, b = i->b;
     int64_t k;
-    if (alloc_const(l, a, &k)) {
+    bool small = alloc_const(l, b, &k) && x64_fits32(k);
+    if (alloc_const(l, a, &k) || (alloc_from_memory(l, a) && !small)) {
         swap_refs(&a, &b);
         cc = condition_swapped(cc);
+        small = alloc_const(l, b, &k) && x64_fits32(k);
     }
-    if (alloc_const(l, b, &k) && k == 0 &&
-        (cc == CC_E || cc == CC_NE || cc == CC_L || cc == CC_GE)) {
+    if (alloc_from_memory(l, a) && small) {
+        x64_alu_mem_imm(&l->e, ALU_CMP, X64_W, alloc_operand(l, a).mem, (int32_t)k);
+        return cc;
+    }
+    if (small && k == 0 && (cc == CC_E || cc == CC_NE || cc == CC_L || cc == CC_GE)) {
         enum x64_reg r = alloc_use(l, a);
         x64_test(&l->e, X64_W, r, r);
         return cc == CC_L ? CC_S : cc == CC_GE ? CC_NS : cc;
@@ -520,8 +525,8 @@ static void call(struct lower *l)
     if (fn->flags & IR_CALL_REGS)
         alloc_clobber_all(l);
     alloc_spill_temps(l);
-    lower_call(l, fn->flags & IR_CALL_REGS ? CALL_HELPER_REGS : CALL_HELPER,
-               jit_point((unsigned)point->disp, point->index - l->counted), i->index);
+    lower_call(l, fn->flags & IR_CALL_REGS ? CALL_HELPER_REGS : CALL_HELPER, lower_point(l, point),
+               i->index);
     l->free &= ~X64_BIT(RAX);
     l->scratch |= X64_BIT(RAX);
     if (l->val[l->at].uses)

@@ -73,7 +73,7 @@ static void weigh(const struct jit_region *r, uint32_t *weight, uint64_t *writte
 {
     for (unsigned k = 0; k < r->count; k++) {
         const struct jit_block *jb = &r->blocks[k];
-        uint32_t w = 1u << (4 * (jb->depth < 4 ? jb->depth : 4));
+        uint32_t w = 1u << 4 * lower_depth(jb);
         for (unsigned n = 1; n < jb->ir.count; n++) {
             const struct ir_insn *i = &jb->ir.insns[n];
             if (i->op != IR_slot_get && i->op != IR_slot_set)
@@ -203,7 +203,7 @@ void lower_insns(struct lower *l, unsigned k)
 {
     const struct jit_block *jb = &l->r->blocks[k];
     l->block = k;
-    l->counted = 0;
+    l->counted = flow_has(l->flow.goes_on, k) ? -l->uncounted[k] : 0;
     l->unsettled.is = false;
     order_begin(&l->walk, &l->order, k);
     alloc_block(l, &jb->ir);
@@ -227,7 +227,7 @@ static void lower_block(struct lower *l, unsigned k)
     l->label[k] = x64_here(&l->e);
     stride_plan(l, k);
     order_begin(&l->walk, &l->order, k);
-    if (jb->header)
+    if (flow_has(l->flow.looks, k))
         lower_look_for_alarm(l, jb->disp);
     lower_insns(l, k);
 }
@@ -463,6 +463,9 @@ static bool has_room(const struct jit_room *room)
     return room->size - room->used >= 64;
 }
 
+/* A line of the processor's caches: translation.md, "Counting". */
+#define REGION_ALIGN 64u
+
 static int compile(const struct jit_region *r, const struct jit_stubs *s, struct jit_room *room,
                    struct jit_code *out)
 {
@@ -484,6 +487,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
                             .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
     lower_border(l->g, &l->border);
     choose_map(l);
+    flow_plan(l);
     order_plan(l);
     out->start = x64_here(&l->e);
     for (unsigned k = 0; k < r->count && !l->too_much && !l->e.full; k++)
@@ -500,7 +504,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
         return -ENOSPC;
     fix_jumps(l);
     out->size = (unsigned)(x64_here(&l->e) - out->start);
-    room->used += (out->size + 15) & ~15u;
+    room->used += (out->size + REGION_ALIGN - 1) & ~(REGION_ALIGN - 1);
     if (room->used > room->size)
         room->used = room->size;
     return 0;

@@ -7,6 +7,7 @@
  *   alloc.c   where values are: homes, temporaries, spills
  *   isel.c    an instruction for each operation
  *   access.c  loads, stores, atomics
+ *   flow.c    ways between blocks: alarms to look for, counts to bring up to date
  *   order.c   fences that the host gives already, atomics that are stores
  *   stride.c  loops whose accesses need not be looked at in each turn
  *   exits.c   ways out of a block
@@ -184,6 +185,7 @@ struct cold {
     int32_t disp;
     /* exits */
     struct ir_insn exit;
+    int uncounted;
 };
 
 /* A slot at the start of a block, or what is made of it, as a part of an address. */
@@ -257,6 +259,12 @@ _Static_assert((JIT_JUMPS + JIT_NEAR) * sizeof(struct jit_jump) <= 1u << NEAR_PL
 #define POINT_SPAN 0x80000000u
 #define MISS_BYTES 16 /* of point and site on the stack */
 
+/* By block, a bit each: flow.c. */
+struct flow {
+    uint64_t looks;   /* it looks for the alarm where it begins */
+    uint64_t goes_on; /* it begins with instructions that NOW does not have yet */
+};
+
 /* Of the order of accesses, at a place in the code: order.c. */
 struct order_state {
     bool drained;   /* no store waits to be seen */
@@ -300,7 +308,7 @@ struct lower {
     uint32_t xfree, xscratch, xpinned;
     uint16_t frame[FRAME_SLOTS]; /* value in each place */
     unsigned frame_top;          /* places above were not used in this block */
-    unsigned counted;            /* retired instructions that NOW has already */
+    int counted; /* retired instructions that NOW has already; less than 0: of blocks before */
     struct unsettled unsettled;
 
     /* the region */
@@ -320,6 +328,8 @@ struct lower {
     const uint8_t
         *missed;      /* where C is asked, for all routines for misses that probe; NULL: not yet */
     unsigned streams; /* given out so far */
+    struct flow flow;
+    int uncounted[JIT_BLOCKS_MAX]; /* of those that go on: what is retired before */
     struct order order;
     struct order_walk walk;
     struct stride stride[STRIDES_MAX];
@@ -418,6 +428,8 @@ enum x64_reg alloc_new(struct lower *l, ir_ref id);
 enum x64_reg alloc_use(struct lower *l, ir_ref v);
 /* The value as the second operand of an instruction. */
 struct opnd alloc_operand(struct lower *l, ir_ref v);
+/* Whether that is a place in memory: it is needed no more. */
+bool alloc_from_memory(const struct lower *l, ir_ref v);
 bool alloc_const(const struct lower *l, ir_ref v, int64_t *value);
 /* A register for the instruction alone. */
 enum x64_reg alloc_scratch(struct lower *l);
@@ -527,6 +539,17 @@ void fp_settle_cold(struct lower *l, const struct unsettled *u);
 bool fp_inline(struct lower *l, const struct ir_insn *i);
 void fp_cold(struct lower *l, struct cold *c);
 
+/* --- flow.c --- */
+
+/* Before the region is lowered: l->flow. */
+void flow_plan(struct lower *l);
+/* The region's block that an exit or a call leads to, or -1. */
+int flow_target(const struct lower *l, unsigned block, const struct ir_insn *i);
+static inline bool flow_has(uint64_t blocks, unsigned block)
+{
+    return blocks >> block & 1;
+}
+
 /* --- order.c --- */
 
 /* Before the region is lowered: finds the fences that are not needed, for l->order. */
@@ -581,6 +604,17 @@ void lower_miss(struct lower *l, enum call_kind kind, uint32_t point, uint32_t s
 uintptr_t lower_slow(struct lower *l);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
+/* Loops around the block; more than DEPTH_MAX are no difference. */
+#define DEPTH_MAX 4
+static inline unsigned lower_depth(const struct jit_block *jb)
+{
+    return jb->depth < DEPTH_MAX ? jb->depth : DEPTH_MAX;
+}
+/* What C is told of the point: jit_point(). */
+static inline uint32_t lower_point(const struct lower *l, const struct ir_insn *point)
+{
+    return jit_point((unsigned)point->disp, (unsigned)(point->index - l->counted));
+}
 /* The border map. */
 void lower_border(const struct jit_guest *g, struct map *m);
 

@@ -43,28 +43,15 @@ static bool keeps_reads(const struct ir_insn *i)
     return i->op == IR_fence && i->sub & IR_BEFORE_R && i->sub & IR_AFTER_R;
 }
 
-static bool is_exit(const struct ir_insn *i)
-{
-    return i->op == IR_exit_if || i->op == IR_exit || i->op == IR_exit_to;
-}
-
 static bool is_call(const struct lower *l, const struct ir_insn *i)
 {
     return i->op == IR_exit && exits_is_call(l, i);
 }
 
-/* The region's block that an exit leads to, or -1. */
-static int way_inside(const struct lower *l, unsigned block, const struct ir_insn *i)
-{
-    if (is_call(l, i))
-        return l->r->own_map ? -1 : lower_find_block(l, i->disp);
-    return i->op == IR_exit_to ? -1 : exits_inside(l, block, i);
-}
-
 /* Whether what comes next may be another's code; where a call comes back nothing is known. */
 static bool leaves(const struct lower *l, unsigned block, const struct ir_insn *i)
 {
-    return is_call(l, i) || way_inside(l, block, i) < 0;
+    return is_call(l, i) || flow_target(l, block, i) < 0;
 }
 
 /* A swap whose result nobody takes. */
@@ -190,7 +177,7 @@ static bool flow(struct lower *l, struct order *o, unsigned block)
     for (unsigned at = 1; at < b->count; at++) {
         const struct ir_insn *i = &b->insns[at];
         walk_on(l, w, o, b, at);
-        int to = is_exit(i) ? way_inside(l, block, i) : -1;
+        int to = flow_target(l, block, i);
         if (to >= 0)
             news |= arrive(&o->start[to], &w->now);
     }
@@ -217,7 +204,7 @@ static void solve(struct lower *l, struct order *o, bool fenced_entries)
 static unsigned weight(const struct jit_block *jb, const struct ir_insn *i)
 {
     bool out = i->op == IR_exit_if || (i->op == IR_exit && i->sub == IR_EXIT_CHAIN && !i->link);
-    return out ? 1 : 1u << (4 * (jb->depth < 4 ? jb->depth : 4));
+    return out ? 1 : 1u << 4 * lower_depth(jb);
 }
 
 /* Of the fences that are left, those that are paid, and the swaps that are no stores. */

@@ -378,11 +378,14 @@ static struct near_link near_links[NEAR_LINKS];
 static unsigned near_count;
 static unsigned near_taken, near_missed; /* of those linked */
 
+#define BLIND_BLOCKS 100
+
 /* Evaluates from block to block. */
 struct walk {
     const struct made *m;
     struct near_link last; /* the jump that it was left by: not linked */
     uint64_t page_va, now, until;
+    unsigned blind; /* blocks in a row, none of which looked for the alarm */
     struct left out;
     /* The calls that it is in: where they return to, and how far that is in its page. */
     struct {
@@ -401,6 +404,7 @@ static int leave(struct walk *w, enum jit_left why, uint64_t pc)
 
 static int by_address(struct walk *w, uint64_t pc)
 {
+    w->blind = 0;
     int k = find_block(w->m, (int64_t)(pc - PAGE_VA));
     if (w->now >= w->until)
         return leave(w, JIT_LEFT_ALARM, pc);
@@ -465,6 +469,7 @@ static bool is_call(const struct walk *w, const struct ir_insn *i)
 static int call_to(struct walk *w, unsigned from, unsigned at, const struct ir_insn *i, uint64_t pc)
 {
     bool in_page = i->op == IR_exit && i->disp >= 0 && i->disp < (int32_t)PAGE_SIZE;
+    w->blind = 0;
     if (w->now >= w->until)
         return leave(w, JIT_LEFT_ALARM, pc);
     if (w->calls == FRAME_CALLS)
@@ -488,6 +493,7 @@ static int return_to(struct walk *w, uint64_t to)
         return by_address(w, to & ir_pc_mask(&guest));
     }
     unsigned disp = w->call[--w->calls].disp;
+    w->blind = 0; /* there are no more than calls, which look */
     int k = find_block(w->m, disp);
     w->page_va = to & PAGE_MASK;
     return k >= 0 && w->m->blocks[k].entry ? k : leave(w, JIT_LEFT_CHAIN, to);
@@ -542,7 +548,12 @@ static void evaluate(const struct made *m, struct left *out, struct near_link *l
         .m = m, .page_va = PAGE_VA, .now = FIRST_INSNS, .until = FIRST_INSNS + m->budget};
     world_begin(&expected, m, 0);
     for (int k = (int)m->entry; k >= 0;) {
-        if (m->blocks[k].header && w.now >= w.until)
+        bool looks = flow_has(lower_state()->flow.looks, (unsigned)k);
+        w.blind = looks ? 0 : w.blind + 1;
+        if (w.blind == BLIND_BLOCKS)
+            fail_msg("MH_SEED=%#lx: %u blocks without a look for the alarm", (unsigned long)seed,
+                     w.blind);
+        if (looks && w.now >= w.until)
             k = leave(&w, JIT_LEFT_ALARM, w.page_va + m->blocks[k].disp);
         else
             k = eval_block(&w, (unsigned)k);
@@ -1213,6 +1224,59 @@ static void accesses_come_early_only_where_nobody_can_tell(void **state)
     assert_true(w.emitted > 20 && w.left_out > 20 && fenced > 0 && w.stores > 20 && w.paid > 0);
 }
 
+/* --- looks for the alarm --- */
+
+/* Where the exit may lead without a look: out and back to any entry, too. */
+static bool leads_blind(const struct made *m, unsigned from, const struct ir_insn *i, unsigned to)
+{
+    const struct lower *l = lower_state();
+    bool exits = i->op == IR_exit || i->op == IR_exit_if;
+    if (exits && exits_is_call(l, i))
+        return false;
+    int inside = exits ? exits_inside(l, from, i) : -1;
+    if (inside >= 0)
+        return (unsigned)inside == to;
+    return ir_ops[i->op].extra == IR_EXTRA_EXIT && m->blocks[to].entry;
+}
+
+static void find_blind_ways(const struct made *m, bool way[BLOCKS][BLOCKS])
+{
+    uint64_t looks = lower_state()->flow.looks;
+    memset(way, 0, sizeof(bool[BLOCKS][BLOCKS]));
+    for (unsigned k = 0; k < m->r.count; k++)
+        for (unsigned n = 1; n < m->blocks[k].ir.count; n++)
+            for (unsigned to = 0; to < m->r.count; to++)
+                way[k][to] |= !flow_has(looks, to) && !flow_has(looks, k) &&
+                              leads_blind(m, k, &m->blocks[k].ir.insns[n], to);
+    for (unsigned by = 0; by < m->r.count; by++)
+        for (unsigned k = 0; k < m->r.count; k++)
+            for (unsigned to = 0; to < m->r.count; to++)
+                way[k][to] |= way[k][by] && way[by][to];
+}
+
+/* A loop has a jump back; out of the region those look. */
+static void no_loop_is_without_a_look(void **state)
+{
+    (void)state;
+    struct jit_code code;
+    bool way[BLOCKS][BLOCKS];
+    unsigned headers = 0, looks = 0;
+    for (int n = 0; n < REGIONS; n++) {
+        make_region(&region, 1 + below(BLOCKS));
+        if (compile(&region, &code))
+            continue;
+        find_blind_ways(&region, way);
+        for (unsigned k = 0; k < region.r.count; k++) {
+            bool header = region.blocks[k].header;
+            headers += header;
+            looks += flow_has(lower_state()->flow.looks, k);
+            assert_false(header && way[k][k]);
+        }
+    }
+    print_message("%u looks at %u headers\n", looks, headers);
+    assert_true(looks < headers);
+}
+
 /* --- places that share a stream --- */
 
 /* Loads so many bytes there, each 8 on from the one before. */
@@ -1584,6 +1648,7 @@ int main(void)
         cmocka_unit_test(random_regions),
         cmocka_unit_test(loops_look_at_many_turns_at_once),
         cmocka_unit_test(accesses_come_early_only_where_nobody_can_tell),
+        cmocka_unit_test(no_loop_is_without_a_look),
         cmocka_unit_test(places_of_all_sizes_share_streams),
         cmocka_unit_test(floats_outlive_c),
         cmocka_unit_test(jumps_become_direct),
