@@ -676,7 +676,7 @@ static void amo_plain(struct lower *l, struct access *a, enum x64_reg base)
     bool used = l->val[l->at].uses, by_alu = op != AMO_SWAP && !used;
     check(l, a, X64_NO_REG);
     struct x64_mem m = host_address(l, a, base);
-    if (op == AMO_SWAP && !used && l->order.stores[l->block]) {
+    if (order_is_store(&l->order, l->b, l->block, l->at)) {
         store_operand(l, c, m, a->size);
         return;
     }

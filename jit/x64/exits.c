@@ -93,9 +93,10 @@ static void to_stub(struct lower *l, uintptr_t stub, int32_t disp)
 static void look_for_alarm(struct lower *l, int32_t disp)
 {
     x64_alu_mem(&l->e, ALU_CMP, X64_W, NOW, at_hart(l, l->g->until));
-    uint8_t *over = x64_jcc8(&l->e, CC_B);
-    to_stub(l, l->s->alarm, disp);
-    x64_patch8(&l->e, over);
+    struct cold *c = lower_cold(l);
+    c->kind = COLD_ALARM_OUT;
+    c->from[0] = x64_jcc(&l->e, CC_AE, 0);
+    c->exit.disp = disp;
 }
 
 /* The distance of a jump or call is aligned, so that writing it is one atomic store. */
@@ -244,15 +245,22 @@ static void leave_region(struct lower *l, enum ir_exit_kind kind, int32_t disp)
 
 /* --- calls and returns --- */
 
+/* To code off the fast path that comes back here. */
+static void cold_detour(struct lower *l, enum cold_kind kind, enum x64_cond cc)
+{
+    struct cold *c = lower_cold(l);
+    c->kind = kind;
+    c->from[0] = x64_jcc(&l->e, cc, 0);
+    c->after = x64_here(&l->e);
+}
+
 /* Registers are as the border map says. */
 static void push_way_back(struct lower *l)
 {
     struct x64_buf *e = &l->e;
     uint8_t r = l->border.home[l->g->link];
     x64_alu_mem(e, ALU_CMP, X64_W, RSP, AT_JIT(l, calls_end));
-    uint8_t *over = x64_jcc8(e, CC_A);
-    x64_load(e, RSP, AT_JIT(l, rsp));
-    x64_patch8(e, over);
+    cold_detour(l, COLD_CALLS, CC_BE);
     if (r == X64_NO_REG) {
         x64_load(e, RDX, at_slot(l, l->g->link));
         r = RDX;
@@ -271,14 +279,12 @@ static void way_back(struct lower *l, unsigned disp, bool same_page)
     bool inside = block >= 0 && l->r->blocks[block].entry;
     x64_pop(e, RAX);
     x64_alu_imm(e, ALU_AND, X64_W, RAX, -(int32_t)PAGE_SIZE);
-    uint8_t *over = NULL;
     if (same_page) {
         x64_alu_mem(e, ALU_CMP, X64_W, RAX, at_hart(l, l->g->page_va));
-        over = x64_jcc8(e, CC_E);
+        cold_detour(l, COLD_PAGE, CC_NE);
+    } else {
+        x64_store(e, at_hart(l, l->g->page_va), RAX);
     }
-    x64_store(e, at_hart(l, l->g->page_va), RAX);
-    if (same_page)
-        x64_patch8(e, over);
     if (!inside) {
         chainable_jump(l, (int32_t)disp);
         return;
@@ -497,6 +503,18 @@ void exits_cold(struct lower *l, struct cold *c)
         return;
     }
     x64_patch(&l->e, c->from[0]);
+    if (c->kind == COLD_CALLS || c->kind == COLD_PAGE) {
+        if (c->kind == COLD_CALLS)
+            x64_load(&l->e, RSP, AT_JIT(l, rsp));
+        else
+            x64_store(&l->e, at_hart(l, l->g->page_va), RAX);
+        x64_jmp(&l->e, c->after);
+        return;
+    }
+    if (c->kind == COLD_ALARM_OUT) {
+        to_stub(l, l->s->alarm, c->exit.disp);
+        return;
+    }
     if (c->owes)
         x64_lock_fence(&l->e);
     if (c->kind == COLD_ALARM) {

@@ -7,7 +7,7 @@
  * themselves.  What leaves the region may come back to any entry without having looked.
  *
  * A block that is entered by one jump alone knows how many instructions have retired since NOW was
- * brought up to date, so that the jump need not (exits.c, go_on()).
+ * brought up to date, so that the jump need not (count_before()).
  */
 #include "jit/x64/lower.h"
 

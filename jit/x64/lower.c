@@ -458,9 +458,9 @@ static void fix_jumps(struct lower *l)
 }
 
 /* An emitter that is full goes on in its last bytes: they have to be its own, not code before. */
-static bool has_room(const struct jit_room *room)
+static bool has_room(const struct jit_room *room, size_t start)
 {
-    return room->size - room->used >= 64;
+    return start + 64 <= room->size;
 }
 
 /* A line of the processor's caches: translation.md, "Counting". */
@@ -472,7 +472,8 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     struct lower *l = lower_state();
     if (!l)
         return -ENOMEM;
-    if (!has_room(room))
+    size_t start = (room->used + REGION_ALIGN - 1) & ~(size_t)(REGION_ALIGN - 1);
+    if (!has_room(room, start))
         return -ENOSPC;
     l->r = r;
     l->g = r->guest;
@@ -482,7 +483,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
     l->strides = 0;
     l->striding = false;
     memset(l->label, 0, r->count * sizeof(l->label[0]));
-    l->e = (struct x64_buf){.p = room->rw + room->used,
+    l->e = (struct x64_buf){.p = room->rw + start,
                             .end = room->rw + room->size,
                             .delta = (intptr_t)(room->rx - (uintptr_t)room->rw)};
     lower_border(l->g, &l->border);
@@ -504,9 +505,7 @@ static int compile(const struct jit_region *r, const struct jit_stubs *s, struct
         return -ENOSPC;
     fix_jumps(l);
     out->size = (unsigned)(x64_here(&l->e) - out->start);
-    room->used += (out->size + REGION_ALIGN - 1) & ~(REGION_ALIGN - 1);
-    if (room->used > room->size)
-        room->used = room->size;
+    room->used = start + out->size;
     return 0;
 }
 
@@ -518,7 +517,7 @@ static void chain(uint8_t *site_rw, uintptr_t site_rx, uintptr_t code)
 
 static uintptr_t bridge(const struct jit_stubs *s, struct jit_room *room, unsigned disp)
 {
-    if (!has_room(room))
+    if (!has_room(room, room->used))
         return 0;
     struct x64_buf e = {.p = room->rw + room->used,
                         .end = room->rw + room->size,

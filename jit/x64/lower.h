@@ -138,20 +138,26 @@ struct range {
     unsigned stream, bytes;
 };
 
+/* What code off the fast path is for. */
+enum cold_kind {
+    COLD_ACCESS,
+    COLD_EXIT,
+    COLD_TRAP,
+    COLD_ALARM,
+    COLD_ALARM_OUT, /* registers are as the border map says */
+    COLD_CALL,
+    COLD_CALLS, /* the stack of calls is full */
+    COLD_PAGE,  /* a return from another page */
+    COLD_RETURN,
+    COLD_NEAR,
+    COLD_FP,
+    COLD_NAN,
+    COLD_NONE
+};
+
 /* Code off the fast path, emitted after the blocks. */
 struct cold {
-    enum {
-        COLD_ACCESS,
-        COLD_EXIT,
-        COLD_TRAP,
-        COLD_ALARM,
-        COLD_CALL,
-        COLD_RETURN,
-        COLD_NEAR,
-        COLD_FP,
-        COLD_NAN,
-        COLD_NONE
-    } kind;
+    enum cold_kind kind;
     uint8_t *from[4]; /* jumps that lead here */
     uintptr_t retry, after;
     const uint8_t *number; /* of COLD_NEAR: where it stands */
@@ -554,6 +560,8 @@ static inline bool flow_has(uint64_t blocks, unsigned block)
 
 /* Before the region is lowered: finds the fences that are not needed, for l->order. */
 void order_plan(struct lower *l);
+/* Whether the instruction, of any kind, is a swap that is to be made as a store. */
+bool order_is_store(const struct order *o, const struct ir_block *b, unsigned block, unsigned at);
 /* A walk from the block's start, over all instructions from 1 on, in turn. */
 void order_begin(struct order_walk *w, const struct order *o, unsigned block);
 /* Whether a fence of the host's has to be before the instruction, or be it; and one is. */

@@ -54,7 +54,7 @@ static bool leaves(const struct lower *l, unsigned block, const struct ir_insn *
     return is_call(l, i) || flow_target(l, block, i) < 0;
 }
 
-/* A swap whose result nobody takes. */
+/* A swap whose result nobody takes; operations that nobody needs count as well. */
 static bool could_be_store(const struct ir_block *b, unsigned at)
 {
     const struct ir_insn *i = &b->insns[at];
@@ -64,6 +64,11 @@ static bool could_be_store(const struct ir_block *b, unsigned at)
         if (b->insns[n].a == at || b->insns[n].b == at || b->insns[n].c == at)
             return false;
     return true;
+}
+
+bool order_is_store(const struct order *o, const struct ir_block *b, unsigned block, unsigned at)
+{
+    return o->stores[block] && could_be_store(b, at);
 }
 
 /* --- a walk through a block --- */
@@ -142,7 +147,7 @@ void order_step(struct order_walk *w, const struct order *o, const struct ir_blo
     }
     if (i->op == IR_store || i->op == IR_call)
         w->now.drained = false;
-    else if (o->stores[w->block] && could_be_store(b, at))
+    else if (order_is_store(o, b, w->block, at))
         owe(w, at);
     else if (i->op == IR_amo || i->op == IR_cas || i->op == IR_sc)
         order_fenced(w);
@@ -263,6 +268,9 @@ static bool walkable(const struct jit_region *r)
     return true;
 }
 
+/* Each costs as much as the plan without: in more blocks swaps stay what they are. */
+#define TRIES_MAX 8
+
 static bool shows_dependencies(const struct jit_region *r)
 {
     for (unsigned k = 0; k < r->count; k++)
@@ -280,9 +288,11 @@ void order_plan(struct lower *l)
     unsigned least = solve_best(l, &l->order);
     if (!shows_dependencies(l->r))
         return;
-    for (unsigned k = 0; k < l->r->count; k++) {
+    unsigned tries = 0;
+    for (unsigned k = 0; k < l->r->count && tries < TRIES_MAX; k++) {
         if (!has_candidate(&l->r->blocks[k].ir))
             continue;
+        tries++;
         struct order with = l->order;
         with.stores[k] = true;
         unsigned n = solve_best(l, &with);

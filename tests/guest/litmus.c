@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest-test: harts=2,4 timeout=120 sanitize=thread
+ * guest-test: harts=2,4 timeout=240 sanitize=thread also=hybrid,hybrid:0,jit:0
  *
  * Litmus shapes: a few harts each execute a handful of accesses to words that start as 0, many
  * times over, and what RVWMO forbids must never come out.  Each shape names the outcome that is
@@ -121,6 +121,11 @@ THREAD(sb_x_loop_out, SWAP_LOOP_OUT("%[x]") LOAD_BY_BIT("%[x]", "%[y]"))
 THREAD(sb_y_loop_out, SWAP_LOOP_OUT("%[y]") LOAD_BY_BIT("%[y]", "%[x]"))
 THREAD(sb_x_loop_jump, SWAP_LOOP("%[x]") "lla t0, 3f\n jr t0\n 3: " LOAD_BY_BIT("%[x]", "%[y]"))
 THREAD(sb_y_loop_jump, SWAP_LOOP("%[y]") "lla t0, 3f\n jr t0\n 3: " LOAD_BY_BIT("%[y]", "%[x]"))
+/* Swaps of two widths: of the narrow one's result the extension is made where nobody drops it. */
+THREAD(sb_x_widths, "amoswap.d zero, %[one], (%[z])\n amoswap.w zero, %[one], (%[x])\n"
+                    "fence rw,rw\n ld %[a], 0(%[y])\n")
+THREAD(sb_y_widths, "amoswap.d zero, %[one], (%[z])\n amoswap.w zero, %[one], (%[y])\n"
+                    "fence rw,rw\n ld %[a], 0(%[x])\n")
 /* RCsc: a release that the same hart's acquire follows. */
 THREAD(sb_x_rcsc, "amoadd.d.rl zero, %[one], (%[x])\n lr.d.aq %[a], (%[y])\n")
 THREAD(sb_y_rcsc, "amoadd.d.rl zero, %[one], (%[y])\n lr.d.aq %[a], (%[x])\n")
@@ -196,6 +201,7 @@ static const struct shape buffering[] = {
     {"SB+loop.amo.rfi.bit.addr", false, 2, {sb_x_loop_bit, sb_y_loop_bit}, sb_both},
     {"SB+loop.amo.page.rfi.addr", false, 2, {sb_x_loop_out, sb_y_loop_out}, sb_both},
     {"SB+loop.amo.jump.rfi.addr", false, 2, {sb_x_loop_jump, sb_y_loop_jump}, sb_both},
+    {"SB+amo.d.amo.w.fence", false, 2, {sb_x_widths, sb_y_widths}, sb_both},
     {"SB+amo.rl.lr.aq", false, 2, {sb_x_rcsc, sb_y_rcsc}, sb_both},
     {"SB+amo.aqrl", false, 2, {sb_x_aqrl, sb_y_aqrl}, sb_both},
     {"SB+sc.fence", false, 2, {sb_x_sc, sb_y_sc}, sb_both},

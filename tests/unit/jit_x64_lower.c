@@ -1095,7 +1095,6 @@ struct stroll {
     bool waits;      /* a store may wait to be seen */
     bool swap_waits; /* and so may a swap that was made one: the next three are since then */
     bool made_of[BLOCK_MAX], held[SLOT_COUNT]; /* depends on a load; of the block, in a slot */
-    bool swaps_used[BLOCK_MAX];                /* of the block */
     unsigned left_out, emitted, stores, paid;
 };
 
@@ -1136,12 +1135,6 @@ static void stroll_dependency(struct stroll *w, const struct ir_insn *i, unsigne
         w->held[i->index] = of[at];
 }
 
-static bool became_store(const struct stroll *w, const struct ir_insn *i, unsigned at)
-{
-    return i->op == IR_amo && ir_amo_op(i->sub) == AMO_SWAP && !w->swaps_used[at] &&
-           w->l->order.stores[w->walk.block];
-}
-
 static void stroll_insn(struct stroll *w, const struct ir_block *b, unsigned at)
 {
     const struct ir_insn *i = &b->insns[at];
@@ -1160,7 +1153,7 @@ static void stroll_insn(struct stroll *w, const struct ir_block *b, unsigned at)
     if (w->swap_waits)
         assert_no_harm(w, i);
     stroll_dependency(w, i, at);
-    if (became_store(w, i, at)) {
+    if (order_is_store(&w->l->order, b, w->walk.block, at)) {
         if (!w->swap_waits) {
             memset(w->made_of, 0, sizeof(w->made_of));
             memset(w->held, 0, sizeof(w->held));
@@ -1179,10 +1172,6 @@ static int stroll_block(struct stroll *w, unsigned block)
 {
     const struct ir_block *b = &w->l->r->blocks[block].ir;
     memset(w->made_of, 0, sizeof(w->made_of));
-    memset(w->swaps_used, 0, sizeof(w->swaps_used));
-    for (unsigned at = 1; at < b->count; at++)
-        w->swaps_used[b->insns[at].a] = w->swaps_used[b->insns[at].b] =
-            w->swaps_used[b->insns[at].c] = true;
     order_begin(&w->walk, &w->l->order, block);
     for (unsigned at = 1; at < b->count; at++) {
         const struct ir_insn *i = &b->insns[at];
