@@ -690,6 +690,15 @@ static const struct torture {
     {"code", prepare_code, work_code, check_code},
 };
 
+/* A run may be over before its first timer interrupt comes. */
+static void await_timer(const struct worker *w)
+{
+    uint64_t begin = guest_mtime();
+    while (!timer_is_watchdog && !__atomic_load_n(&w->timers, __ATOMIC_RELAXED) &&
+           guest_mtime() - begin < LOST_TICKS)
+        ;
+}
+
 static void take_part(void *arg)
 {
     const struct torture *t = arg;
@@ -697,6 +706,8 @@ static void take_part(void *arg)
     interrupts_on(hart);
     guest_barrier_wait(&barrier, n);
     t->work(&workers[hart], hart);
+    if (!hart)
+        await_timer(&workers[hart]);
     guest_barrier_wait(&barrier, n); /* shootdowns are answered until all are done */
     interrupts_off();
 }
