@@ -11,16 +11,19 @@
  */
 #include "jit/x64/lower.h"
 
-#include <string.h>
-
 #define BLOCK_BIT(k) (1ull << (k))
 _Static_assert(JIT_BLOCKS_MAX <= 64, "a bit for each block");
+
+bool flow_is_call(const struct lower *l, const struct ir_insn *i)
+{
+    return i->op == IR_exit && exits_is_call(l, i);
+}
 
 int flow_target(const struct lower *l, unsigned block, const struct ir_insn *i)
 {
     if (i->op != IR_exit_if && i->op != IR_exit)
         return -1;
-    if (i->op == IR_exit && exits_is_call(l, i))
+    if (flow_is_call(l, i))
         return l->r->own_map ? -1 : lower_find_block(l, i->disp);
     return exits_inside(l, block, i);
 }
@@ -56,7 +59,7 @@ static void drop_looks(const struct lower *l, struct flow *f, const uint64_t *to
 static void take_exit(const struct lower *l, struct ways *w, unsigned k, const struct ir_insn *i)
 {
     int target = flow_target(l, k, i);
-    bool call = i->op == IR_exit && exits_is_call(l, i);
+    bool call = flow_is_call(l, i);
     if (target >= 0) {
         w->more |= (w->once | (call ? ~0ull : 0)) & BLOCK_BIT(target);
         w->once |= BLOCK_BIT(target);

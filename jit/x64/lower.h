@@ -549,6 +549,8 @@ void fp_cold(struct lower *l, struct cold *c);
 
 /* Before the region is lowered: l->flow. */
 void flow_plan(struct lower *l);
+/* Whether the instruction, of any kind, ends the block with a direct call. */
+bool flow_is_call(const struct lower *l, const struct ir_insn *i);
 /* The region's block that an exit or a call leads to, or -1. */
 int flow_target(const struct lower *l, unsigned block, const struct ir_insn *i);
 static inline bool flow_has(uint64_t blocks, unsigned block)
@@ -612,17 +614,20 @@ void lower_miss(struct lower *l, enum call_kind kind, uint32_t point, uint32_t s
 uintptr_t lower_slow(struct lower *l);
 /* Emits the routine; returns where it begins. */
 uintptr_t lower_routine(struct lower *l, enum call_kind kind);
+
 /* Loops around the block; more than DEPTH_MAX are no difference. */
 #define DEPTH_MAX 4
 static inline unsigned lower_depth(const struct jit_block *jb)
 {
     return jb->depth < DEPTH_MAX ? jb->depth : DEPTH_MAX;
 }
+
 /* What C is told of the point: jit_point(). */
 static inline uint32_t lower_point(const struct lower *l, const struct ir_insn *point)
 {
     return jit_point((unsigned)point->disp, (unsigned)(point->index - l->counted));
 }
+
 /* The border map. */
 void lower_border(const struct jit_guest *g, struct map *m);
 

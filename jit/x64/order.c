@@ -43,15 +43,10 @@ static bool keeps_reads(const struct ir_insn *i)
     return i->op == IR_fence && i->sub & IR_BEFORE_R && i->sub & IR_AFTER_R;
 }
 
-static bool is_call(const struct lower *l, const struct ir_insn *i)
-{
-    return i->op == IR_exit && exits_is_call(l, i);
-}
-
 /* Whether what comes next may be another's code; where a call comes back nothing is known. */
 static bool leaves(const struct lower *l, unsigned block, const struct ir_insn *i)
 {
-    return is_call(l, i) || flow_target(l, block, i) < 0;
+    return flow_is_call(l, i) || flow_target(l, block, i) < 0;
 }
 
 /* A swap whose result nobody takes; operations that nobody needs count as well. */
@@ -268,8 +263,15 @@ static bool walkable(const struct jit_region *r)
     return true;
 }
 
-/* Each costs as much as the plan without: in more blocks swaps stay what they are. */
-#define TRIES_MAX 8
+/* Most regions have nothing to plan. */
+static bool has_orders(const struct jit_region *r)
+{
+    for (unsigned k = 0; k < r->count; k++)
+        for (unsigned at = 1; at < r->blocks[k].ir.count; at++)
+            if (is_fence(&r->blocks[k].ir.insns[at]) || could_be_store(&r->blocks[k].ir, at))
+                return true;
+    return false;
+}
 
 static bool shows_dependencies(const struct jit_region *r)
 {
@@ -279,11 +281,14 @@ static bool shows_dependencies(const struct jit_region *r)
     return true;
 }
 
+/* Each costs as much as the plan without: in more blocks swaps stay what they are. */
+#define TRIES_MAX 8
+
 void order_plan(struct lower *l)
 {
     static const struct order none;
     l->order = none;
-    if (!walkable(l->r) || !cost(l, &none))
+    if (!walkable(l->r) || !has_orders(l->r))
         return;
     unsigned least = solve_best(l, &l->order);
     if (!shows_dependencies(l->r))

@@ -1086,8 +1086,9 @@ static void loops_look_at_many_turns_at_once(void **state)
 /* --- fences --- */
 
 /*
- * A walk through a region with random outcomes, beside what was planned for it.  What accesses may
- * be seen late is told without asking order.c.
+ * A walk through a region with random outcomes, beside what was planned for it.  order.c says which
+ * swaps are stores (as it does to the emitter) and where fences are; what may be seen late then is
+ * told without it.
  */
 struct stroll {
     const struct lower *l;
